@@ -1,0 +1,90 @@
+"""From a planning CT and a tumour contour to an explained, honest prediction of shrinkage.
+
+The public names below are loaded on first use, so that importing the package costs nothing and
+loads no neural network, no boosting library and no SHAP.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tumor_response import exceptions
+from tumor_response._version import __version__
+
+if TYPE_CHECKING:
+    from tumor_response.cohort import BaselineCase, Case, Cohort
+    from tumor_response.evaluation import Bootstrap632Plus, EvaluationResult, evaluate
+    from tumor_response.explanation import explain
+    from tumor_response.features.clinical import ClinicalFactors
+    from tumor_response.features.deep import DeepFeatures, ViewSettings
+    from tumor_response.features.radiomics import Radiomics, RadiomicsSettings
+    from tumor_response.imaging import resample_mask
+    from tumor_response.models import make_model
+    from tumor_response.outcomes import ResponderCut, label_responders, shrinkage
+    from tumor_response.report import report
+    from tumor_response.simulate import simulate_cohort
+    from tumor_response.table import FeatureTable, extract
+
+_HOME = {
+    "BaselineCase": "cohort",
+    "Bootstrap632Plus": "evaluation",
+    "Case": "cohort",
+    "ClinicalFactors": "features.clinical",
+    "Cohort": "cohort",
+    "DeepFeatures": "features.deep",
+    "EvaluationResult": "evaluation",
+    "FeatureTable": "table",
+    "Radiomics": "features.radiomics",
+    "RadiomicsSettings": "features.radiomics",
+    "ResponderCut": "outcomes",
+    "ViewSettings": "features.deep",
+    "evaluate": "evaluation",
+    "explain": "explanation",
+    "extract": "table",
+    "label_responders": "outcomes",
+    "make_model": "models",
+    "report": "report",
+    "resample_mask": "imaging",
+    "shrinkage": "outcomes",
+    "simulate_cohort": "simulate",
+}
+
+__all__ = [
+    "BaselineCase",
+    "Bootstrap632Plus",
+    "Case",
+    "ClinicalFactors",
+    "Cohort",
+    "DeepFeatures",
+    "EvaluationResult",
+    "FeatureTable",
+    "Radiomics",
+    "RadiomicsSettings",
+    "ResponderCut",
+    "ViewSettings",
+    "__version__",
+    "evaluate",
+    "exceptions",
+    "explain",
+    "extract",
+    "label_responders",
+    "make_model",
+    "report",
+    "resample_mask",
+    "shrinkage",
+    "simulate_cohort",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'tumor_response' has no attribute {name!r}")
+    value = getattr(import_module(f"tumor_response.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

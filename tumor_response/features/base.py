@@ -1,0 +1,152 @@
+"""What an extractor is, and what it says about its columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from tumor_response.cohort import BaselineCase
+from tumor_response.exceptions import FeatureError
+from tumor_response.settings import sha256_of_json
+
+__all__ = [
+    "FeatureExtractor",
+    "FeatureSpec",
+    "FeatureValues",
+    "Shortfall",
+    "checked_block",
+    "identity_sha256",
+]
+
+_BLOCK = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_TAKEN = ("meta", "views", "case")
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """One column's row in the dictionary.
+
+    Parameters
+    ----------
+    column
+        ``<block>__<group>__<feature>`` or ``<block>__<feature>``.
+    block, family
+        The block it belongs to, and the finer group explanations are summed by.
+    role
+        ``"baseline"``: known before treatment. Nothing else may be a predictor.
+    ibsi_code
+        The four-character code of the Image Biomarker Standardisation Initiative, or ``""``.
+    unit
+        ``"mm"``, ``"cc"``, ``"HU"`` ...; ``""`` for none.
+    description
+        One sentence.
+    categories
+        The levels of a categorical column; ``()`` for a number.
+    """
+
+    column: str
+    block: str
+    family: str
+    role: str
+    ibsi_code: str
+    unit: str
+    description: str
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shortfall:
+    """Columns that one case could not have, and why.
+
+    Parameters
+    ----------
+    code, message
+        Reason code and sentence for the failures table.
+    n_columns_missing
+        How many columns are NaN because of it; 0 for a finding that leaves all values in place.
+    """
+
+    code: str
+    message: str
+    n_columns_missing: int
+
+
+@dataclass(frozen=True)
+class FeatureValues:
+    """What an extractor gives for one case.
+
+    Parameters
+    ----------
+    values
+        Column -> number or category; a column that is absent is NaN in the table.
+    shortfalls
+        Why columns are absent. Every absent column must be counted in one of them.
+    """
+
+    values: Mapping[str, float | str]
+    shortfalls: Sequence[Shortfall] = field(default=())
+
+
+@runtime_checkable
+class FeatureExtractor(Protocol):
+    """The protocol of an extractor.
+
+    An extractor is picklable, holds settings only, and its columns follow from them alone. It
+    never sees a follow-up or another case. Nothing in it is fitted: whatever is fitted is a step
+    of a model's Pipeline.
+
+    Attributes
+    ----------
+    block
+        First part of its columns' names; unique within one extraction.
+    required_variables
+        Clinical variables that every case must at least name.
+    cacheable
+        Whether its results are worth keeping on disk.
+    """
+
+    block: str
+    required_variables: tuple[str, ...]
+    cacheable: bool
+
+    def identity(self) -> dict[str, Any]:
+        """Return all that decides its numbers: settings, versions, weights, backend (JSON)."""
+        ...
+
+    def feature_specs(self) -> list[FeatureSpec]:
+        """Return the dictionary rows of its columns, in column order."""
+        ...
+
+    def extract(self, case: BaselineCase) -> FeatureValues:
+        """Return the case's values.
+
+        Raises
+        ------
+        FeatureError, CaseError
+            If no value of the block can be had; it becomes a row in ``failures``.
+        """
+        ...
+
+
+def identity_sha256(extractor: FeatureExtractor) -> str:
+    """Return the SHA-256 over everything that decides the extractor's numbers."""
+    return sha256_of_json(extractor.identity())
+
+
+def checked_block(block: str) -> str:
+    """Return ``block`` if it can start a column name.
+
+    Raises
+    ------
+    FeatureError
+        Code ``block_name``.
+    """
+    if not _BLOCK.fullmatch(block) or block in _TAKEN:
+        raise FeatureError(
+            f"block={block!r}: expected lower-case letters, digits and single underscores, "
+            f"and none of {', '.join(_TAKEN)}; for example 'radiomics_bone_window'.",
+            code="block_name",
+        )
+    return block

@@ -1,0 +1,191 @@
+"""Reading images and masks from NIfTI, NRRD and whatever else SimpleITK reads."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from tumor_response.exceptions import CaseError
+from tumor_response.imaging.geometry import Geometry
+
+__all__ = ["read_geometry", "read_image", "read_mask"]
+
+
+def read_image(path: str | Path) -> sitk.Image:
+    """Read a scalar 3-D image, intensities as stored (HU for CT).
+
+    Parameters
+    ----------
+    path
+        A file that SimpleITK reads: NIfTI, NRRD, MetaImage ...
+
+    Returns
+    -------
+    SimpleITK.Image
+        Three-dimensional, scalar, every voxel finite, at least two voxels along each axis.
+
+    Raises
+    ------
+    CaseError
+        Codes ``file_missing``, ``not_an_image``, ``not_3d``, ``not_scalar``, ``single_slice``,
+        ``non_finite_voxels``.
+
+    Examples
+    --------
+    >>> import SimpleITK as sitk, tempfile, pathlib
+    >>> from tumor_response.imaging import read_image
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "ct.nii.gz"
+    >>> sitk.WriteImage(sitk.Image(4, 4, 3, sitk.sitkInt16), str(path))
+    >>> read_image(path).GetSize()
+    (4, 4, 3)
+    """
+    image = _read(Path(path))
+    if min(image.GetSize()) < 2:
+        raise CaseError(
+            f"{path}: the image has size {image.GetSize()}. A single slice has no slice spacing, "
+            "so neither a volume nor a 3-D feature is defined on it; give the whole series.",
+            code="single_slice",
+        )
+    if image.GetPixelID() in (sitk.sitkFloat32, sitk.sitkFloat64):
+        bad = int(np.count_nonzero(~np.isfinite(sitk.GetArrayViewFromImage(image))))
+        if bad:
+            raise CaseError(
+                f"{path}: {bad} voxels are NaN or infinite. Every feature that meets one would be "
+                "NaN or, worse, not; replace them (air is -1000 HU) or export the series again.",
+                code="non_finite_voxels",
+            )
+    return image
+
+
+def read_mask(path: str | Path, label: int | None = None) -> sitk.Image:
+    """Read one label of a mask as 0/1.
+
+    Parameters
+    ----------
+    path
+        A file that SimpleITK reads, holding whole numbers.
+    label
+        The voxel value that means tumour. ``None`` takes the only non-zero value there is.
+
+    Returns
+    -------
+    SimpleITK.Image
+        Three-dimensional, 8-bit unsigned, 0 outside and 1 inside. May be empty: whether that is
+        an error depends on whether it is a baseline or a follow-up.
+
+    Raises
+    ------
+    CaseError
+        Codes ``file_missing``, ``not_an_image``, ``not_3d``, ``not_scalar``,
+        ``mask_not_integer``, and ``mask_label_ambiguous`` where several labels are there and none
+        was named: a silent union of two lesions is the fault nobody finds.
+
+    Examples
+    --------
+    >>> import SimpleITK as sitk, tempfile, pathlib
+    >>> from tumor_response.imaging import read_mask
+    >>> mask = sitk.Image(4, 4, 3, sitk.sitkUInt8); mask[1, 1, 1] = 255
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "gtv.nrrd"
+    >>> sitk.WriteImage(mask, str(path))
+    >>> read_mask(path)[1, 1, 1]
+    1
+    """
+    mask = _read(Path(path))
+    values = np.unique(sitk.GetArrayViewFromImage(mask))
+    if not (np.isfinite(values).all() and (values == np.round(values)).all()):
+        raise CaseError(
+            f"{path}: a mask holds whole numbers, this one holds values such as "
+            f"{values[values != np.round(values)][0]:.4g}. Is it an image or a probability map? "
+            "Threshold it and save 0 and 1.",
+            code="mask_not_integer",
+        )
+    present = [int(v) for v in values if v != 0]
+    if label is None and len(present) > 1:
+        shown = ", ".join(str(v) for v in present[:10])
+        raise CaseError(
+            f"{path}: the mask holds {len(present)} labels ({shown}) and none was named. "
+            "Name the lesion's in the manifest's mask_label column, one row per lesion.",
+            code="mask_label_ambiguous",
+        )
+    wanted = label if label is not None else (present[0] if present else 1)
+    return sitk.Equal(mask, float(wanted)) if present else sitk.Cast(mask * 0, sitk.sitkUInt8)
+
+
+def _read(path: Path) -> sitk.Image:
+    if not path.is_file():
+        raise CaseError(f"{path}: no such file.", code="file_missing")
+    if path.name.endswith(".gz"):
+        _check_gzip_is_whole(path)
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise CaseError(_not_an_image(path, error), code="not_an_image") from None
+    if image.GetNumberOfComponentsPerPixel() != 1:
+        raise CaseError(
+            f"{path}: {image.GetNumberOfComponentsPerPixel()} values per voxel (a colour or vector "
+            "image); expected one.",
+            code="not_scalar",
+        )
+    if image.GetDimension() == 4 and image.GetSize()[3] == 1:
+        image = image[:, :, :, 0]
+    if image.GetDimension() != 3:
+        raise CaseError(
+            f"{path}: {image.GetDimension()}-dimensional, size {image.GetSize()}; expected one "
+            "3-D image. Take one time point or channel out of it first.",
+            code="not_3d",
+        )
+    return image
+
+
+def _check_gzip_is_whole(path: Path) -> None:
+    """Refuse a truncated or altered .gz: ITK reads what is missing as zeros without a word."""
+    try:
+        with gzip.open(path) as file:
+            while file.read(1 << 22):
+                pass
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise CaseError(
+            f"{path}: the compressed file is damaged ({error}); copy it again.",
+            code="not_an_image",
+        ) from None
+
+
+def read_geometry(path: str | Path) -> Geometry:
+    """Return the voxel grid of an image file from its header alone.
+
+    Raises
+    ------
+    CaseError
+        Codes ``file_missing`` and ``not_an_image``.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CaseError(f"{path}: no such file.", code="file_missing")
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise CaseError(_not_an_image(path, error), code="not_an_image") from None
+    # a fourth axis of length one (a time axis some converters write) is not part of the grid
+    dimension = reader.GetDimension()
+    direction = np.array(reader.GetDirection()).reshape(dimension, dimension)[:3, :3]
+    return Geometry(
+        tuple(reader.GetSize()[:3]),
+        tuple(reader.GetSpacing()[:3]),
+        tuple(reader.GetOrigin()[:3]),
+        tuple(float(v) for v in direction.ravel()),
+    )
+
+
+def _not_an_image(path: Path, error: RuntimeError) -> str:
+    # ITK's text is many lines of C++ places; the last one says what went wrong
+    reason = str(error).strip().splitlines()[-1].strip()
+    return (
+        f"{path}: not readable as an image ({reason}). Expected NIfTI, NRRD or another format "
+        "that SimpleITK reads, complete and undamaged."
+    )
