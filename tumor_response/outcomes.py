@@ -162,8 +162,8 @@ def _of_follow_up(error: CaseError) -> str:
 def _changes(v0: float, v1: float, days: float | str | None, per: Days) -> dict[str, float | str]:
     change: dict[str, float | str] = {
         "volume_change_cc": v1 - v0,
-        "volume_change_percent": 100.0 * (v1 - v0) / v0,
-        "shrinkage_percent": 100.0 * (v0 - v1) / v0,
+        "volume_change_percent": 100.0 * ((v1 - v0) / v0),
+        "shrinkage_percent": 100.0 * ((v0 - v1) / v0),
     }
     reason = ""
     if v1 > 0:
@@ -174,7 +174,7 @@ def _changes(v0: float, v1: float, days: float | str | None, per: Days) -> dict[
         return change | {"reason": f"{per}_unknown"}
     if days <= 0:
         return change | {"reason": f"{per}_zero"}
-    change["rate_percent_per_day"] = 100.0 * (v0 - v1) / v0 / days
+    change["rate_percent_per_day"] = 100.0 * ((v0 - v1) / v0) / days
     change["rate_cc_per_day"] = (v0 - v1) / days
     if v1 > 0:
         change["sgr_per_day"] = math.log(v1 / v0) / days

@@ -50,14 +50,7 @@ def read_image(path: str | Path) -> sitk.Image:
             "so neither a volume nor a 3-D feature is defined on it; give the whole series.",
             code="single_slice",
         )
-    if image.GetPixelID() in (sitk.sitkFloat32, sitk.sitkFloat64):
-        bad = int(np.count_nonzero(~np.isfinite(sitk.GetArrayViewFromImage(image))))
-        if bad:
-            raise CaseError(
-                f"{path}: {bad} voxels are NaN or infinite. Every feature that meets one would be "
-                "NaN or, worse, not; replace them (air is -1000 HU) or export the series again.",
-                code="non_finite_voxels",
-            )
+    _check_finite(Path(path), sitk.GetArrayViewFromImage(image))
     return image
 
 
@@ -118,8 +111,8 @@ def read_mask(path: str | Path, label: int | None = None) -> sitk.Image:
 def _read(path: Path) -> sitk.Image:
     if not path.is_file():
         raise CaseError(f"{path}: no such file.", code="file_missing")
-    if path.name.endswith(".gz"):
-        _check_gzip_is_whole(path)
+    if path.name.endswith((".nii", ".nii.gz")):
+        _check_nifti(path)
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
@@ -141,17 +134,41 @@ def _read(path: Path) -> sitk.Image:
     return image
 
 
-def _check_gzip_is_whole(path: Path) -> None:
-    """Refuse a truncated or altered .gz: ITK reads what is missing as zeros without a word."""
+def _check_nifti(path: Path) -> None:
+    """Refuse what ITK would quietly read as zeros: missing or altered bytes, NaN, infinity."""
+    import nibabel
+    from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
+    from nibabel.wrapstruct import WrapStructError
+
     try:
-        with gzip.open(path) as file:
-            while file.read(1 << 22):
-                pass
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        content = path.read_bytes()
+        if path.name.endswith(".gz"):
+            content = gzip.decompress(content)  # checks the CRC of the whole stream
+        kind = (
+            nibabel.Nifti2Image
+            if content[:4] in (b"\x1c\x02\0\0", b"\0\0\x02\x1c")
+            else nibabel.Nifti1Image
+        )
+        voxels = np.asanyarray(kind.from_bytes(content).dataobj.get_unscaled())
+    except (EOFError, zlib.error, OSError, ValueError) as error:
         raise CaseError(
-            f"{path}: the compressed file is damaged ({error}); copy it again.",
-            code="not_an_image",
+            f"{path}: the file is damaged ({error}); copy it again.", code="not_an_image"
         ) from None
+    except (ImageFileError, HeaderDataError, WrapStructError) as error:
+        raise CaseError(f"{path}: no NIfTI image ({error}).", code="not_an_image") from None
+    _check_finite(path, voxels)
+
+
+def _check_finite(path: Path, voxels: np.ndarray) -> None:
+    if voxels.dtype.kind == "f":
+        bad = int(np.count_nonzero(~np.isfinite(voxels)))
+        if bad:
+            raise CaseError(
+                f"{path}: {bad} voxels are NaN or infinite. Every feature that meets one would be "
+                "NaN or, worse, not; replace them (air is -1000 HU) or export the series again.",
+                code="non_finite_voxels",
+            )
 
 
 def read_geometry(path: str | Path) -> Geometry:

@@ -20,6 +20,13 @@ from tumor_response.features.radiomics.settings import (
 __all__ = ["Radiomics"]
 
 _ENGINES = ("pyradiomics",)
+_TOO_SMALL = (
+    "too small",
+    "too few dimensions",
+    "only contains 1 segmented voxel",
+    "excluded too many voxels",
+    "not present in mask",
+)
 
 
 class Radiomics:
@@ -106,11 +113,11 @@ class Radiomics:
             with quiet_pyradiomics():
                 result = self._engine.execute(image, mask, label=1)
         except (ValueError, RuntimeError, IndexError, AssertionError) as error:
-            text = " ".join(str(error).split())
-            small = "too small" in text.lower() or "too few dimensions" in text.lower()
+            text = " ".join(str(error).split()).rstrip(".!") or type(error).__name__
+            small = any(words in text for words in _TOO_SMALL)
             raise FeatureError(
-                f"PyRadiomics refused the region: {text or type(error).__name__}. "
-                "Tiny or one-dimensional contours have no texture.",
+                f"PyRadiomics refused the region: {text}. A contour of a few voxels, or one that "
+                "vanishes when it is resampled, has no texture.",
                 code="roi_too_small" if small else "pyradiomics_refused",
             ) from None
         values: dict[str, float | str] = {}

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+
+import tumor_response as tr
+from tests.unit import cases
+from tumor_response.exceptions import FeatureError
+from tumor_response.imaging import volume_cc
+
+
+def test_volume_comes_from_the_mask_unless_the_manifest_has_it() -> None:
+    factors = tr.ClinicalFactors(["age", "volume_cc"])
+    derived = factors.extract(cases.baseline(age=61.0))
+    assert derived.values == {
+        "clinical__age": 61.0,
+        "clinical__volume_cc": volume_cc(cases.mask()),
+    }
+    given = factors.extract(cases.baseline(age=61.0, volume_cc=12.5))
+    assert given.values["clinical__volume_cc"] == 12.5
+
+
+def test_volume_left_open_in_the_manifest_is_not_replaced_in_silence() -> None:
+    got = tr.ClinicalFactors(["volume_cc"]).extract(cases.baseline(volume_cc=None))
+    assert got.values == {}
+    assert [s.code for s in got.shortfalls] == ["clinical_missing"]
+
+
+def test_text_in_a_numeric_variable_is_a_reason_not_a_number() -> None:
+    got = tr.ClinicalFactors(["age", "volume_cc"]).extract(cases.baseline(age="sixty-one"))
+    assert list(got.values) == ["clinical__volume_cc"]
+    [shortfall] = got.shortfalls
+    assert shortfall.code == "clinical_not_numeric"
+    assert "'sixty-one'" in shortfall.message
+    assert shortfall.n_columns_missing == 1
+
+
+def test_levels_are_declared() -> None:
+    factors = tr.ClinicalFactors([], categories={"sex": ["f", "m"], "stage": ["1", "2"]})
+    got = factors.extract(cases.baseline(sex="m", stage=2.0))
+    assert got.values == {"clinical__sex": "m", "clinical__stage": "2"}
+    other = factors.extract(cases.baseline(sex="x", stage=None))
+    assert [s.code for s in other.shortfalls] == ["clinical_unknown_level", "clinical_missing"]
+
+
+@pytest.mark.parametrize(
+    ("numeric", "categories"),
+    [([], None), (["age", "age"], None), (["sex"], {"sex": ["f", "m"]}), ([], {"sex": ["f"]})],
+)
+def test_declarations_that_mean_nothing(numeric: list, categories: dict | None) -> None:
+    with pytest.raises(FeatureError):
+        tr.ClinicalFactors(numeric, categories=categories)
+
+
+def test_a_name_instead_of_a_list() -> None:
+    with pytest.raises(FeatureError, match=r"expected a list of names, for example \['age'\]"):
+        tr.ClinicalFactors("age")
+
+
+@pytest.mark.parametrize("block", ["Clinical", "a__b", "meta", "1x", ""])
+def test_block_names(block: str) -> None:
+    with pytest.raises(FeatureError):
+        tr.ClinicalFactors(["age"], block=block)

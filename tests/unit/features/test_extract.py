@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import SimpleITK as sitk
+
+import tumor_response as tr
+from tests.unit import cases
+from tumor_response.cohort import BaselineCase
+from tumor_response.exceptions import FeatureError
+from tumor_response.features.base import FeatureSpec, FeatureValues
+from tumor_response.features.cache import FeatureCache, image_sha256
+
+
+class Mean:
+    """The smallest honest extractor; counts its calls in a file, whatever process they are in."""
+
+    cacheable = True
+    required_variables: tuple[str, ...] = ()
+
+    def __init__(self, calls: Path, *, block: str = "mean", scale: float = 1.0) -> None:
+        self.block = block
+        self.calls = calls
+        self.scale = scale
+
+    def identity(self) -> dict[str, object]:
+        return {"extractor": "mean", "scale": self.scale}
+
+    def feature_specs(self) -> list[FeatureSpec]:
+        column = f"{self.block}__hu"
+        return [FeatureSpec(column, self.block, "hu", "baseline", "Q4LE", "HU", "Mean.")]
+
+    def extract(self, case: BaselineCase) -> FeatureValues:
+        with self.calls.open("a") as file:
+            file.write(f"{case.patient_id}\n")
+        inside = sitk.GetArrayFromImage(case.image)[sitk.GetArrayFromImage(case.mask) > 0]
+        return FeatureValues({f"{self.block}__hu": self.scale * float(inside.mean())})
+
+    def counted(self) -> int:
+        return len(self.calls.read_text().splitlines()) if self.calls.exists() else 0
+
+
+class Broken(Mean):
+    def extract(self, case: BaselineCase) -> FeatureValues:
+        if case.patient_id == "P1":
+            raise ZeroDivisionError("by zero")
+        return super().extract(case)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    cases.cohort_folder(tmp_path, 4).to_csv(tmp_path / "manifest.csv", index=False)
+    return tmp_path
+
+
+@pytest.fixture
+def cohort(folder: Path) -> tr.Cohort:
+    return tr.Cohort.from_csv(folder / "manifest.csv")
+
+
+def bad_cohort(folder: Path) -> tr.Cohort:
+    """One good case and one of each bad kind."""
+    cases.write(folder, "empty.nii.gz", cases.empty_mask())
+    cases.write(folder, "grid.nii.gz", cases.mask(size=(24, 22, 10)))
+    cases.write(folder, "slice.nii.gz", cases.image(size=(24, 22, 1)))
+    (folder / "text.nii.gz").write_text("hello")
+    voxels = sitk.GetArrayFromImage(cases.image()).astype(np.float32)
+    voxels[0, 0, 0] = np.nan
+    nan = sitk.GetImageFromArray(voxels)
+    nan.CopyInformation(cases.image())
+    cases.write(folder, "nan.nii.gz", nan)
+    cases.write(folder, "border.nii.gz", cases.mask(30))
+    rows = [
+        ("good", "p0_ct.nii.gz", "p0_gtv.nii.gz"),
+        ("mask_empty", "p0_ct.nii.gz", "empty.nii.gz"),
+        ("geometry_mismatch", "p0_ct.nii.gz", "grid.nii.gz"),
+        ("not_an_image", "text.nii.gz", "p0_gtv.nii.gz"),
+        ("non_finite_voxels", "nan.nii.gz", "p0_gtv.nii.gz"),
+        ("single_slice", "slice.nii.gz", "p0_gtv.nii.gz"),
+        ("mask_touches_border", "p0_ct.nii.gz", "border.nii.gz"),
+    ]
+    frame = pd.DataFrame(rows, columns=["patient_id", "image", "mask"])
+    return tr.Cohort.from_frame(frame, base=folder)
+
+
+def test_every_case_is_a_row_in_manifest_order_and_failures_have_reasons(folder: Path) -> None:
+    cohort = bad_cohort(folder)
+    table = tr.extract(cohort, [Mean(folder / "calls"), tr.ClinicalFactors(["volume_cc"])])
+    assert list(table.data.index) == [(c.patient_id, "1") for c in cohort]
+    got = table.data["mean__hu"].notna()
+    assert list(got[got].index.get_level_values(0)) == ["good", "mask_touches_border"]
+    for patient in table.data.index.get_level_values(0):
+        rows = table.failures[table.failures["patient_id"] == patient]
+        if patient == "good":
+            assert rows.empty
+        elif patient == "mask_touches_border":  # a finding: the values stay
+            assert list(zip(rows["block"], rows["n_columns_missing"], strict=True)) == [("case", 0)]
+            assert list(rows["reason"]) == [patient]
+        else:
+            assert sorted(rows["block"]) == ["clinical", "mean"]
+            assert set(rows["reason"]) == {patient}
+            assert (rows["n_columns_missing"] == 1).all()
+            assert rows["message"].str.contains(f"Case '{patient}' lesion '1'").all()
+
+
+def test_missing_values_are_all_accounted_for(folder: Path) -> None:
+    table = tr.extract(
+        bad_cohort(folder), [tr.Radiomics("minimal"), tr.ClinicalFactors(["volume_cc"])]
+    )
+    for block in table.blocks:
+        columns = table.dictionary.index[table.dictionary["block"] == block]
+        missing = table.data[columns].isna().sum(axis=1)
+        of_block = table.failures[table.failures["block"] == block]
+        told = of_block.groupby("patient_id")["n_columns_missing"].sum()
+        for (patient, _), n in missing.items():
+            assert told.get(patient, 0) == n, (block, patient)
+
+
+def test_unexpected_exception_costs_one_row(cohort: tr.Cohort, folder: Path) -> None:
+    table = tr.extract(cohort, [Broken(folder / "calls")])
+    assert table.data["mean__hu"].isna().tolist() == [False, True, False, False]
+    [row] = table.failures.to_dict("records")
+    assert row["reason"] == "unexpected_error"
+    assert row["message"] == "Unexpected ZeroDivisionError: by zero"
+
+
+def test_same_bytes_whatever_the_number_of_workers(cohort: tr.Cohort) -> None:
+    extractors = [tr.Radiomics("minimal"), tr.ClinicalFactors(["age", "volume_cc"])]
+    one, two = (tr.extract(cohort, extractors, n_jobs=n) for n in (1, 2))
+    pd.testing.assert_frame_equal(one.data, two.data, check_exact=True)
+    assert one.provenance["data_sha256"] == two.provenance["data_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (lambda calls: [], "feature"),
+        (lambda calls: ["radiomics"], "feature"),
+        (lambda calls: [Mean(calls), Mean(calls)], "block_collision"),
+        (lambda calls: [Mean(calls), tr.ClinicalFactors(["weight"])], "clinical_column_missing"),
+    ],
+)
+def test_refused_before_the_first_voxel(cohort: tr.Cohort, folder: Path, make, code: str) -> None:
+    with pytest.raises(FeatureError) as caught:
+        tr.extract(cohort, make(folder / "calls"))
+    assert caught.value.code == code
+    assert not (folder / "calls").exists()
+
+
+def test_two_extractors_side_by_side(cohort: tr.Cohort, folder: Path) -> None:
+    both = [Mean(folder / "a"), Mean(folder / "b", block="doubled", scale=2)]
+    data = tr.extract(cohort, both).data
+    np.testing.assert_array_equal(data["doubled__hu"], 2 * data["mean__hu"])
+
+
+def test_warm_cache_computes_nothing_and_gives_the_same(cohort: tr.Cohort, folder: Path) -> None:
+    extractor = Mean(folder / "calls")
+    cold = tr.extract(cohort, [extractor], cache_dir=folder / "cache")
+    warm = tr.extract(cohort, [extractor], cache_dir=folder / "cache")
+    assert extractor.counted() == 4
+    assert cold.provenance["cache"] == {"hits": 0, "misses": 4}
+    assert warm.provenance["cache"] == {"hits": 4, "misses": 0}
+    pd.testing.assert_frame_equal(cold.data, warm.data, check_exact=True)
+
+
+def test_other_settings_and_changed_voxels_are_computed_anew(
+    cohort: tr.Cohort, folder: Path
+) -> None:
+    tr.extract(cohort, [Mean(folder / "calls")], cache_dir=folder / "cache")
+    other = Mean(folder / "calls2", scale=2)
+    tr.extract(cohort, [other], cache_dir=folder / "cache")
+    assert other.counted() == 4
+    cases.write(folder, "p2_ct.nii.gz", cases.image(77))
+    changed = Mean(folder / "calls3")
+    table = tr.extract(cohort, [changed], cache_dir=folder / "cache")
+    assert (folder / "calls3").read_text() == "P2\n"
+    fresh = tr.extract(cohort, [Mean(folder / "calls4")])
+    pd.testing.assert_frame_equal(table.data, fresh.data, check_exact=True)
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "swap", "empty"])
+def test_damaged_entry_is_computed_again(cohort: tr.Cohort, folder: Path, damage: str) -> None:
+    sound = tr.extract(cohort, [Mean(folder / "calls")], cache_dir=folder / "cache")
+    entries = sorted((folder / "cache").rglob("*.json"))
+    text = entries[0].read_text()
+    if damage == "swap":  # a whole entry under another case's key
+        entries[0].write_text(entries[1].read_text())
+    elif damage == "flip":
+        value = next(iter(json.loads(text)["content"]["values"].values()))
+        entries[0].write_text(text.replace(str(value), str(value + 1)))
+    else:
+        entries[0].write_text("" if damage == "empty" else text[: len(text) // 2])
+    again = tr.extract(cohort, [Mean(folder / "calls")], cache_dir=folder / "cache")
+    assert again.provenance["cache"] == {"hits": 3, "misses": 1}
+    pd.testing.assert_frame_equal(sound.data, again.data, check_exact=True)
+
+
+def test_failed_cases_are_not_kept(cohort: tr.Cohort, folder: Path) -> None:
+    tr.extract(cohort, [Broken(folder / "calls")], cache_dir=folder / "cache")
+    table = tr.extract(cohort, [Mean(folder / "calls")], cache_dir=folder / "cache")
+    assert table.failures.empty
+    assert table.provenance["cache"] == {"hits": 3, "misses": 1}
+
+
+def test_shortfalls_come_back_from_the_cache(folder: Path) -> None:
+    cases.write(folder, "flat.nii.gz", cases.image() * 0 + 40)
+    frame = pd.DataFrame({"patient_id": ["F"], "image": "flat.nii.gz", "mask": "p0_gtv.nii.gz"})
+    cohort = tr.Cohort.from_frame(frame, base=folder)
+    runs = [tr.extract(cohort, [tr.Radiomics("minimal")], cache_dir=folder / "c") for _ in range(2)]
+    assert runs[1].provenance["cache"]["hits"] == 1
+    pd.testing.assert_frame_equal(runs[0].failures, runs[1].failures)
+
+
+def test_cache_folder_that_is_a_file(cohort: tr.Cohort, folder: Path) -> None:
+    (folder / "cache").write_text("")
+    with pytest.raises(FeatureError, match="cache_dir=") as caught:
+        tr.extract(cohort, [Mean(folder / "calls")], cache_dir=folder / "cache")
+    assert caught.value.code == "cache_unusable"
+
+
+def test_full_disk_ends_the_run_with_the_way_out(
+    cohort: tr.Cohort, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(FeatureError, match="No space left on device") as caught:
+        tr.extract(cohort, [Mean(folder / "calls")], cache_dir=folder / "cache")
+    assert caught.value.code == "cache_unusable"
+    assert not list((folder / "cache").rglob("*.part"))
+
+
+def test_cache_keeps_every_bit_of_a_number(tmp_path: Path) -> None:
+    cache = FeatureCache(tmp_path)
+    values = {"a__b": 0.1 + 0.2, "a__c": 1e-308, "a__d": -123456789.123456789, "a__e": "T1"}
+    cache.put("0" * 64, FeatureValues(values))
+    assert cache.get("0" * 64).values == values
+    assert cache.get("1" * 64) is None
+
+
+def test_hash_sees_grid_type_and_voxels() -> None:
+    image = cases.image()
+    other = sitk.Image(image)
+    assert image_sha256(image) == image_sha256(other)
+    other.SetOrigin((0, 0, 0))
+    hashes = {image_sha256(image), image_sha256(other)}
+    hashes.add(image_sha256(sitk.Cast(image, sitk.sitkInt32)))
+    voxel = sitk.Image(image)
+    voxel[0, 0, 0] = voxel[0, 0, 0] + 1
+    hashes.add(image_sha256(voxel))
+    assert len(hashes) == 4
+
+
+def test_meta_travels_and_is_no_block(folder: Path) -> None:
+    frame = cases.cohort_folder(folder, 2).assign(site=["A", None])
+    table = tr.extract(tr.Cohort.from_frame(frame, base=folder), [Mean(folder / "calls")])
+    assert table.blocks == ["mean"]
+    assert (
+        table.data["meta__site"]
+        .astype(object)
+        .where(table.data["meta__site"].notna(), None)[("P0", "1")]
+        == "A"
+    )
+    assert table.data["meta__slice_thickness_mm"].tolist() == [3.0, 3.0]
+    assert set(table.dictionary.loc[table.dictionary["block"] == "meta", "role"]) == {"meta"}

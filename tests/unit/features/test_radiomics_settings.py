@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import tumor_response as tr
+from tests.unit import cases
+from tumor_response.exceptions import FeatureError, SettingsError, TumorResponseError
+from tumor_response.features.radiomics import PRESETS
+from tumor_response.features.radiomics.columns import columns_of
+from tumor_response.features.radiomics.ibsi import IBSI_CODES, UNITS
+
+
+def test_preset_of_the_definitions() -> None:
+    settings = tr.Radiomics("head_neck_ct").settings
+    assert settings.setting["binWidth"] == 25
+    assert settings.setting["resampledPixelSpacing"] == [1, 1, 1]
+    groups = {c.spec.column.split("__")[1] for c in columns_of(settings, "radiomics")}
+    assert groups == {
+        "original",
+        *(f"log_sigma_{i}_mm" for i in range(1, 6)),
+        *(f"wavelet_{a}{b}{c}" for a in "LH" for b in "LH" for c in "LH"),
+    }
+    assert len(tr.Radiomics("head_neck_ct").feature_specs()) >= 1200
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"imageType": {"Original": {}, "Wavelet": {"level": 2}}},
+        {"imageType": {"Wavelet": {"start_level": 1, "level": 2}}},
+        {"imageType": {"LoG": {"sigma": [0.5, 2, 2.5]}}, "featureClass": {"firstorder": None}},
+        {"imageType": {t: {} for t in ("Square", "SquareRoot", "Logarithm", "Exponential")}},
+        {"imageType": {"Gradient": {}}, "featureClass": {"glcm": ["Contrast", "Idm"]}},
+        {
+            "imageType": {"Original": {}, "Wavelet": {}},
+            "setting": {"force2D": True, "force2Ddimension": 0},
+            "featureClass": {"firstorder": [], "glrlm": []},
+        },
+    ],
+)
+def test_columns_from_settings_are_exactly_what_pyradiomics_gives(
+    tmp_path: Path, parts: dict
+) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(parts))
+    settings = tr.RadiomicsSettings.from_pyradiomics_file(path)
+    given = settings.build().execute(cases.image(), cases.mask())
+    named = [column.key for column in columns_of(settings, "radiomics")]
+    assert sorted(given) == sorted(named)
+    columns = [column.spec.column for column in columns_of(settings, "radiomics")]
+    assert len(set(columns)) == len(columns)
+
+
+def test_order_of_columns_does_not_depend_on_the_image() -> None:
+    radiomics = tr.Radiomics("minimal")
+    values = radiomics.extract(cases.baseline()).values
+    assert set(values) == {spec.column for spec in radiomics.feature_specs()}
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"setting": {"binWidht": 25}}, "binWidht"),
+        ({"setting": {"binWidth": -1}}, "binWidth"),
+        ({"image_types": {"Gabor": {}}}, "Gabor"),
+        ({"feature_classes": {"glcmm": []}}, "glcmm"),
+        ({"feature_classes": {"glcm": ["Contrst"]}}, "Contrst"),
+        ({"setting": {"label": 2}}, "mask_label"),
+        ({"feature_classes": {"shape2D": []}}, "force2D"),
+        ({"bin_width": 25}, "'bin_width' is not a setting"),
+    ],
+)
+def test_what_pyradiomics_does_not_know_is_refused_before_the_first_voxel(
+    fields: dict, words: str
+) -> None:
+    with pytest.raises(SettingsError, match=words):
+        tr.RadiomicsSettings(**fields)
+
+
+def test_parameter_file_faults(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no such parameter file"):
+        tr.Radiomics(tmp_path / "no.yaml")
+    path = tmp_path / "p.yaml"
+    path.write_text("setting: [")
+    with pytest.raises(SettingsError, match="not YAML"):
+        tr.Radiomics(path)
+    path.write_text("settings:\n  binWidth: 25\n")
+    with pytest.raises(SettingsError, match="settings not understood"):
+        tr.Radiomics(path)
+
+
+def test_unknown_preset_and_engine() -> None:
+    with pytest.raises(SettingsError, match="head_neck_ct, minimal"):
+        tr.Radiomics("head_neck")
+    with pytest.raises(SettingsError, match="engine='fastest'"):
+        tr.Radiomics("minimal", engine="fastest")
+
+
+def test_hash_follows_the_settings() -> None:
+    a, b = tr.Radiomics("minimal"), tr.Radiomics("minimal")
+    assert a.settings.sha256 == b.settings.sha256
+    changed = {**PRESETS["minimal"], "setting": {**PRESETS["minimal"]["setting"], "binWidth": 24}}
+    assert tr.RadiomicsSettings(**changed).sha256 != a.settings.sha256
+    again = tr.RadiomicsSettings.from_json(a.settings.to_json())
+    assert again == a.settings
+
+
+def test_ibsi_codes_are_unique_and_named_after_features_that_exist() -> None:
+    from radiomics import getFeatureClasses
+
+    known = {
+        f"{name}_{feature}"
+        for name, kind in getFeatureClasses().items()
+        for feature in kind.getFeatureNames()
+    }
+    assert set(IBSI_CODES) <= known
+    assert set(UNITS) <= known
+    assert len(set(IBSI_CODES.values())) == len(IBSI_CODES)
+    assert all(len(code) == 4 and code == code.upper() for code in IBSI_CODES.values())
+
+
+def test_region_that_pyradiomics_refuses_is_a_feature_error() -> None:
+    from tumor_response.cohort import BaselineCase
+
+    mask = cases.empty_mask()
+    mask[5, 5, 5] = 1
+    case = BaselineCase("P", "1", cases.image(), mask)
+    settings = tr.RadiomicsSettings()  # no resampling: one voxel stays one voxel
+    with pytest.raises(FeatureError) as caught:
+        tr.Radiomics(settings).extract(case)
+    assert caught.value.code == "roi_too_small"
+    assert isinstance(caught.value, TumorResponseError)
+
+
+def test_constant_region_has_columns_with_a_reason() -> None:
+    from tumor_response.cohort import BaselineCase
+
+    flat = cases.image() * 0 + 40
+    radiomics = tr.Radiomics("minimal")
+    got = radiomics.extract(BaselineCase("P", "1", flat, cases.mask()))
+    missing = len(radiomics.feature_specs()) - len(got.values)
+    assert missing == sum(s.n_columns_missing for s in got.shortfalls)
