@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tumor_response.imaging import resample_mask
     from tumor_response.models import make_model
     from tumor_response.outcomes import ResponderCut, label_responders, shrinkage
-    from tumor_response.report import report
+    from tumor_response.reporting import report
     from tumor_response.simulate import simulate_cohort
     from tumor_response.table import FeatureTable, extract
 
@@ -44,7 +44,7 @@ _HOME = {
     "extract": "table",
     "label_responders": "outcomes",
     "make_model": "models",
-    "report": "report",
+    "report": "reporting",
     "resample_mask": "imaging",
     "shrinkage": "outcomes",
     "simulate_cohort": "simulate",

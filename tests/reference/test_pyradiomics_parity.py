@@ -35,9 +35,7 @@ def test_lung_cts_feature_by_feature(shared_data: Path, tmp_path: Path, case: st
 
     # the settings are written out once more here, so that a slip in the preset is seen
     (tmp_path / "params.yaml").write_text(PARAMETERS)
-    direct = RadiomicsFeatureExtractor(str(tmp_path / "params.yaml")).execute(
-        str(image), str(mask)
-    )
+    direct = RadiomicsFeatureExtractor(str(tmp_path / "params.yaml")).execute(str(image), str(mask))
     direct = {k: float(v) for k, v in direct.items() if not k.startswith("diagnostics_")}
     ours = {
         column.key.replace("-0-mm", "-mm"): table.data[column.spec.column].iloc[0]

@@ -1,0 +1,51 @@
+"""The demo's report and a hostile one in a real browser: nothing complains, nothing leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tumor_response as tr
+
+pytestmark = pytest.mark.needs("chromium")
+
+HOSTILE = "</p><script>console.error(1)</script>"
+IMAGE = "<img src=x onerror=console.error(2)>"
+
+
+@pytest.fixture(scope="module")
+def hostile_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report whose patients, columns, models, reasons and title all want to be mark-up."""
+    rng = np.random.default_rng(0)
+    index = pd.MultiIndex.from_product(
+        [[f"{HOSTILE}{i}" for i in range(24)], ["1"]], names=["patient_id", "lesion_id"]
+    )
+    frame = pd.DataFrame(
+        {f"clinical__{HOSTILE}": rng.normal(size=24), "clinical__$\\x$": rng.normal(size=24)}, index
+    )
+    y = pd.Series(rng.normal(size=24), index=index, name="rate_percent_per_day")
+    y.iloc[0] = np.nan
+    y.attrs["reasons"] = {index[0]: IMAGE}
+    models = {IMAGE: tr.make_model("logistic", n_inner_folds=2)}
+    result = tr.evaluate(
+        models, frame, y, tr.Bootstrap632Plus(n_resamples=5), label=tr.ResponderCut("median")
+    )
+    return tr.report(
+        result,
+        tmp_path_factory.mktemp("report") / "report.html",
+        explanations=[tr.explain(result, IMAGE)],
+        title=f"Study {HOSTILE}",
+        notes=[IMAGE],
+    )
+
+
+@pytest.mark.parametrize("width", [390, 1280], ids=["phone", "desktop"])
+def test_a_hostile_report_stays_quiet(visit, hostile_report: Path, width: int) -> None:
+    seen = visit(hostile_report, width=width)
+    assert seen.complaints == []
+    assert seen.requests == []
+    assert seen.broken_images == 0
+    assert seen.scroll_width <= width  # wide tables scroll inside the page, not the page itself

@@ -1,0 +1,101 @@
+"""Inner folds: a patient, and every copy of one, is on one side only."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
+
+from tumor_response.exceptions import ModelError
+from tumor_response.models import PatientKFold, patients_of
+
+
+def bootstrap_sample(n: int = 40, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
+    """A bootstrap sample of patients with two lesions each, as an evaluation passes it on."""
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, n, n)
+    patients = np.repeat(drawn, 2)
+    index = pd.MultiIndex.from_arrays(
+        [[f"P{p}" for p in patients], ["1", "2"] * n], names=["patient_id", "lesion_id"]
+    )
+    return pd.DataFrame(rng.normal(size=(2 * n, 3)), index=index), patients % 2
+
+
+def leaks(splitter, X, y) -> int:
+    ids = X.index.get_level_values("patient_id").to_numpy()
+    return sum(len(set(ids[train]) & set(ids[test])) for train, test in splitter.split(X, y))
+
+
+def test_no_patient_is_on_both_sides_where_an_ungrouped_split_has_many():
+    X, y = bootstrap_sample()
+    assert leaks(PatientKFold(5), X, y) == 0
+    assert leaks(StratifiedKFold(5, shuffle=True, random_state=0), X, y) > 20
+
+
+def test_every_row_is_validated_once_and_folds_are_balanced():
+    X, y = bootstrap_sample()
+    folds = list(PatientKFold(5).split(X, y))
+    tested = np.concatenate([test for _, test in folds])
+    assert sorted(tested) == list(range(len(X)))
+    ids = X.index.get_level_values("patient_id").to_numpy()
+    sizes = [len(set(ids[test])) for _, test in folds]
+    assert max(sizes) - min(sizes) <= 1
+    for value in (0, 1):
+        of_class = [len(set(ids[test][y[test] == value])) for _, test in folds]
+        assert max(of_class) - min(of_class) <= 1
+
+
+def test_folds_do_not_depend_on_the_order_of_rows():
+    X, y = bootstrap_sample()
+    order = np.random.default_rng(1).permutation(len(X))
+    first = {frozenset(X.index[test]) for _, test in PatientKFold(4).split(X, y)}
+    second = {
+        frozenset(X.index[order][test])
+        for _, test in PatientKFold(4).split(X.iloc[order], y[order])
+    }
+    assert first == second
+
+
+def test_the_seed_decides():
+    X, y = bootstrap_sample()
+    folds = [
+        [test.tolist() for _, test in PatientKFold(5, random_state=seed).split(X, y)]
+        for seed in (0, 0, 1)
+    ]
+    assert folds[0] == folds[1] != folds[2]
+
+
+def test_fewer_folds_for_few_patients_and_none_for_one():
+    X, y = bootstrap_sample()
+    ids = X.index.get_level_values("patient_id").to_numpy()
+    three = np.isin(ids, np.unique(ids[y == 1])[:3]) | (y == 0)
+    assert PatientKFold(5).get_n_splits(X[three], y[three]) == 3
+    assert len(list(PatientKFold(5).split(X[three], y[three]))) == 3
+    one = np.isin(ids, np.unique(ids[y == 1])[:1]) | (y == 0)
+    with pytest.raises(ModelError, match="1 patient"):
+        list(PatientKFold(5).split(X[one], y[one]))
+
+
+def test_it_works_in_a_grid_search():
+    X, y = bootstrap_sample()
+    X = X.rename(columns=str)
+    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=PatientKFold(3)).fit(X, y)
+    assert search.n_splits_ == 3
+
+
+def test_patients_are_read_as_text_so_that_number_and_text_ids_agree():
+    numbers = pd.DataFrame(index=pd.Index([3, 1, 3], name="patient_id"))
+    text = pd.DataFrame(index=pd.Index(["3", "1", "3"], name="patient_id"))
+    assert patients_of(numbers).tolist() == patients_of(text).tolist() == [1, 0, 1]
+
+
+def test_without_ids_equal_rows_are_copies_whatever_they_are_made_of():
+    rows = [0, 1, 0, 2]
+    numbers = pd.DataFrame({"a": [1.5, 2.5, 3.5]}).iloc[rows]
+    mixed = numbers.assign(b=np.array(["x", "y", "z"], dtype=object)[rows])
+    for X in (numbers, mixed, numbers.astype("float32")):
+        first, second, third, fourth = patients_of(X.reset_index(drop=True))
+        assert first == third
+        assert len({first, second, fourth}) == 3

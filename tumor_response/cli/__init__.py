@@ -1,0 +1,5 @@
+"""The command line: ``tumor-response demo | extract | evaluate | explain``."""
+
+from tumor_response.cli.app import app, main
+
+__all__ = ["app", "main"]

@@ -1,0 +1,249 @@
+"""The commands and their options; what they do is in the modules they import when called.
+
+Nothing heavy is imported here: ``tumor-response --help`` has to answer at once.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tumor_response.cli.console import messages_for_people, say
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="tumor-response",
+    help="From a planning CT and a tumour contour to an explained, honest prediction of shrinkage "
+    "under radiotherapy. For research; not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Days(StrEnum):
+    """What a rate is per."""
+
+    interval_days = "interval_days"
+    treatment_days = "treatment_days"
+
+
+class Failed(StrEnum):
+    """What to do with lesions one of whose blocks failed."""
+
+    error = "error"
+    drop = "drop"
+    impute = "impute"
+
+
+Manifest = Annotated[
+    Path, typer.Argument(metavar="MANIFEST", help="CSV file with one row per lesion.")
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder that the results go to.")]
+RadiomicsOption = Annotated[
+    str,
+    typer.Option(
+        "--radiomics",
+        help="Preset (head_neck_ct, minimal), a PyRadiomics parameter file, or none.",
+    ),
+]
+BackboneOption = Annotated[
+    str, typer.Option("--backbone", help="Network of the deep block by its timm name, or none.")
+]
+ClinicalOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--clinical",
+        help="Numeric manifest column known before treatment; repeat for several. The baseline "
+        "volume (volume_cc) is always there.",
+    ),
+]
+CategoryOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--category", help="Categorical manifest column with its levels: sex=female,male."
+    ),
+]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option("--cache-dir", help="Where finished cases are kept.", show_default="OUT/.cache"),
+]
+JobsOption = Annotated[
+    int, typer.Option("--n-jobs", "-j", help="Parallel processes; -1 is all cores.")
+]
+ByOption = Annotated[str, typer.Option("--by", help="End point: a column of the outcome table.")]
+PerOption = Annotated[Days, typer.Option("--per", help="Days that rates are per.")]
+CutOption = Annotated[
+    str,
+    typer.Option(
+        "--cut", help="Responders shrank more than this: median (of the training rows) or a number."
+    ),
+]
+ModelOption = Annotated[
+    list[str] | None,
+    typer.Option("--model", "-m", help="Model by name; repeat for several.", show_default="all"),
+]
+ResamplesOption = Annotated[
+    int, typer.Option("--n-resamples", "-n", help="Bootstrap resamples of patients.", min=2)
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")]
+FailedOption = Annotated[
+    Failed, typer.Option("--failed", help="Lesions one of whose blocks failed altogether.")
+]
+DebugOption = Annotated[
+    bool, typer.Option("--debug", help="Show the traceback of an error.", show_default=False)
+]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from tumor_response._version import __version__
+
+        say(f"tumor-response {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    del version  # its callback has done the work
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path, typer.Option(help="Folder that the demo goes to.")] = Path("demo"),
+    n_patients: Annotated[int, typer.Option(help="Patients to simulate.", min=8)] = 60,
+    n_resamples: ResamplesOption = 200,
+    seed: SeedOption = 0,
+    n_jobs: JobsOption = -1,
+    signal: Annotated[
+        float, typer.Option(help="Strength of the simulated signal; 0 is a null study.", min=0.0)
+    ] = 1.0,
+    radiomics: RadiomicsOption = "head_neck_ct",
+    debug: DebugOption = False,
+) -> None:
+    """Go the whole way on a simulated cohort whose truth is known."""
+    with messages_for_people(debug, "Run the same command again: what was finished is reused."):
+        from tumor_response.cli.demo import run_demo
+
+        run_demo(
+            directory,
+            n_patients=n_patients,
+            n_resamples=n_resamples,
+            seed=seed,
+            n_jobs=n_jobs,
+            signal=signal,
+            radiomics=radiomics,
+        )
+
+
+@app.command()
+def extract(
+    manifest: Manifest,
+    out: Out,
+    radiomics: RadiomicsOption = "head_neck_ct",
+    backbone: BackboneOption = "tf_efficientnet_lite0",
+    clinical: ClinicalOption = None,
+    category: CategoryOption = None,
+    cache_dir: CacheOption = None,
+    n_jobs: JobsOption = -1,
+    debug: DebugOption = False,
+) -> None:
+    """Write the feature table of a manifest's baseline images.
+
+    Example: tumor-response extract manifest.csv --out study --clinical age
+    """
+    with messages_for_people(debug, _RESUME):
+        from tumor_response.cli.study import Blocks, Study
+
+        blocks = Blocks(radiomics, backbone, clinical or [], category or [])
+        Study(manifest, out, blocks, cache_dir, n_jobs).extract()
+
+
+@app.command()
+def evaluate(
+    manifest: Manifest,
+    out: Out,
+    radiomics: RadiomicsOption = "head_neck_ct",
+    backbone: BackboneOption = "tf_efficientnet_lite0",
+    clinical: ClinicalOption = None,
+    category: CategoryOption = None,
+    by: ByOption = "rate_percent_per_day",
+    per: PerOption = Days.interval_days,
+    cut: CutOption = "median",
+    model: ModelOption = None,
+    n_resamples: ResamplesOption = 1000,
+    seed: SeedOption = 0,
+    failed: FailedOption = Failed.error,
+    cache_dir: CacheOption = None,
+    n_jobs: JobsOption = -1,
+    debug: DebugOption = False,
+) -> None:
+    """Evaluate models on a manifest: out-of-bag AUC over patients, with a report.
+
+    Features found in the cache are not computed again.
+
+    Example: tumor-response evaluate manifest.csv --out study --clinical age
+    """
+    with messages_for_people(debug, _RESUME):
+        from tumor_response.cli.study import Blocks, Plan, Study
+
+        blocks = Blocks(radiomics, backbone, clinical or [], category or [])
+        plan = Plan(by, per.value, cut, tuple(model or ()), n_resamples, seed, failed.value)
+        Study(manifest, out, blocks, cache_dir, n_jobs).evaluate(plan)
+
+
+@app.command()
+def explain(
+    manifest: Manifest,
+    out: Out,
+    radiomics: RadiomicsOption = "head_neck_ct",
+    backbone: BackboneOption = "tf_efficientnet_lite0",
+    clinical: ClinicalOption = None,
+    category: CategoryOption = None,
+    by: ByOption = "rate_percent_per_day",
+    per: PerOption = Days.interval_days,
+    cut: CutOption = "median",
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Model to explain; repeat for several.",
+            show_default="logistic_all, xgboost_all",
+        ),
+    ] = None,
+    n_resamples: ResamplesOption = 1000,
+    seed: SeedOption = 0,
+    failed: FailedOption = Failed.error,
+    cache_dir: CacheOption = None,
+    n_jobs: JobsOption = -1,
+    debug: DebugOption = False,
+) -> None:
+    """Evaluate models on a manifest and explain them by SHAP values out of bag, with a report.
+
+    Example: tumor-response explain manifest.csv --out study --clinical age --model logistic_all
+    """
+    with messages_for_people(debug, _RESUME):
+        from tumor_response.cli.study import Blocks, Plan, Study
+
+        blocks = Blocks(radiomics, backbone, clinical or [], category or [])
+        plan = Plan(by, per.value, cut, tuple(model or ()), n_resamples, seed, failed.value)
+        Study(manifest, out, blocks, cache_dir, n_jobs).explain(plan)
+
+
+_RESUME = "Run the same command again: cases that were finished come from the cache."
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,299 @@
+"""The stages of a study in a folder: extract, evaluate, explain; each writes its files.
+
+A later stage runs the earlier ones again. The features then come from the cache, which knows them
+by content, so that no stage can pick up a table that belongs to other images or other settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import tumor_response as tr
+from tumor_response.cli.console import say, show_table
+from tumor_response.exceptions import SettingsError
+from tumor_response.outcomes import SHRANK_SIGN
+from tumor_response.reporting import save_figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tumor_response.explanation import Explanation
+    from tumor_response.features.base import FeatureExtractor
+
+__all__ = [
+    "Blocks",
+    "Plan",
+    "Study",
+    "explain_models",
+    "extract_table",
+    "run_models",
+    "show_results",
+    "study_models",
+    "write_results",
+]
+
+BASELINES = ("volume_only", "clinical_only")
+EXPLAINED = ("logistic_all", "xgboost_all")
+HEADLINE = "logistic_all"
+"""Fixed here, before anybody has seen a result; the first model asked for where it is not there."""
+
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Which blocks of features, as the options name them."""
+
+    radiomics: str
+    backbone: str
+    clinical: Sequence[str]
+    category: Sequence[str]
+
+    def extractors(self) -> list[FeatureExtractor]:
+        """Return the extractors; bad options raise here, before an image is read."""
+        say("Preparing the extractors ...")  # loading PyTorch takes seconds
+        chosen: list[FeatureExtractor] = []
+        if self.radiomics != NONE:
+            chosen.append(tr.Radiomics(self.radiomics))
+        if self.backbone != NONE:
+            chosen.append(tr.DeepFeatures(self.backbone))
+        numeric = list(dict.fromkeys([*self.clinical, "volume_cc"]))
+        chosen.append(tr.ClinicalFactors(numeric, categories=self.categories))
+        return chosen
+
+    @property
+    def categories(self) -> dict[str, list[str]]:
+        """The categorical columns with their levels."""
+        categories = {}
+        for text in self.category:
+            name, _, levels = text.partition("=")
+            values = [level.strip() for level in levels.split(",") if level.strip()]
+            if not name.strip() or len(values) < 2:
+                raise SettingsError(
+                    f"--category {text!r}: expected a column with its levels, for example "
+                    "sex=female,male."
+                )
+            categories[name.strip()] = values
+        return categories
+
+    def unused(self, cohort: tr.Cohort) -> list[str]:
+        """Return the manifest's clinical columns that nobody named."""
+        used = {*self.clinical, *self.categories, "volume_cc"}
+        return [name for name in cohort.variables if name not in used]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to evaluate, as the options say it."""
+
+    by: str = "rate_percent_per_day"
+    per: str = "interval_days"
+    cut: str = "median"
+    models: tuple[str, ...] = ()
+    n_resamples: int = 1000
+    seed: int = 0
+    failed: str = "error"
+
+    def label(self) -> tr.ResponderCut:
+        """Return the rule that makes the classes within each resample."""
+        if self.by not in SHRANK_SIGN:
+            raise SettingsError(
+                f"--by {self.by!r} is no end point; expected one of {', '.join(SHRANK_SIGN)}."
+            )
+        if self.cut == "median":
+            return tr.ResponderCut("median", self.by)
+        try:
+            cut = float(self.cut)
+        except ValueError:
+            raise SettingsError(f"--cut {self.cut!r}: expected median or a number.") from None
+        return tr.ResponderCut(cut, self.by)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A manifest, the blocks to extract from it, and the folder its results go to."""
+
+    manifest: Path
+    out: Path
+    blocks: Blocks
+    cache_dir: Path | None
+    n_jobs: int
+
+    def extract(self) -> None:
+        """Write the feature table."""
+        self._extracted(self.blocks.extractors())
+
+    def evaluate(self, plan: Plan) -> None:
+        """Write the feature table, the outcomes, the results and the report."""
+        self._go(plan, explained=())
+
+    def explain(self, plan: Plan) -> None:
+        """As :meth:`evaluate`, with SHAP values of the models named."""
+        self._go(plan, explained=plan.models or EXPLAINED)
+
+    def _extracted(
+        self, extractors: Sequence[FeatureExtractor]
+    ) -> tuple[tr.Cohort, tr.FeatureTable]:
+        cohort = tr.Cohort.from_csv(self.manifest)
+        cache_dir = self.cache_dir or self.out / ".cache"
+        table = extract_table(cohort, extractors, self.out, cache_dir, self.n_jobs)
+        if unused := self.blocks.unused(cohort):
+            say(f"Manifest columns not used (see --clinical): {', '.join(unused)}")
+        return cohort, table
+
+    def _go(self, plan: Plan, explained: Sequence[str]) -> None:
+        # whatever an option can get wrong fails here, before hours of extraction
+        label = plan.label()
+        extractors = self.blocks.extractors()
+        models = study_models([extractor.block for extractor in extractors], plan.seed)
+        models = chosen(models, (*BASELINES, *plan.models) if plan.models else tuple(models))
+
+        cohort, table = self._extracted(extractors)
+        outcomes = tr.shrinkage(cohort, per=cast(Literal["interval_days"], plan.per))
+        result = run_models(models, table, outcomes, plan, label, self.n_jobs)
+        explanations = explain_models(result, [m for m in explained if m in models], self.n_jobs)
+        title = f"Response to radiotherapy: {self.manifest.name}"
+        write_results(self.out, result, table, outcomes, explanations, title=title)
+        show_results(result)
+        say(f"Report: {(self.out / 'report.html').resolve()}")
+
+
+def extract_table(
+    cohort: tr.Cohort,
+    extractors: Sequence[FeatureExtractor],
+    out: Path,
+    cache_dir: Path,
+    n_jobs: int,
+) -> tr.FeatureTable:
+    """Extract, write and return the feature table, saying what the cache knew."""
+    say(f"Extracting features of {len(cohort)} lesions of {cohort.n_patients} patients ...")
+    table = tr.extract(cohort, extractors, n_jobs=n_jobs, cache_dir=cache_dir)
+    table.save(out / "features")
+    table.export(out / "tables" / "features", formats=["csv", "parquet"])
+    say(cache_sentence(table.provenance["cache"]))
+    if len(table.failures):
+        path = out / "tables" / "features_failures.csv"
+        say(f"{len(table.failures)} failures and findings, with reasons: {path}")
+    say(f"Feature table: {out / 'features'}; as CSV and Parquet: {out / 'tables'}")
+    return table
+
+
+def cache_sentence(counts: Mapping[str, int]) -> str:
+    """Say how many extractions came from the cache."""
+    hits, total = counts["hits"], counts["hits"] + counts["misses"]
+    if hits == 0:
+        return "Nothing came from the cache."
+    all_of_them = "All " if hits == total else f"{hits} of "
+    return f"{all_of_them}{total} extractions (lesion x block) came from the cache."
+
+
+def study_models(blocks: Sequence[str], seed: int) -> dict[str, Any]:
+    """Return the models of a study by name: the two baselines, single blocks, all blocks."""
+    models = {name: tr.make_model(name, random_state=seed) for name in BASELINES}
+    images = [block for block in blocks if block != "clinical"]
+    for block in images:
+        models[f"logistic_{block}"] = tr.make_model("logistic", [block], seed)
+    if images:
+        for kind in ("logistic", "xgboost"):
+            models[f"{kind}_all"] = tr.make_model(kind, list(blocks), seed)
+    return models
+
+
+def chosen(models: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return the models named, in their own order."""
+    unknown = [name for name in names if name not in models]
+    if unknown:
+        raise SettingsError(
+            f"--model {unknown[0]!r} is not a model of this study; expected one of "
+            f"{', '.join(models)}."
+        )
+    return {name: model for name, model in models.items() if name in names}
+
+
+def run_models(
+    models: Mapping[str, Any],
+    table: tr.FeatureTable,
+    outcomes: pd.DataFrame,
+    plan: Plan,
+    label: tr.ResponderCut,
+    n_jobs: int,
+) -> tr.EvaluationResult:
+    """Evaluate the models on the same resamples."""
+    say(f"Evaluating {len(models)} models on {plan.n_resamples} resamples of patients ...")
+    y = outcomes[plan.by]
+    y.attrs["reasons"] = outcomes.attrs["reasons"]
+    return tr.evaluate(
+        models,
+        table,
+        y,
+        tr.Bootstrap632Plus(n_resamples=plan.n_resamples, seed=plan.seed),
+        label=label,
+        failed=cast(Literal["error"], plan.failed),
+        n_jobs=n_jobs,
+    )
+
+
+def explain_models(
+    result: tr.EvaluationResult, names: Sequence[str], n_jobs: int
+) -> list[Explanation]:
+    """Explain models out of bag."""
+    explanations = []
+    for name in names:
+        say(f"Explaining {name} ...")
+        explanations.append(tr.explain(result, name, n_jobs=n_jobs))
+    return explanations
+
+
+def write_results(
+    out: Path,
+    result: tr.EvaluationResult,
+    table: tr.FeatureTable,
+    outcomes: pd.DataFrame,
+    explanations: Sequence[Explanation],
+    *,
+    title: str,
+    notes: Sequence[str] = (),
+) -> None:
+    """Write tables, figures and the report."""
+    tables, figures = out / "tables", out / "figures"
+    outcomes.to_csv(tables / "outcomes.csv")
+    result.summary().to_csv(tables / "summary.csv")
+    save_figure(lambda axes: result.plot_roc(ax=axes), figures / "roc", width_mm=120, height_mm=120)
+    for explanation in explanations:
+        explanation.table().to_csv(tables / f"shap_{explanation.name}.csv")
+        save_figure(
+            lambda axes, e=explanation: e.plot_summary(ax=axes),  # type: ignore[misc]
+            figures / f"shap_{explanation.name}",
+            width_mm=150,
+            height_mm=110,
+        )
+    tr.report(
+        result,
+        out / "report.html",
+        table=table,
+        outcomes=outcomes,
+        explanations=explanations,
+        headline=HEADLINE if HEADLINE in result.models else None,
+        title=title,
+        notes=notes,
+    )
+    say(f"Tables: {tables}; figures: {figures}")
+
+
+def show_results(result: tr.EvaluationResult, more: Sequence[Sequence[str]] = ()) -> None:
+    """Print the results as a table, with further rows below."""
+    rows = [
+        (
+            str(name),
+            f"{row['auc_oob']:.2f}",
+            f"{row['ci_low']:.2f} to {row['ci_high']:.2f}",
+            f"{row['auc_632plus']:.2f}",
+            f"{row['auc_apparent']:.2f}",
+        )
+        for name, row in result.summary().iterrows()
+    ]
+    columns = ("model", "AUC out of bag", "interval", ".632+", "apparent")
+    show_table("Area under the ROC curve", columns, [*rows, *more])

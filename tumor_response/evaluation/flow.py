@@ -1,0 +1,70 @@
+"""Who was evaluated and who was left out, and whether the two are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["cohort_flow"]
+
+_COMPARED = ("volume_cc", "age")
+
+
+def cohort_flow(X: pd.DataFrame, y: pd.Series, left_out: Mapping[object, str]) -> pd.DataFrame:
+    """Count evaluated and left-out lesions by reason and class, with baseline volume and age.
+
+    Parameters
+    ----------
+    X
+        All rows of the table.
+    y
+        Their classes by the full-data cut; NaN where the outcome is missing.
+    left_out
+        From index entry to the reason why it is left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row ``evaluated``, then one per reason, and ``all left out`` if there are several.
+        Columns ``n_patients``, ``n_lesions``, ``n_responders``, ``n_non_responders``,
+        ``n_unknown``; and where the table has them, for baseline volume (cc) and age (years),
+        ``..._median``, ``..._q1``, ``..._q3`` over the lesions of the row.
+    """
+    reason = pd.Series([left_out.get(key, "") for key in X.index], index=X.index)
+    groups = {"evaluated": reason == ""}
+    groups |= {f"left out, {text}": reason == text for text in sorted(set(left_out.values()))}
+    if len(groups) > 2:
+        groups["all left out"] = reason != ""
+    measured = {
+        short: X[column].astype(np.float64)
+        for short in _COMPARED
+        if (column := _column(X, short)) is not None
+    }
+    rows = [
+        _count(y[members], {short: values[members] for short, values in measured.items()})
+        for members in groups.values()
+    ]
+    return pd.DataFrame(rows, index=pd.Index(groups, name="group"))
+
+
+def _column(X: pd.DataFrame, short: str) -> str | None:
+    for name in (f"clinical__{short}", short):
+        if name in X and pd.api.types.is_numeric_dtype(X[name].dtype):
+            return name
+    return None
+
+
+def _count(y: pd.Series, measured: Mapping[str, pd.Series]) -> dict[str, float]:
+    row: dict[str, float] = {
+        "n_patients": y.index.get_level_values("patient_id").nunique(),
+        "n_lesions": len(y),
+        "n_responders": int((y == 1).sum()),
+        "n_non_responders": int((y == 0).sum()),
+        "n_unknown": int(y.isna().sum()),
+    }
+    for short, values in measured.items():
+        for name, share in (("median", 0.5), ("q1", 0.25), ("q3", 0.75)):
+            row[f"{short}_{name}"] = float(values.quantile(share))
+    return row

@@ -1,0 +1,232 @@
+"""Which rows an evaluation may use, and a plain word for each that it may not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+
+from tumor_response.evaluation.checks import (
+    aligned_outcome,
+    check_classes,
+    check_columns,
+    check_index,
+    check_values,
+)
+from tumor_response.evaluation.flow import cohort_flow
+from tumor_response.evaluation.left_out import block_failures, failure_message, missing_outcomes
+from tumor_response.exceptions import EvaluationError, ModelError
+from tumor_response.models import patients_of
+from tumor_response.outcomes import ResponderCut
+from tumor_response.table import FeatureTable
+from tumor_response.transformers import bind_blocks, block_selectors, blocks_of, is_predictor
+
+__all__ = ["EvaluationRows", "Failed", "prepare_rows"]
+
+IntArray = npt.NDArray[np.int64]
+Failed = Literal["error", "drop", "impute"]
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationRows:
+    """The rows that every model of an evaluation meets, with their outcome.
+
+    Attributes
+    ----------
+    X : DataFrame
+        All columns, ``meta__*`` included, of the rows that are evaluated.
+    outcome : Series
+        0/1, or the continuous end point if there is a ``label``.
+    label : ResponderCut or None
+        The rule that makes classes of ``outcome``, fitted on training rows.
+    y : ndarray of int64
+        Classes by the full-data cut: for strata and the apparent AUC.
+    cut : float or None
+        The full-data cut.
+    patients : ndarray of int64
+        An integer per row, the same for all lesions of a patient.
+    models : dict of str to estimator
+        Unfitted, bound to the blocks.
+    columns : dict of str to list of str or None
+        The columns that a model is shown; None: all of ``X``.
+    blocks : dict of str to list of str
+        All predictors of the table by block.
+    flow : DataFrame
+        Who is in and who was left out, and why.
+    dictionary : DataFrame or None
+        The table's.
+    """
+
+    X: pd.DataFrame
+    outcome: pd.Series
+    label: ResponderCut | None
+    y: IntArray
+    cut: float | None
+    patients: IntArray
+    models: dict[str, BaseEstimator]
+    columns: dict[str, list[str] | None]
+    blocks: dict[str, list[str]]
+    flow: pd.DataFrame
+    dictionary: pd.DataFrame | None = field(default=None)
+
+    def labels(self, train: IntArray, test: IntArray) -> tuple[IntArray, IntArray, float | None]:
+        """Return the classes of both sides and the cut, which the training rows alone decide."""
+        if self.label is None:
+            return self.y[train], self.y[test], None
+        training = self.outcome.iloc[train]
+        cut = self.label.fit(training)
+        held_out = self.label.label(self.outcome.iloc[test], cut)
+        return (
+            self.label.label(training, cut).to_numpy(dtype=np.int64),
+            held_out.to_numpy(dtype=np.int64),
+            cut,
+        )
+
+    def shown_to(self, name: str) -> pd.DataFrame:
+        """Return ``X`` as the model ``name`` is to see it."""
+        columns = self.columns[name]
+        return self.X if columns is None else self.X[columns]
+
+
+def prepare_rows(
+    models: Mapping[str, BaseEstimator] | BaseEstimator,
+    table: FeatureTable | pd.DataFrame,
+    y: pd.Series,
+    label: ResponderCut | None,
+    failed: Failed,
+    blocks: Mapping[str, Sequence[str]] | None,
+) -> EvaluationRows:
+    """Check everything that can be checked before the first fit, and leave out what must be."""
+    if failed not in ("error", "drop", "impute"):
+        raise EvaluationError(f"failed={failed!r}: expected 'error', 'drop' or 'impute'.")
+    if isinstance(table, FeatureTable):
+        X, failures, dictionary = table.data, table.failures, table.dictionary
+    elif isinstance(table, pd.DataFrame):
+        X, failures, dictionary = table, None, None
+    else:
+        raise EvaluationError(
+            f"table: expected a FeatureTable or a pandas DataFrame, received "
+            f"{type(table).__name__}."
+        )
+    check_index(X.index)
+    check_columns(X)
+    outcome = aligned_outcome(y, X.index, label)
+    named = _named_models(models, blocks)
+    all_blocks = _plain(blocks) if blocks is not None else blocks_of(X.columns)
+    used = {name: _columns_used(name, model, X, all_blocks) for name, model in named.items()}
+    columns = {
+        name: None if block_selectors(model) else _flat(used[name]) for name, model in named.items()
+    }
+
+    reasons = missing_outcomes(outcome, y)
+    known = outcome.notna()
+    broken = block_failures(X.loc[known], used, failures)
+    if broken and failed == "error":
+        raise EvaluationError(failure_message(broken), code="block_failed")
+    if failed == "drop":
+        reasons.update(broken)
+    kept = np.array([key not in reasons for key in X.index])
+    X_kept, kept_outcome = X[kept], outcome[kept]
+    check_values(X_kept, (c for blocks in used.values() for c in _flat(blocks)))
+    full_y, cut = _full_labels(kept_outcome, label)
+    patients = patients_of(X_kept)
+    check_classes(full_y, patients)
+    all_y = outcome if label is None or cut is None else label.label(outcome, cut)
+    return EvaluationRows(
+        X=X_kept,
+        outcome=kept_outcome,
+        label=label,
+        y=full_y,
+        cut=cut,
+        patients=patients,
+        models=named,
+        columns=columns,
+        blocks=all_blocks,
+        flow=cohort_flow(X, all_y, reasons),
+        dictionary=dictionary,
+    )
+
+
+def _plain(blocks: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return a plain copy of a mapping from block to columns."""
+    if not isinstance(blocks, Mapping):
+        raise EvaluationError(
+            "blocks: expected a mapping from block to columns, for a frame without prefixes; "
+            "which blocks a model uses is said in make_model(..., blocks=[...])."
+        )
+    return {str(block): list(columns) for block, columns in blocks.items()}
+
+
+def _named_models(
+    models: Mapping[str, BaseEstimator] | BaseEstimator,
+    blocks: Mapping[str, Sequence[str]] | None,
+) -> dict[str, BaseEstimator]:
+    named = dict(models) if isinstance(models, Mapping) else {"model": models}
+    if not named:
+        raise EvaluationError("There are no models to evaluate.")
+    for name, model in named.items():
+        if not isinstance(name, str):
+            raise EvaluationError(f"Model names must be text, received {name!r}.")
+        scores = hasattr(model, "predict_proba") or hasattr(model, "decision_function")
+        if isinstance(model, type) or not (hasattr(model, "fit") and scores):
+            raise EvaluationError(
+                f"Model {name!r} ({model!r}) needs fit and predict_proba or decision_function: "
+                "give a scikit-learn classifier, or tr.make_model(...)."
+            )
+    try:
+        return {
+            name: clone(model) if blocks is None else bind_blocks(model, _plain(blocks))
+            for name, model in named.items()
+        }
+    except ModelError as error:
+        raise EvaluationError(str(error), code=error.code) from error
+    except TypeError as error:
+        raise EvaluationError(f"A model cannot be cloned: {error}") from error
+
+
+def _columns_used(
+    name: str, model: BaseEstimator, X: pd.DataFrame, blocks: dict[str, list[str]]
+) -> dict[str, list[str]]:
+    """Return the columns a model uses by block: its selectors', or all predictors."""
+    selectors = block_selectors(model)
+    used: dict[str, list[str]] = {}
+    try:
+        for selector in selectors:
+            for block, columns in clone(selector).fit(X).blocks_.items():
+                known = used.setdefault(block, [])
+                known.extend(column for column in columns if column not in set(known))
+    except ModelError as error:
+        raise EvaluationError(f"Model {name!r}: {error}", code=error.code) from error
+    if selectors:
+        return used
+    absent = [column for columns in blocks.values() for column in columns if column not in X]
+    if absent:
+        raise EvaluationError(f"blocks: the table has no column {absent[0]!r}.")
+    if not any(blocks.values()):
+        raise EvaluationError("The table has no predictor columns.", code="no_block")
+    return {block: [c for c in columns if is_predictor(c)] for block, columns in blocks.items()}
+
+
+def _flat(blocks: dict[str, list[str]]) -> list[str]:
+    return [column for columns in blocks.values() for column in columns]
+
+
+def _full_labels(outcome: pd.Series, label: ResponderCut | None) -> tuple[IntArray, float | None]:
+    if outcome.empty:
+        raise EvaluationError("No row is left: every outcome is missing.", code="no_rows")
+    if label is None:
+        strange = sorted(set(outcome.unique()) - {0.0, 1.0})
+        if strange:
+            raise EvaluationError(
+                f"y holds {strange[:3]} besides 0 and 1. For a continuous end point give the rule "
+                "that makes classes of it: label=tr.ResponderCut('median').",
+                code="y",
+            )
+        return outcome.to_numpy(dtype=np.int64), None
+    cut = label.fit(outcome)
+    return label.label(outcome, cut).to_numpy(dtype=np.int64), cut

@@ -1,0 +1,115 @@
+"""From the columns that reach a Pipeline's last step back to the columns of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn import feature_selection, impute, preprocessing
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+
+from tumor_response.exceptions import ExplanationError
+from tumor_response.transformers import (
+    BlockScaler,
+    BlockSelector,
+    CategoryEncoder,
+    LogTransformer,
+    MedianImputer,
+    NearConstantFilter,
+    ToArray,
+    UnivariateFilter,
+)
+
+__all__ = ["column_origins", "final_estimator", "transformed"]
+
+FloatArray = npt.NDArray[np.float64]
+
+_COLUMN_WISE: tuple[type, ...] = (
+    BlockScaler,
+    BlockSelector,
+    CategoryEncoder,
+    LogTransformer,
+    MedianImputer,
+    NearConstantFilter,
+    ToArray,
+    UnivariateFilter,
+    impute.SimpleImputer,
+    preprocessing.StandardScaler,
+    preprocessing.RobustScaler,
+    preprocessing.MinMaxScaler,
+    preprocessing.MaxAbsScaler,
+    preprocessing.PowerTransformer,
+    preprocessing.QuantileTransformer,
+    feature_selection.VarianceThreshold,
+    feature_selection.SelectKBest,
+    feature_selection.SelectPercentile,
+    feature_selection.SelectFromModel,
+)
+"""Steps in which every output column is made of one input column and of nothing else. Only
+through these may the value of an output column be credited to one column of the table."""
+
+
+def final_estimator(fitted: BaseEstimator) -> BaseEstimator:
+    """Return the last step of a Pipeline, or the estimator itself."""
+    while isinstance(fitted, Pipeline):
+        fitted = fitted.steps[-1][1]
+    return fitted
+
+
+def transformed(fitted: BaseEstimator, X: pd.DataFrame) -> FloatArray:
+    """Return ``X`` as it reaches the last step."""
+    values: pd.DataFrame | FloatArray = X
+    for step in _steps(fitted):
+        values = step.transform(values)
+    return np.asarray(values, dtype=np.float64)
+
+
+def column_origins(fitted: BaseEstimator, columns: list[str]) -> list[str]:
+    """Return, for each column that reaches the last step, the table's column it is made of.
+
+    Raises
+    ------
+    ExplanationError
+        For a step that mixes columns.
+    """
+    names, origins = list(columns), list(columns)
+    for step in _steps(fitted):
+        if not isinstance(step, _COLUMN_WISE):
+            raise ExplanationError(
+                f"The step {type(step).__name__} is not known to keep columns apart, so values "
+                "behind it cannot be credited to columns before it. Supported: "
+                f"{', '.join(kind.__name__ for kind in _COLUMN_WISE)}.",
+                code="unsupported_step",
+            )
+        made_of = dict(zip(names, origins, strict=True))
+        inside: dict[str, str] = getattr(step, "feature_origins_", {})
+        names_out = _names_out(step, names)
+        try:
+            origins = [made_of[inside.get(name, name)] for name in names_out]
+        except KeyError as error:
+            raise ExplanationError(
+                f"The step {type(step).__name__} puts out {error}, which is none of the columns "
+                "it was given.",
+                code="unsupported_step",
+            ) from None
+        names = names_out
+    return origins
+
+
+def _steps(fitted: BaseEstimator) -> Iterator[Any]:
+    """Yield the transformers of a Pipeline, Pipelines within it unrolled."""
+    if isinstance(fitted, Pipeline):
+        for position, (_, step) in enumerate(fitted.steps):
+            if step is None or step == "passthrough":
+                continue
+            yield from _steps(step)
+            if position < len(fitted.steps) - 1 and not isinstance(step, Pipeline):
+                yield step
+
+
+def _names_out(step: BaseEstimator, names: list[str]) -> list[str]:
+    return [str(name) for name in step.get_feature_names_out(np.asarray(names, dtype=object))]

@@ -1,0 +1,23 @@
+"""Named models over column blocks, and what they tune with."""
+
+from tumor_response.models.folds import PatientKFold, patients_of
+from tumor_response.models.named import MODEL_NAMES, make_model
+from tumor_response.models.ridge import RidgeLogistic
+from tumor_response.models.settings import (
+    DummySettings,
+    LogisticSettings,
+    VolumeOnlySettings,
+    XGBoostSettings,
+)
+
+__all__ = [
+    "MODEL_NAMES",
+    "DummySettings",
+    "LogisticSettings",
+    "PatientKFold",
+    "RidgeLogistic",
+    "VolumeOnlySettings",
+    "XGBoostSettings",
+    "make_model",
+    "patients_of",
+]

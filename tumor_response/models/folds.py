@@ -1,0 +1,144 @@
+"""Inner cross-validation that keeps a patient, and every bootstrap copy of one, in one fold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import BaseEstimator
+
+from tumor_response.exceptions import ModelError
+
+__all__ = ["PatientKFold", "most_folds", "patient_folds", "patients_of"]
+
+IntArray = npt.NDArray[np.int64]
+
+
+def patients_of(X: npt.ArrayLike | pd.DataFrame) -> IntArray:
+    """Return an integer per row of ``X``, the same for rows of one original patient.
+
+    A DataFrame says the patient by the index level ``patient_id``. Without that level (an array,
+    a frame of unnamed rows) equal rows count as copies of one patient and others as different
+    patients, which is right for one lesion per patient and all that can be known.
+
+    Examples
+    --------
+    >>> index = pd.MultiIndex.from_tuples(
+    ...     [("P2", "1"), ("P1", "1"), ("P1", "2")], names=["patient_id", "lesion_id"])
+    >>> patients_of(pd.DataFrame({"a": [1.0, 2.0, 3.0]}, index=index)).tolist()
+    [1, 0, 0]
+    >>> first, second, copy_of_first = patients_of(np.array([[2.0], [1.0], [2.0]]))
+    >>> bool(first == copy_of_first), bool(first == second)
+    (True, False)
+    """
+    if isinstance(X, pd.DataFrame) and "patient_id" in X.index.names:
+        names = X.index.get_level_values("patient_id").astype(str).to_numpy(dtype=object)
+    else:
+        values = np.asarray(X)
+        if values.dtype != object:
+            values = np.ascontiguousarray(values, dtype=np.float64)
+        names = np.empty(len(values), dtype=object)
+        # the bytes of an object array are addresses, not values
+        names[:] = [repr(row.tolist()) if row.dtype == object else row.tobytes() for row in values]
+    place = {name: position for position, name in enumerate(sorted(set(names)))}
+    return np.array([place[name] for name in names], dtype=np.int64)
+
+
+def most_folds(patients: IntArray, y: npt.NDArray[np.generic]) -> int:
+    """Return the number of patients in the rarer stratum: no more folds than that make sense."""
+    _, stratum = _strata(patients, y)
+    return int(np.bincount(stratum, minlength=2).min())
+
+
+def patient_folds(
+    patients: IntArray, y: npt.NDArray[np.generic], n_folds: int, random_state: int
+) -> IntArray:
+    """Assign each row to one of ``n_folds`` folds, patients whole, stratified, seeded.
+
+    A patient belongs to the positive stratum with at least one positive row. Within a stratum
+    patients are shuffled and dealt out one by one. The result does not depend on the order of
+    the rows, nor on how often a patient's rows are repeated.
+    """
+    names, stratum = _strata(patients, y)
+    fold_of = np.empty(len(names), dtype=np.int64)
+    rng = np.random.default_rng(random_state)
+    dealt = 0
+    for value in (1, 0):
+        members = rng.permutation(np.nonzero(stratum == value)[0])
+        # carry on where the other stratum stopped, so that fold sizes differ by one at most
+        fold_of[members] = (dealt + np.arange(len(members))) % n_folds
+        dealt += len(members)
+    folds: IntArray = fold_of[np.searchsorted(names, patients)]
+    return folds
+
+
+def _strata(patients: IntArray, y: npt.NDArray[np.generic]) -> tuple[IntArray, IntArray]:
+    classes = np.unique(y)
+    names = np.unique(patients)
+    positive = np.isin(names, patients[y == classes[-1]])
+    return names, positive.astype(np.int64)
+
+
+class PatientKFold(BaseEstimator):
+    """K-fold cross-validation on patients, for scikit-learn's ``cv=``, inside an evaluation.
+
+    scikit-learn's own splitters see a bootstrap sample as independent rows and put copies of one
+    patient on both sides, so that tuning prefers whatever memorises. This one reads the patient
+    from the index of ``X`` (see :func:`patients_of`), so it needs no ``groups``.
+
+    Parameters
+    ----------
+    n_splits
+        Number of folds, default 5; fewer if a class has fewer patients than that.
+    random_state
+        Seed of the shuffle, default 0.
+
+    Raises
+    ------
+    ModelError
+        If a class has fewer than two patients.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=PatientKFold(3))
+    """
+
+    def __init__(self, n_splits: int = 5, random_state: int = 0) -> None:
+        self.n_splits = n_splits
+        self.random_state = random_state
+
+    def split(
+        self,
+        X: npt.ArrayLike | pd.DataFrame,
+        y: npt.ArrayLike | None = None,
+        groups: object = None,
+    ) -> Iterator[tuple[IntArray, IntArray]]:
+        """Yield (training rows, validation rows) by position; ``groups`` is not needed."""
+        del groups
+        patients = patients_of(X)
+        labels = np.zeros(len(patients)) if y is None else np.asarray(y)
+        most = most_folds(patients, labels) if y is not None else len(np.unique(patients))
+        n_folds = min(self.n_splits, most)
+        if n_folds < 2:
+            raise ModelError(
+                f"PatientKFold: a class has {most} patient(s); two are needed to validate on one."
+            )
+        folds = patient_folds(patients, labels, n_folds, self.random_state)
+        for fold in range(n_folds):
+            yield np.nonzero(folds != fold)[0], np.nonzero(folds == fold)[0]
+
+    def get_n_splits(
+        self,
+        X: npt.ArrayLike | pd.DataFrame | None = None,
+        y: npt.ArrayLike | None = None,
+        groups: object = None,
+    ) -> int:
+        """Return the number of folds, reduced for few patients if ``X`` and ``y`` are given."""
+        del groups
+        if X is None or y is None:
+            return self.n_splits
+        return min(self.n_splits, most_folds(patients_of(X), np.asarray(y)))

@@ -1,0 +1,130 @@
+"""``report``: one evaluation as one self-contained HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jinja2
+
+from tumor_response._version import __version__
+from tumor_response.reporting.explained import explanation_sections
+from tumor_response.reporting.headline import describe_headline
+from tumor_response.reporting.parts import Page
+from tumor_response.reporting.sections import all_sections, coupling_note
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tumor_response.evaluation import EvaluationResult
+    from tumor_response.explanation import Explanation
+    from tumor_response.table import FeatureTable
+
+__all__ = ["report"]
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def report(
+    result: EvaluationResult,
+    path: str | Path,
+    *,
+    table: FeatureTable | None = None,
+    outcomes: pd.DataFrame | None = None,
+    explanations: Sequence[Explanation] = (),
+    headline: str | None = None,
+    title: str = "Response to radiotherapy",
+    notes: Sequence[str] = (),
+) -> Path:
+    """Write an evaluation as one HTML file that loads nothing from anywhere.
+
+    Page one says in two sentences, made from the numbers by fixed rules, what may and what may not
+    be concluded (:mod:`tumor_response.reporting.wording`), and shows every model with its
+    interval, in the order given. Below: who was evaluated, end point, ROC, SHAP values, failures,
+    method, settings and versions.
+
+    Parameters
+    ----------
+    result
+        From :func:`tumor_response.evaluate`. Models named ``volume_only`` and ``clinical_only``
+        are the baselines that the others are compared with.
+    path
+        The file to write; its folder is made. It is written under another name and renamed, so
+        that a reader never meets half a report.
+    table
+        The feature table, for failures and hashes.
+    outcomes
+        The outcome table, for days and reasons.
+    explanations
+        From :func:`tumor_response.explain`.
+    headline
+        The model that the two sentences are about. Name it before you look at the results.
+        Default: the first model that is no baseline.
+    title
+        Title of the page.
+    notes
+        Further sentences for page one, such as what the data are.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    EvaluationError
+        If ``headline`` was not evaluated.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, pandas as pd, tumor_response as tr
+    >>> rng = np.random.default_rng(0)
+    >>> index = pd.MultiIndex.from_product(
+    ...     [[f"P{i}" for i in range(30)], ["1"]], names=["patient_id", "lesion_id"])
+    >>> table = pd.DataFrame({"clinical__age": rng.normal(60, 9, size=30)}, index=index)
+    >>> y = pd.Series(rng.integers(0, 2, size=30), index=index, name="responder")
+    >>> result = tr.evaluate({"age": tr.make_model("logistic")}, table, y,
+    ...                      tr.Bootstrap632Plus(n_resamples=10))
+    >>> path = tr.report(result, tempfile.mkdtemp() + "/report.html")
+    >>> "Not a medical device" in path.read_text(encoding="utf-8")
+    True
+    """
+    front = describe_headline(result, headline)
+    warning = coupling_note(result)
+    page = Page(
+        title=title,
+        version=__version__,
+        notes=[*notes, *([warning] if warning else [])],
+        conclusions=front.conclusions,
+        facts=front.facts,
+        intervals=front.intervals,
+        results=front.results,
+        reading=front.reading,
+        comparisons=front.comparisons,
+        sections=all_sections(
+            result, front.model, table, outcomes, explanation_sections(explanations)
+        ),
+    )
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_whole(path, _render(page))
+    return path
+
+
+def _render(page: Page) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,  # whatever comes from files is text, never mark-up
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    return environment.get_template("report.html.jinja").render(page=page, css=css)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)

@@ -1,0 +1,124 @@
+"""SHAP values on the page: by block, by column, and the summary figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tumor_response.reporting.figures import Figure, draw
+from tumor_response.reporting.parts import Heading, Paragraph, Part, Section, Table, number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tumor_response.explanation import Explanation
+
+__all__ = ["explanation_sections"]
+
+TOP_COLUMNS = 12
+
+_MODES = {
+    "out_of_bag": (
+        "Each lesion is explained by the models that had not seen its patient, and the values are "
+        "means over these resamples."
+    ),
+    "in_sample": (
+        "In sample: the model explains the patients it was fitted to. Such values show what it "
+        "memorised as well, and say nothing about new patients."
+    ),
+    "new_rows": "The lesions explained are of patients that the model was not fitted to.",
+}
+
+_READING = (
+    "SHAP values share out, in log-odds of response, how far the model's output for a lesion lies "
+    "from its mean output. They describe the model. They do not say that a column causes anything, "
+    "and among correlated columns the credit can fall otherwise in another cohort. Where the model "
+    "does not separate responders better than chance, they describe noise."
+)
+
+
+def explanation_sections(explanations: Sequence[Explanation]) -> list[Section]:
+    """Return one section with all explained models, or none."""
+    if not explanations:
+        return []
+    parts: list[Part] = [Paragraph(_READING)]
+    for explanation in explanations:
+        parts += [
+            Heading(explanation.name),
+            Paragraph(_MODES[explanation.mode]),
+            *_values(explanation),
+        ]
+    return [Section("explanation", "What drove the predictions", parts)]
+
+
+def _blocks(explanation: Explanation) -> Table:
+    blocks = explanation.by_block()
+    spread = "spread_low" in blocks
+    rows = []
+    for block, row in blocks.iterrows():
+        cells = [
+            str(block),
+            str(int(row["n_columns"])),
+            number(float(row["mean_abs"]), 3),
+            f"{100 * float(row['share']):.0f} %",
+        ]
+        if spread:
+            low, high = float(row["spread_low"]), float(row["spread_high"])
+            cells.append(
+                f"{number(float(row['mean_abs_resample']), 3)} "
+                f"({number(low, 3)} to {number(high, 3)})"
+            )
+        rows.append(cells)
+    columns = ["block", "columns", "mean |value|", "share"]
+    columns += ["within a resample: mean (95 % of the resamples)"] if spread else []
+    return Table(
+        "Blocks as players: Shapley values of whole blocks, in log-odds.",
+        columns,
+        rows,
+        numeric=frozenset(range(1, len(columns))),
+    )
+
+
+def _values(explanation: Explanation) -> list[Part]:
+    table = explanation.table().head(TOP_COLUMNS)
+    top = table[table["mean_abs"] > 0]
+    if top.empty:
+        return [Paragraph("No column moved this model's output: it gives every lesion the same.")]
+    return [_blocks(explanation), _columns(explanation, top), _summary(explanation, top)]
+
+
+def _columns(explanation: Explanation, top: pd.DataFrame) -> Table:
+    stability = bool(top["top_ten_share"].notna().any())
+    rows = []
+    for column, row in top.iterrows():
+        cells = [
+            str(column),
+            number(float(row["mean_abs"]), 3),
+            number(float(row["mean"]), 3),
+        ]
+        if stability:
+            cells.append(f"{100 * float(row['top_ten_share']):.0f} %")
+        rows.append(cells)
+    columns = ["column", "mean |SHAP|", "mean SHAP"]
+    columns += ["in the top ten of a resample"] if stability else []
+    return Table(
+        f"The {len(top)} columns with the largest mean |SHAP|, of {explanation.values.shape[1]}; "
+        "in log-odds.",
+        columns,
+        rows,
+        numeric=frozenset(range(1, len(columns))),
+    )
+
+
+def _summary(explanation: Explanation, top: pd.DataFrame) -> Figure:
+    return draw(
+        lambda axes: explanation.plot_summary(ax=axes, n_columns=len(top)),
+        alt=(
+            f"SHAP values of {explanation.name} per lesion for the columns in the table above; "
+            f"the first are {', '.join(str(column) for column in top.index[:5])}."
+        ),
+        caption="One point per lesion; the colour is the rank of the column's value. At the right: "
+        "the share of resamples in which the column was among the ten most important.",
+        width_mm=170,
+        height_mm=25 + 6 * len(top),
+    )

@@ -1,0 +1,193 @@
+"""Page one: the estimates with their intervals, the baselines beside them, the two sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tumor_response.exceptions import EvaluationError
+from tumor_response.reporting.figures import Figure, draw, draw_intervals
+from tumor_response.reporting.parts import Table, number
+from tumor_response.reporting.wording import CHANCE, Conclusions, Interval, conclude
+
+if TYPE_CHECKING:
+    from tumor_response.evaluation import EvaluationResult
+
+__all__ = ["BASELINES", "Headline", "describe_headline"]
+
+BASELINES = ("volume_only", "clinical_only")
+"""Names under which the two baselines are looked for in an evaluation."""
+
+_INTERVALS = {
+    "oob_percentile": (
+        "95 % of the resamples",
+        "The interval holds the middle 95 % of the resamples' own out-of-bag AUCs, each on about a "
+        "third of the patients. It is wide for that reason, and how often such an interval covers "
+        "the AUC on fresh patients has not been measured.",
+    )
+}
+
+Intervals = dict[str, Interval]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What page one shows of an evaluation."""
+
+    model: str
+    conclusions: Conclusions
+    facts: list[tuple[str, str]]
+    intervals: Figure
+    results: Table
+    reading: list[str]
+    comparisons: Table | None
+
+
+def describe_headline(result: EvaluationResult, headline: str | None) -> Headline:
+    """Turn an evaluation into page one.
+
+    Raises
+    ------
+    EvaluationError
+        If ``headline`` was not evaluated.
+    """
+    model = _chosen(result, headline)
+    estimates = _estimates(result)
+    aucs = {
+        name: Interval(row["auc_oob"], row["ci_low"], row["ci_high"])
+        for name, row in estimates.items()
+    }
+    method = estimates[model]["ci_method"]
+    limits, explanation = _INTERVALS.get(method, (f"interval ({method})", ""))
+    over = {
+        baseline: _difference(result, model, baseline)
+        for baseline in BASELINES
+        if baseline in aucs and baseline != model
+    }
+    conclusions = conclude(
+        model,
+        aucs[model],
+        estimates[model]["n_patients"],
+        over.get("volume_only", _no_comparison(model)),
+        limits,
+    )
+    return Headline(
+        model=model,
+        conclusions=conclusions,
+        facts=_facts(result, model, headline is not None),
+        intervals=_figure(aucs, limits),
+        results=_results(result, model, limits),
+        reading=[text for text in (explanation, _how_many(aucs), _APPARENT) if text],
+        comparisons=_comparisons(model, over) if over else None,
+    )
+
+
+_APPARENT = (
+    "The apparent AUC is that of the model on the patients it was fitted to; it is shown because "
+    "the .632+ estimate is made of it, and it says nothing about new patients. The .632+ estimate "
+    "lies above 0.5 on average even where there is nothing to find, so the out-of-bag AUC is the "
+    "one to quote."
+)
+
+
+def _estimates(result: EvaluationResult) -> dict[str, dict[str, Any]]:
+    return {str(name): dict(row) for name, row in result.summary().iterrows()}
+
+
+def _chosen(result: EvaluationResult, headline: str | None) -> str:
+    if headline is None:
+        return next((m for m in result.models if m not in BASELINES), result.models[0])
+    if headline not in result.models:
+        raise EvaluationError(
+            f"headline={headline!r} was not evaluated; there are {', '.join(result.models)}.",
+            code="unknown_model",
+        )
+    return headline
+
+
+def _difference(result: EvaluationResult, model: str, baseline: str) -> Interval:
+    compared = result.compare(model, baseline)
+    return Interval(
+        float(compared["difference"]), float(compared["ci_low"]), float(compared["ci_high"])
+    )
+
+
+def _no_comparison(model: str) -> str:
+    if model == "volume_only":
+        return "because it is tumour volume"
+    return "because tumour volume alone was not evaluated beside it"
+
+
+def _facts(result: EvaluationResult, model: str, was_named: bool) -> list[tuple[str, str]]:
+    row = _estimates(result)[model]
+    evaluated, *others = result.cohort_flow["n_lesions"].to_list()
+    left_out = int(others[-1]) if others else 0  # the last row counts all of them
+    responders, lesions = row["n_responders"], int(evaluated)
+    return [
+        ("Patients", f"{row['n_patients']}"),
+        ("Lesions", f"{lesions}"),
+        ("Responders", f"{responders} ({100 * responders / lesions:.0f} %)"),
+        ("Lesions left out", f"{left_out}"),
+        ("Resamples", f"{row['n_resamples']}"),
+        ("Models evaluated", f"{len(result.models)}"),
+        ("Headline" if was_named else "Headline (first of the models)", model),
+    ]
+
+
+def _figure(aucs: Intervals, limits: str) -> Figure:
+    listed = "; ".join(f"{name} {interval.auc()}" for name, interval in aucs.items())
+    return draw(
+        lambda axes: draw_intervals(axes, list(aucs), list(aucs.values()), limits),
+        alt=f"Out-of-bag AUC with {limits} per model: {listed}.",
+        caption="Out-of-bag AUC of every model, in the order in which they were given. None is "
+        "marked: the highest of several estimates is too high on average.",
+        width_mm=120,
+        height_mm=16 + 7 * len(aucs),
+    )
+
+
+def _results(result: EvaluationResult, model: str, limits: str) -> Table:
+    rows = [
+        (
+            name,
+            number(row["auc_oob"]),
+            f"{number(row['ci_low'])} to {number(row['ci_high'])}",
+            number(row["auc_632plus"]),
+            number(row["auc_apparent"]),
+        )
+        for name, row in _estimates(result).items()
+    ]
+    return Table(
+        "Area under the ROC curve. Bold: the model that the sentences above speak about.",
+        ("Model", "AUC out of bag", limits, ".632+", "apparent"),
+        rows,
+        numeric=frozenset({1, 2, 3, 4}),
+        highlight=result.models.index(model),
+    )
+
+
+def _how_many(aucs: Intervals) -> str:
+    if len(aucs) == 1:
+        return ""
+    above = sum(interval.low > CHANCE for interval in aucs.values())
+    return (
+        f"{len(aucs)} models were evaluated and all are shown; {above or 'none'} of them "
+        f"{'has its' if above == 1 else 'have their'} whole interval above 0.5. No interval is "
+        "corrected for choosing among several."
+    )
+
+
+def _comparisons(model: str, over: Intervals) -> Table:
+    return Table(
+        f"Paired differences in out-of-bag AUC, “{model}” minus baseline, on the same resamples.",
+        ("Baseline", "difference (interval)", "excludes 0"),
+        [
+            (
+                baseline,
+                interval.difference(),
+                "yes" if interval.low > 0 or interval.high < 0 else "no",
+            )
+            for baseline, interval in over.items()
+        ],
+        numeric=frozenset({1, 2}),
+    )

@@ -1,0 +1,143 @@
+"""The two sentences on page one: what may and what may not be concluded, made from the numbers.
+
+The rules are few and one-sided on purpose. An interval that reaches 0.5 is a null result and reads
+as one, whatever the estimate is. An advantage over tumour volume alone is claimed only where the
+interval of the paired difference excludes 0. Nothing is ever said about other hospitals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Conclusions", "Interval", "conclude", "minus"]
+
+CHANCE = 0.5
+
+
+def minus(text: str) -> str:
+    """Return a number's text with a true minus sign."""
+    return text.replace("-", "−")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its interval; NaN limits mean that there is none."""
+
+    value: float
+    low: float
+    high: float
+
+    def auc(self) -> str:
+        """Return ``0.71 (0.60 to 0.82)``."""
+        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+    def difference(self) -> str:
+        """Return ``+0.07 (−0.02 to +0.15)``."""
+        return minus(f"{self.value:+.2f} ({self.low:+.2f} to {self.high:+.2f})")
+
+
+@dataclass(frozen=True)
+class Conclusions:
+    """The verdict in one word for tests and styling, and the two sentences for the reader."""
+
+    verdict: str
+    may: str
+    may_not: str
+
+
+def conclude(
+    model: str,
+    auc: Interval,
+    n_patients: int,
+    over_volume: Interval | str,
+    interval_is: str = "interval",
+) -> Conclusions:
+    """Say what one model's out-of-bag AUC allows to conclude.
+
+    Parameters
+    ----------
+    model
+        Its name.
+    auc
+        Out-of-bag AUC and interval.
+    n_patients
+        Patients evaluated.
+    over_volume
+        Paired difference of the AUC to the volume-only model; where there is none, the reason, as
+        a clause that starts with "because".
+    interval_is
+        What the limits are, in a few words, such as ``"95 % of the resamples"``.
+
+    Returns
+    -------
+    Conclusions
+        ``verdict`` is ``"null"``, ``"inverted"``, ``"separates"`` (but not shown to beat volume) or
+        ``"beyond volume"``.
+
+    Examples
+    --------
+    >>> conclude("logistic", Interval(0.53, 0.41, 0.65), 96, "because it was left out").verdict
+    'null'
+    >>> conclude("logistic", Interval(0.74, 0.63, 0.84), 96, Interval(0.1, 0.02, 0.18)).verdict
+    'beyond volume'
+    """
+    found = (
+        f"out-of-bag AUC of “{model}” is {auc.value:.2f} "
+        f"({interval_is} {auc.low:.2f} to {auc.high:.2f})"
+    )
+    # written so that a missing limit (NaN compares false) falls through to the null wording
+    if auc.high < CHANCE:
+        return Conclusions(
+            "inverted",
+            f"Something is wrong: the {found}, which is below chance.",
+            "No prediction may be concluded from a ranking that is worse than chance; look for a "
+            "label with its sign turned, a row mix-up, or a cohort too small to resample, before "
+            "anything else.",
+        )
+    if not auc.low > CHANCE:
+        reaches = (
+            "which reaches 0.5" if auc.low <= CHANCE else "with no interval to tell it from chance"
+        )
+        return Conclusions(
+            "null",
+            f"This study does not show that the response can be predicted: the {found}, {reaches}.",
+            f"It may not be concluded that the features predict the response, nor that they "
+            f"cannot: {_compatible(auc, n_patients)}",
+        )
+    ranked = (
+        f"the {found}, so that of a responder and a non-responder it has not seen it ranks the "
+        f"responder higher in about {100 * auc.value:.0f} % of pairs"
+    )
+    if isinstance(over_volume, Interval) and over_volume.low > 0:
+        return Conclusions(
+            "beyond volume",
+            "In this cohort responders are separated better than chance, and better than by "
+            f"tumour volume alone, by {over_volume.difference()}: {ranked}.",
+            "It may not be concluded that this holds in another hospital, on another scanner or "
+            "with other contours, of which no patient was seen, nor that the columns named below "
+            "cause the response.",
+        )
+    if isinstance(over_volume, str):
+        doubt = over_volume
+    elif over_volume.high < 0:
+        doubt = (
+            f"since volume alone does better: the difference is {over_volume.difference()}, "
+            "against this model"
+        )
+    else:
+        doubt = (
+            f"since the difference to volume alone is {over_volume.difference()}, and that "
+            "interval contains 0"
+        )
+    return Conclusions(
+        "separates",
+        f"In this cohort responders are separated better than chance: {ranked}.",
+        f"It may not be concluded that the model adds anything to tumour volume, {doubt}; nor that "
+        "it holds in another hospital, of which no patient was seen.",
+    )
+
+
+def _compatible(auc: Interval, n_patients: int) -> str:
+    if not auc.high > CHANCE:
+        return f"{n_patients} patients do not settle it."
+    return f"with {n_patients} patients, an AUC of up to {auc.high:.2f} is not excluded."
