@@ -24,7 +24,7 @@ from tumor_response.evaluation.metrics import auc
 
 FIRST_SEED = 101
 N_PATIENTS = 96
-N_RESAMPLES = 200
+N_RESAMPLES = 100
 BLOCKS = {
     "clinical": ["clinical"],
     "radiomics": ["radiomics"],

@@ -15,12 +15,12 @@ from tumor_response._version import __version__
 if TYPE_CHECKING:
     from tumor_response.cohort import BaselineCase, Case, Cohort
     from tumor_response.evaluation import Bootstrap632Plus, EvaluationResult, evaluate
-    from tumor_response.explanation import explain
+    from tumor_response.explanation import Explanation, explain
     from tumor_response.features.clinical import ClinicalFactors
     from tumor_response.features.deep import DeepFeatures, ViewSettings
     from tumor_response.features.radiomics import Radiomics, RadiomicsSettings
     from tumor_response.imaging import resample_mask
-    from tumor_response.models import make_model
+    from tumor_response.models import PatientKFold, make_model
     from tumor_response.outcomes import ResponderCut, label_responders, shrinkage
     from tumor_response.reporting import report
     from tumor_response.simulate import simulate_cohort
@@ -34,7 +34,9 @@ _HOME = {
     "Cohort": "cohort",
     "DeepFeatures": "features.deep",
     "EvaluationResult": "evaluation",
+    "Explanation": "explanation",
     "FeatureTable": "table",
+    "PatientKFold": "models",
     "Radiomics": "features.radiomics",
     "RadiomicsSettings": "features.radiomics",
     "ResponderCut": "outcomes",
@@ -58,7 +60,9 @@ __all__ = [
     "Cohort",
     "DeepFeatures",
     "EvaluationResult",
+    "Explanation",
     "FeatureTable",
+    "PatientKFold",
     "Radiomics",
     "RadiomicsSettings",
     "ResponderCut",

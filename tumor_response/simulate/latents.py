@@ -168,7 +168,7 @@ def simulate_latents(
         ``rate_latent_percent_per_day`` (positive = shrinks), ``complete_response``,
         ``target_volume_follow_up_cc``, ``oracle_volume_age`` and ``oracle_full`` (the rate that
         could be expected knowing volume and age, and knowing the field too, in percent per day)
-        and ``responder`` (1.0 if the latent rate is above the population's median).
+        and ``label`` (1.0 if the latent rate is above the population's median).
 
     Raises
     ------
@@ -250,5 +250,5 @@ def _rates(
         "target_volume_follow_up_cc": np.where(gone, 0.0, volume * remainder),
         "oracle_volume_age": oracle_volume_age,
         "oracle_full": oracle_full,
-        "responder": (rate > population_quantile(settings, 0.5)).astype(np.float64),
+        "label": (rate > population_quantile(settings, 0.5)).astype(np.float64),
     }

@@ -67,8 +67,8 @@ def test_population_quantile_matches_a_large_sample(
 
 def test_oracles_reach_their_auc() -> None:
     rows = many_rates(SimulationSettings())
-    assert roc_auc_score(rows.responder, rows.oracle_volume_age) == pytest.approx(0.64, abs=0.004)
-    assert roc_auc_score(rows.responder, rows.oracle_full) == pytest.approx(0.85, abs=0.004)
+    assert roc_auc_score(rows.label, rows.oracle_volume_age) == pytest.approx(0.64, abs=0.004)
+    assert roc_auc_score(rows.label, rows.oracle_full) == pytest.approx(0.85, abs=0.004)
 
 
 def test_image_signal_scales_the_image_alone() -> None:
@@ -78,7 +78,7 @@ def test_image_signal_scales_the_image_alone() -> None:
         without.oracle_full, without.oracle_volume_age, check_names=False
     )
     pd.testing.assert_series_equal(without.oracle_volume_age, with_image.oracle_volume_age)
-    assert roc_auc_score(without.responder, without.field_mean) == pytest.approx(0.5, abs=0.004)
+    assert roc_auc_score(without.label, without.field_mean) == pytest.approx(0.5, abs=0.004)
 
 
 def test_without_signal_rate_and_label_are_independent_of_all_that_is_known(
@@ -88,7 +88,7 @@ def test_without_signal_rate_and_label_are_independent_of_all_that_is_known(
     for known in ("target_volume_baseline_cc", "age_years", "field_mean", "treatment_days"):
         rho = stats.spearmanr(null[known], null.rate_latent_percent_per_day).statistic
         assert abs(rho) < 3.5 / np.sqrt(N), known
-        auc = roc_auc_score(null.responder, null[known])
+        auc = roc_auc_score(null.label, null[known])
         assert abs(auc - 0.5) < 3.5 * np.sqrt(1 / (3 * N)), known
     # not only the mean but the spread is the same for small and large tumours, short and long
     for known in ("target_volume_baseline_cc", "treatment_days"):
@@ -135,7 +135,7 @@ def test_growth_happens_where_the_mean_rate_allows_it() -> None:
     rows = simulate_latents(400, 1, SimulationSettings(mean_rate_percent_per_day=0.0))
     grew = (rows.target_volume_follow_up_cc > rows.target_volume_baseline_cc).mean()
     assert 0.4 < grew < 0.6
-    assert rows.responder.mean() == pytest.approx(0.5, abs=0.1)
+    assert rows.label.mean() == pytest.approx(0.5, abs=0.1)
 
 
 @settings(max_examples=15, deadline=None)

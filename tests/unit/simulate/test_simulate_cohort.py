@@ -98,7 +98,7 @@ def test_volumes_hit_the_truth_to_the_voxel(either: Written) -> None:
 
 def test_truth_holds_the_latents_that_exist_without_images(eroded: Written) -> None:
     latents = simulate_latents(40, 3).reset_index()
-    for column in ("rate_latent_percent_per_day", "oracle_full", "field_mean", "responder"):
+    for column in ("rate_latent_percent_per_day", "oracle_full", "field_mean", "label"):
         np.testing.assert_array_equal(eroded.truth[column], latents[column])
     assert eroded.truth.patient_id.tolist() == latents.patient_id.tolist()
 
@@ -223,7 +223,7 @@ def test_no_single_number_of_the_histogram_wins(eroded: Written) -> None:
     assert abs(np.corrcoef(mean, field)[0, 1]) < tolerance
     assert abs(np.corrcoef(sd, field)[0, 1]) < tolerance
     assert np.corrcoef(fine, field)[0, 1] > 0.5  # the texture does tell it
-    label = eroded.truth.responder
+    label = eroded.truth.label
     for number in (mean, sd):
         auc = roc_auc_score(label, number)
         assert abs(auc - 0.5) < 0.1 + 2 * np.sqrt(1 / (3 * len(label)))
