@@ -12,6 +12,7 @@ import tumor_response as tr
 from tumor_response.cli import app
 
 N_PATIENTS = 12
+PROJECT = Path(__file__).parents[2]
 
 
 def run(*arguments: object) -> str:
@@ -95,6 +96,31 @@ def test_explain_on_the_demos_manifest_gives_the_same_estimates(
     pd.testing.assert_frame_equal(ours, demos.loc[ours.index])
     assert (tmp_path / "study" / "tables" / "shap_logistic_all.csv").is_file()
     assert "What drove the predictions" in (tmp_path / "study" / "report.html").read_text()
+
+
+def test_the_readmes_script_runs_as_printed(
+    demo: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    script = _python_block(PROJECT / "README.md")
+    smaller = {
+        '"manifest.csv"': repr(str(demo[0] / "cohort" / "manifest.csv")),
+        '"head_neck_ct"': '"minimal"',
+        "n_jobs=2": "n_jobs=1",
+        '".cache"': repr(str(demo[0] / ".cache")),
+        "n_resamples=1000": "n_resamples=5",
+    }
+    for old, new in smaller.items():
+        assert script.count(old) == 1, old
+        script = script.replace(old, new)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(script, "README.md", "exec"), {})
+    assert "auc_oob" in capsys.readouterr().out
+    assert "What drove the predictions" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def _python_block(page: Path) -> str:
+    text = page.read_text(encoding="utf-8")
+    return text[text.index("```python") :].removeprefix("```python").split("```")[0]
 
 
 @pytest.mark.needs("chromium")

@@ -51,3 +51,17 @@ def test_nothing_is_lost_and_only_the_rest_is_computed(tmp_path: Path, n_jobs: i
     undisturbed = tr.extract(cohort, [tr.Radiomics("minimal")])
     pd.testing.assert_frame_equal(resumed.data, undisturbed.data, check_exact=True)
     assert resumed.failures.empty
+
+
+def test_two_runs_at_once_share_one_cache(tmp_path: Path) -> None:
+    manifest, cache = tmp_path / "manifest.csv", tmp_path / "cache"
+    cases.cohort_folder(tmp_path, 12).to_csv(manifest, index=False)
+    command = [sys.executable, "-c", SCRIPT, str(manifest), str(cache), "1"]
+    runs = [subprocess.Popen(command) for _ in range(2)]
+    assert [run.wait(timeout=300) for run in runs] == [0, 0]
+    cohort = tr.Cohort.from_csv(manifest)
+    shared = tr.extract(cohort, [tr.Radiomics("minimal")], cache_dir=cache)
+    assert shared.provenance["cache"] == {"hits": 12, "misses": 0}
+    assert not list(cache.rglob("*.part"))
+    alone = tr.extract(cohort, [tr.Radiomics("minimal")])
+    pd.testing.assert_frame_equal(shared.data, alone.data, check_exact=True)

@@ -44,10 +44,10 @@ class Explanation:
     n_out_of_bag : Series or None
         In how many resamples each lesion was out of bag.
     top_ten_share : Series or None
-        Share of resamples in which a column was among the ten with the largest mean |SHAP| over
+        Share of resamples in which a column was among the ten with the largest mean ``|SHAP|`` over
         that resample's out-of-bag lesions.
     block_mean_abs : DataFrame or None (resamples x blocks)
-        Mean |block value| over each resample's out-of-bag lesions.
+        Mean ``|block value|`` over each resample's out-of-bag lesions.
     features : DataFrame
         The table's values of these lesions and columns.
     blocks : dict of str to list of str
@@ -87,7 +87,7 @@ class Explanation:
         -------
         pandas.DataFrame
             Index ``column``. ``block``; ``family``, ``unit``, ``description`` where the feature
-            dictionary has them; ``mean_abs`` (mean over lesions of |SHAP|, log-odds); ``mean``
+            dictionary has them; ``mean_abs`` (mean over lesions of ``|SHAP|``, log-odds); ``mean``
             (signed); ``rank``; ``top_ten_share`` (see :class:`Explanation`; NaN in sample): a
             column that is rarely among the ten is noise that came up, however long its bar.
         """
@@ -113,9 +113,9 @@ class Explanation:
         Returns
         -------
         pandas.DataFrame
-            Index ``block``. ``n_columns``; ``mean_abs`` (mean over lesions of |block value|,
+            Index ``block``. ``n_columns``; ``mean_abs`` (mean over lesions of ``|block value|``,
             log-odds); ``share`` of the sum of these; out of bag also ``mean_abs_resample``, the
-            mean over resamples of each one's own mean |block value|, with ``spread_low`` and
+            mean over resamples of each one's own mean ``|block value|``, with ``spread_low`` and
             ``spread_high``, its 2.5th and 97.5th percentile over resamples: a spread, no
             confidence interval. ``mean_abs`` is the smaller one: averaging a lesion's values
             over resamples cancels what they disagree about.
@@ -136,7 +136,7 @@ class Explanation:
         return table.sort_values("mean_abs", ascending=False, kind="stable")
 
     def plot_summary(self, ax: Axes | None = None, n_columns: int = 12) -> Axes:
-        """Draw the columns with the largest mean |SHAP|, one point per lesion; returns the axes.
+        """Draw the columns of largest mean ``|SHAP|``, one point per lesion; returns the axes.
 
         Colour is the rank of the column's value among the lesions. The share of resamples in
         which the column was among the ten most important stands at the right.

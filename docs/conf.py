@@ -1,0 +1,36 @@
+"""Sphinx settings of the documentation."""
+
+from tumor_response._version import __version__
+
+project = "tumor_response"
+author = "The tumor_response developers"
+copyright = "2026, The tumor_response developers"
+version = release = __version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+]
+exclude_patterns = ["_build"]
+nitpicky = False  # base classes of other libraries are not in our inventory
+
+myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_heading_anchors = 3
+
+autosummary_generate = True
+autodoc_typehints = "none"  # NumPy-style sections carry them in the reader's words
+autodoc_member_order = "bysource"
+napoleon_google_docstring = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "tumor_response"
+html_show_sourcelink = False
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
