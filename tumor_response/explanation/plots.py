@@ -56,7 +56,8 @@ def draw_summary(explanation: Explanation, ax: Axes | None, n_columns: int) -> A
         ax.set_yticks(range(len(table)), list(table.index[::-1]))
         ax.set_ylim(-0.6, len(table) - 0.4)
         ax.set_xlabel("SHAP value (log-odds of response)")
-        ax.set_title(f"{explanation.name}, {_WHERE[explanation.mode]}")
+        # two lines, the second left of the column that says how often a row is in the top ten
+        ax.set_title(f"{explanation.name}\n{_WHERE[explanation.mode]}", loc="left")
         if explanation.top_ten_share is not None:
             for line, share in enumerate(table["top_ten_share"]):
                 place = (1.01, len(table) - 1 - line)
@@ -64,7 +65,7 @@ def draw_summary(explanation: Explanation, ax: Axes | None, n_columns: int) -> A
             ax.text(
                 1.01,
                 len(table) - 0.3,
-                "in top ten",
+                "in top\nten",
                 transform=ax.get_yaxis_transform(),
                 va="bottom",
             )
@@ -103,9 +104,11 @@ def draw_patient(explanation: Explanation, key: Key, ax: Axes | None, n_columns:
         ax.use_sticky_edges = False
         ax.margins(x=0.06)
         ax.set_xlabel(
-            f"log-odds of response: from {base:.3f} (mean of training rows) to {output:.3f}"
+            f"log-odds of response\nfrom {base:.3f} (mean of training rows) to {output:.3f}"
         )
-        ax.set_title(f"{explanation.name}, {key}\n{_WHERE[explanation.mode]}")
+        # the names of the columns take the room on the left, so that the title starts there
+        who = " ".join(key) if isinstance(key, tuple) else key
+        ax.set_title(f"{explanation.name}, {who}\n{_WHERE[explanation.mode]}", loc="right")
     return ax
 
 
