@@ -34,12 +34,22 @@ clean:
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 	find tumor_response tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# PyRadiomics is published as source alone. Better to say so here than in 200 lines of pip's.
+define CHECK_COMPILER
+@$(BIN)/python -c 'import radiomics' 2>/dev/null || \
+  { command -v cc && test -f "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h"; } >/dev/null || { \
+  echo "PyRadiomics is compiled while it is installed, and the C compiler or Python's headers are"; \
+  echo "not here. On Debian or Ubuntu: apt-get install gcc libc6-dev python3-dev"; exit 1; }
+endef
+
 # The install is editable, so that only a change of pyproject.toml asks for another one.
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(CHECK_COMPILER)
 	$(BIN)/python -m pip install --editable .
 	@touch $@
 
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
+	$(CHECK_COMPILER)
 	$(BIN)/python -m pip install --editable ".[test]"
 	@touch $@ $(VENV)/.installed
 
