@@ -51,9 +51,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--n-jobs", type=int, default=2)
     arguments = parser.parse_args()
-    rows = [
-        one(seed, arguments.n_jobs) for seed in range(FIRST_SEED, FIRST_SEED + arguments.seeds)
-    ]
+    rows = [one(seed, arguments.n_jobs) for seed in range(FIRST_SEED, FIRST_SEED + arguments.seeds)]
     frame = pd.concat(rows)
     frame.round(6).to_csv(RESULTS)
     for name, group in frame.groupby(level=0):

@@ -18,7 +18,7 @@ from tumor_response.exceptions import CaseError, OutcomeError
 from tumor_response.imaging import touches_border, volume_cc
 from tumor_response.progress import track
 
-__all__ = ["SHRANK_SIGN", "ResponderCut", "label_responders", "shrinkage"]
+__all__ = ["OUTCOME_COLUMNS", "SHRANK_SIGN", "ResponderCut", "label_responders", "shrinkage"]
 
 SHRANK_SIGN = {
     "volume_change_cc": -1,
@@ -33,13 +33,14 @@ SHRANK_SIGN = {
 
 Days = Literal["interval_days", "treatment_days"]
 
-_COLUMNS = (
+OUTCOME_COLUMNS = (
     "volume_baseline_cc",
     "volume_follow_up_cc",
     "interval_days",
     "treatment_days",
     *SHRANK_SIGN,
 )
+"""The numeric columns of :func:`shrinkage`."""
 
 
 def shrinkage(
@@ -107,8 +108,8 @@ def shrinkage(
             "contour was lost, contour it or set follow_up_status = missing.",
             code="follow_up_empty",
         )
-    table = pd.DataFrame(rows, index=cohort.keys, columns=[*_COLUMNS, "reason"])
-    table = table.astype(dict.fromkeys(_COLUMNS, "float64") | {"reason": "str"})
+    table = pd.DataFrame(rows, index=cohort.keys, columns=[*OUTCOME_COLUMNS, "reason"])
+    table = table.astype(dict.fromkeys(OUTCOME_COLUMNS, "float64") | {"reason": "str"})
     table.attrs["days"] = per
     missing = table["reason"] != ""
     table.attrs["reasons"] = table.loc[missing, "reason"].to_dict()
@@ -192,7 +193,8 @@ class ResponderCut:
         point (for ``by="volume_change_percent"`` a cut of -30 means shrunk by more than 30 %).
     by
         The end point, one of the columns of :func:`shrinkage`; it decides which sign is
-        shrinkage. ``None`` takes the name of the Series it is used on.
+        shrinkage. ``None`` takes the name of the Series it is used on; a Series that bears the
+        name of another end point is refused.
 
     Raises
     ------
@@ -221,6 +223,7 @@ class ResponderCut:
 
     def fit(self, y: pd.Series) -> float:
         """Return the cut on these rows, in the unit of ``y``; missing values are left out."""
+        self._sign_of(y)
         if self.cut != "median":
             return float(self.cut)
         known = y.dropna()
@@ -230,10 +233,18 @@ class ResponderCut:
 
     def label(self, y: pd.Series, cut: float) -> pd.Series:
         """Return 1.0 for strictly more shrinkage than ``cut``, 0.0 for less or equal, else NaN."""
-        sign = _sign(self.by if self.by is not None else y.name)
+        sign = self._sign_of(y)
         values = y.to_numpy(dtype=float)
         label = np.where(np.isnan(values), np.nan, (sign * values > sign * cut).astype(float))
         return pd.Series(label, index=y.index, name="responder")
+
+    def _sign_of(self, y: pd.Series) -> int:
+        if self.by is not None and y.name in SHRANK_SIGN and y.name != self.by:
+            raise OutcomeError(
+                f"ResponderCut(by={self.by!r}) was given {y.name!r}; the sign of one would turn "
+                "the labels of the other. Leave out by=, or pass the end point it names."
+            )
+        return _sign(self.by if self.by is not None else y.name)
 
 
 def label_responders(

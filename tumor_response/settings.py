@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from typing import Any, Self
+import operator
+from typing import Any, NoReturn, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from tumor_response.exceptions import SettingsError
 
-__all__ = ["Settings", "canonical_json", "sha256_of_json"]
+__all__ = ["Settings", "canonical_json", "checked_n_jobs", "frozen", "sha256_of_json", "thawed"]
 
 
 def canonical_json(value: Any) -> str:
@@ -22,6 +23,61 @@ def canonical_json(value: Any) -> str:
 def sha256_of_json(value: Any) -> str:
     """Return the SHA-256 (hexadecimal) of :func:`canonical_json` of ``value``."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+class _FrozenDict(dict[Any, Any]):
+    """A dictionary that cannot be changed; a plain one to every library that reads it."""
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise SettingsError("Settings cannot be changed; make new ones.")
+
+    __setitem__ = __delitem__ = update = setdefault = pop = popitem = clear = _refuse
+    __ior__ = _refuse
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (frozen, (dict(self),))
+
+
+def frozen(value: Any) -> Any:
+    """Return a deep copy of JSON-like data that cannot be changed: lists become tuples."""
+    if isinstance(value, dict):
+        return _FrozenDict({key: frozen(item) for key, item in value.items()})
+    if isinstance(value, (list, tuple)):
+        return tuple(frozen(item) for item in value)
+    return value
+
+
+def thawed(value: Any) -> Any:
+    """Return a deep copy of :func:`frozen` data as plain dictionaries and lists."""
+    if isinstance(value, dict):
+        return {key: thawed(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [thawed(item) for item in value]
+    return value
+
+
+def checked_n_jobs(n_jobs: object) -> int:
+    """Return ``n_jobs`` as joblib understands it: a number of processes, -1 for all cores.
+
+    Raises
+    ------
+    SettingsError
+        For 0 and for what is no whole number.
+
+    Examples
+    --------
+    >>> checked_n_jobs(2)
+    2
+    """
+    try:
+        number = operator.index(n_jobs)  # type: ignore[arg-type]
+    except TypeError:
+        number = 0
+    if number == 0 or isinstance(n_jobs, bool):
+        raise SettingsError(
+            f"n_jobs={n_jobs!r}: expected a number of processes, or -1 for all cores."
+        )
+    return number
 
 
 class Settings(BaseModel):
@@ -55,6 +111,14 @@ class Settings(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise SettingsError(_explain(type(self), error)) from None
+
+    @model_validator(mode="after")
+    def _freeze(self) -> Self:
+        # frozen=True keeps fields from being replaced, not their contents from being changed
+        for name in type(self).model_fields:
+            if isinstance(self.__dict__[name], dict):
+                self.__dict__[name] = frozen(self.__dict__[name])
+        return self
 
     def to_json(self) -> str:
         """Return the settings as canonical JSON."""

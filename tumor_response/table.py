@@ -189,7 +189,7 @@ class FeatureTable:
         Raises
         ------
         TableError
-            For a format that is not there, or a name that contains a suffix already.
+            For a format that is not there.
         """
         wanted = [formats] if isinstance(formats, str) else list(formats)
         unknown = [name for name in wanted if name not in _FORMATS]

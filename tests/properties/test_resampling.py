@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tumor_response.evaluation import Bootstrap632Plus
-from tumor_response.models.folds import patient_folds
+from tumor_response.models.folds import most_folds, patient_folds
 
 
 @st.composite
@@ -68,3 +68,39 @@ def test_inner_folds_never_split_a_patient_and_keep_both_classes(cohort, n_folds
     assert set(folds.tolist()) == set(range(n_folds))
     for fold in range(n_folds):
         assert set(responder[folds != fold].tolist()) == {0, 1}
+
+
+@given(st.data())
+def test_folds_of_patients_with_lesions_of_both_classes(data):
+    """Up to as many folds as patients with a row of the rarer class, however they overlap."""
+    kinds = data.draw(st.lists(st.sampled_from(["10", "1", "0"]), min_size=2, max_size=25))
+    patients = np.repeat(np.arange(len(kinds)), [len(kind) for kind in kinds])
+    responder = np.array([int(lesion) for kind in kinds for lesion in kind])
+    most = most_folds(patients, responder)
+    assert most == min(sum(value in kind for kind in kinds) for value in "01")
+    if most < 2:
+        return
+    n_folds = data.draw(st.integers(2, most))
+    folds = patient_folds(patients, responder, n_folds, data.draw(st.integers(0, 99)))
+    assert all(len(set(folds[patients == p].tolist())) == 1 for p in set(patients.tolist()))
+    for rows in (responder == 1, responder == 0, responder >= 0):
+        sizes = [len(set(patients[rows & (folds == fold)].tolist())) for fold in range(n_folds)]
+        assert max(sizes) - min(sizes) <= 1
+    for fold in range(n_folds):
+        assert set(responder[folds != fold].tolist()) == {0, 1}
+
+
+@given(st.integers(0, 2**20), st.lists(st.integers(0, 1), min_size=4, max_size=40))
+def test_folds_of_patients_of_one_class_are_dealt_class_by_class(seed, classes):
+    """The plain case spelled out, so that published results of such cohorts can be repeated."""
+    responder = np.array(classes)
+    responder[:4] = [1, 1, 0, 0]
+    rng = np.random.default_rng(seed)
+    dealt = [
+        *rng.permutation(np.nonzero(responder)[0]),
+        *rng.permutation(np.nonzero(1 - responder)[0]),
+    ]
+    expected = np.empty(len(responder), dtype=int)
+    expected[dealt] = np.arange(len(dealt)) % 2
+    folds = patient_folds(np.arange(len(responder)), responder, 2, seed)
+    np.testing.assert_array_equal(folds, expected)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,6 +112,33 @@ def test_missing_outcomes_have_a_reason_and_stay_in_the_table(
     assert table["shrinkage_percent"].notna().all() == reason.startswith("interval_days")
 
 
+def test_lesion_that_is_gone_does_not_take_its_neighbours_volume(tmp_path: Path) -> None:
+    both = cases.mask(6.0)
+    both[2, 2, 2] = 2
+    cases.write(tmp_path, "both.nii.gz", both)
+    cases.write(tmp_path, "one.nii.gz", cases.mask(5.0))
+    cases.write(tmp_path, "ct.nii.gz", cases.image())
+    frame = pd.DataFrame(
+        {
+            "patient_id": "P",
+            "lesion_id": ["1", "2"],
+            "image": "ct.nii.gz",
+            "mask": "both.nii.gz",
+            "mask_label": [1, 2],
+            "follow_up_mask": "one.nii.gz",
+        }
+    )
+    with pytest.raises(OutcomeError, match=r"1 lesion\(s\): case 'P' lesion '2'"):
+        tr.shrinkage(tr.Cohort.from_frame(frame, base=tmp_path))
+
+
+def test_volume_needs_no_voxel_of_the_image(tmp_path: Path) -> None:
+    voxels = sitk.Cast(cases.image(), sitk.sitkFloat32)
+    voxels[0, 0, 0] = float("nan")
+    cases.write(tmp_path, "nan.nii.gz", voxels)
+    assert outcomes(tmp_path, 1, {"image": "nan.nii.gz"})["reason"].tolist() == [""]
+
+
 def test_truncated_tumour_has_no_volume_change_unless_asked_for(tmp_path: Path) -> None:
     cases.write(tmp_path, "cut.nii.gz", cases.mask(20.0))
     changes = {"follow_up_mask": "cut.nii.gz"}
@@ -175,6 +203,16 @@ def test_fixed_cut_in_the_end_points_own_unit() -> None:
 def test_cuts_that_are_none(cut: object) -> None:
     with pytest.raises(OutcomeError, match="expected 'median' or a finite number"):
         tr.ResponderCut(cut)
+
+
+def test_another_end_point_than_the_rule_was_made_for_is_refused() -> None:
+    """Its labels would be turned round: more shrinkage is a smaller volume change."""
+    rate = pd.Series([0.1, 1.0, 2.0], name="rate_percent_per_day")
+    rule = tr.ResponderCut("median", by="volume_change_percent")
+    for call in (rule.fit, lambda y: rule.label(y, 1.0)):
+        with pytest.raises(OutcomeError, match="would turn the labels"):
+            call(rate)
+    assert rule.label(rate.rename("change"), 1.0).tolist() == [1, 0, 0]
 
 
 def test_unknown_sign_is_refused() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,6 @@ from tumor_response.imaging import (
     read_mask,
     voxel_count,
 )
-from tumor_response.imaging.geometry import GRID_TOLERANCE_MM
 
 __all__ = ["BaselineCase", "Case", "FollowUp", "Value"]
 
@@ -101,8 +100,7 @@ class BaselineCase:
         self._image_source = image
         self._mask_source = mask
         self._mask_label = mask_label
-        self._image: sitk.Image | None = None
-        self._mask: sitk.Image | None = None
+        self._voxels: dict[str, sitk.Image] = {}
 
     @property
     def name(self) -> str:
@@ -118,11 +116,12 @@ class BaselineCase:
         CaseError
             As :func:`tumor_response.imaging.read_image`.
         """
-        if self._image is None:
+        if "image" not in self._voxels:
             source = self._image_source
             with _named(self.name):
-                self._image = source if isinstance(source, sitk.Image) else read_image(source)
-        return self._image
+                image = source if isinstance(source, sitk.Image) else read_image(source)
+            self._voxels["image"] = image
+        return self._voxels["image"]
 
     @property
     def mask(self) -> sitk.Image:
@@ -135,37 +134,52 @@ class BaselineCase:
         GeometryError
             If the mask lies on another grid; code ``geometry_mismatch``.
         """
-        if self._mask is None:
-            source = self._mask_source
-            with _named(self.name):
-                mask = (
-                    source
-                    if isinstance(source, sitk.Image)
-                    else read_mask(source, self._mask_label)
-                )
-            mask = adopt_grid(mask, self.image, _capital(self.name))
+        if "mask" not in self._voxels:
+            self._voxels["mask"] = self._read_mask()
+        return self._voxels["mask"]
+
+    def _read_mask(self) -> sitk.Image:
+        with _named(self.name):
+            source, label = self._mask_source, self._mask_label
+            mask = source if isinstance(source, sitk.Image) else read_mask(source, label)
+            # the image's header is enough: a volume needs no voxel of the image
+            image = self._image_source
+            grid = Geometry.of(image) if isinstance(image, sitk.Image) else read_geometry(image)
+            mask = adopt_grid(mask, grid, "the mask")
             if voxel_count(mask) == 0:
-                label = "" if self._mask_label is None else f" of label {self._mask_label}"
+                of_label = "" if label is None else f" of label {label}"
                 raise CaseError(
-                    f"{_capital(self.name)}: the baseline mask has no voxel{label}. A lesion "
-                    "without a contour has no features; contour it, name the right mask_label, "
-                    "or take the row out of the manifest.",
+                    f"the baseline mask has no voxel{of_label}. A lesion without a contour has no "
+                    "features; contour it, name the right mask_label, or take the row out of the "
+                    "manifest.",
                     code="mask_empty",
                 )
-            self._mask = mask
-        return self._mask
+        return mask
+
+    def showing(self, names: Collection[str]) -> BaselineCase:
+        """Return this case with these variables alone; voxels are shared."""
+        shown = {name: value for name, value in self.variables.items() if name in names}
+        case = BaselineCase(
+            self.patient_id,
+            self.lesion_id,
+            self._image_source,
+            self._mask_source,
+            mask_label=self._mask_label,
+            variables=shown,
+        )
+        case._voxels = self._voxels
+        return case
 
     def release(self) -> None:
         """Forget the voxels, so that a long run holds one case in memory and not all of them."""
-        self._image = None
-        self._mask = None
+        self._voxels.clear()
 
     def __repr__(self) -> str:
         return f"<BaselineCase {self.patient_id!r} {self.lesion_id!r}>"
 
     def __getstate__(self) -> dict[str, Any]:
         # voxels that came from files are read again by the process that needs them
-        return self.__dict__ | {"_image": None, "_mask": None, "variables": dict(self.variables)}
+        return self.__dict__ | {"_voxels": {}, "variables": dict(self.variables)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -267,16 +281,10 @@ class Case:
             raise self._no_follow_up("follow_up_mask")
         with _named(self.name):
             mask = read_mask(self.follow_up.mask, self.follow_up.mask_label)
-            if self.follow_up.image is not None:
-                grid = read_geometry(self.follow_up.image)
-                found = grid.differences(Geometry.of(mask), GRID_TOLERANCE_MM)
-                if found:
-                    raise CaseError(
-                        f"the follow-up mask's grid is not the follow-up image's: "
-                        f"{'; '.join(found)}. Export both from the same series.",
-                        code="follow_up_geometry_mismatch",
-                    )
-        return mask
+            if self.follow_up.image is None:
+                return mask
+            grid = read_geometry(self.follow_up.image)
+            return adopt_grid(mask, grid, "the follow-up mask", code="follow_up_geometry_mismatch")
 
     def _no_follow_up(self, column: str) -> CaseError:
         return CaseError(

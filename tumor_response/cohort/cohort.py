@@ -50,8 +50,9 @@ class Cohort:
         ``follow_up_mask``, ``follow_up_mask_label``, ``follow_up_date``, ``follow_up_status``,
         ``rt_start_date``, ``fractions_at_follow_up``, ``dose_gy_at_follow_up``, ``site``; any other
         column is a clinical variable known before treatment. Paths are relative to the manifest,
-        dates are YYYY-MM-DD. Commas, semicolons (then with decimal commas) or tabs separate; a
-        byte order mark is understood.
+        dates are YYYY-MM-DD. ``mask_label`` holds for the follow-up mask too, unless
+        ``follow_up_mask_label`` says otherwise; ``NA`` and ``NaN`` are empty cells. Commas,
+        semicolons (then with decimal commas) or tabs separate; a byte order mark is understood.
 
         Parameters
         ----------
@@ -84,6 +85,10 @@ class Cohort:
         ManifestError
             Naming every fault with its row (counted from 0, as ``frame.iloc`` does).
         """
+        if not isinstance(frame, pd.DataFrame):
+            raise ManifestError(
+                f"from_frame: expected a pandas DataFrame, received {type(frame).__name__}."
+            )
         return cls(cases_from_rows(rows_of_frame(frame), base=Path(base), where="the frame"))
 
     def __len__(self) -> int:

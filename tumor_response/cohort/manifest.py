@@ -37,8 +37,23 @@ OPTIONAL = (
 )
 RESERVED = (*REQUIRED, *OPTIONAL)
 FROM_CONTOURS = ("rtstruct", "roi", "follow_up_rtstruct")
+OUTCOMES = (
+    "volume_follow_up_cc",
+    "volume_change_cc",
+    "volume_change_percent",
+    "log_volume_ratio",
+    "sgr_per_day",
+    "shrinkage_percent",
+    "rate_percent_per_day",
+    "rate_cc_per_day",
+    "responder",
+)
+"""Names that mean what is computed from the follow-up; no clinical variable may bear one."""
+
+NOT_GIVEN = ("", "NA", "N/A", "NaN", "nan")  # R and pandas write these for an empty cell
 STATUSES = ("measured", "complete_response", "missing", "death", "surgery")
 SHOWN_FAULTS = 50
+_IDS = ("patient_id", "lesion_id")
 
 T = TypeVar("T")
 
@@ -161,6 +176,11 @@ def _faults_of_columns(columns: list[str]) -> list[str]:
                 f"column {name!r} looks like a follow-up but is none of {', '.join(known)}; "
                 "what is known only afterwards cannot be a clinical variable"
             )
+        if name in OUTCOMES:
+            faults.append(
+                f"column {name!r} is an outcome; tr.shrinkage computes it from the follow-up, and "
+                "it cannot be a clinical variable"
+            )
     if "" in columns:
         faults.append("a column has no name")
     return faults
@@ -176,10 +196,13 @@ class _Row:
         self.faults: list[str] = []
 
     def case(self) -> Case:
+        label = self._label("mask_label")
+        # the same number is the same lesion at both times, unless the manifest says otherwise
+        follow_up_label = self._label("follow_up_mask_label") or label
         follow_up = FollowUp(
             image=self._file("follow_up_image"),
             mask=self._file("follow_up_mask"),
-            mask_label=self._label("follow_up_mask_label"),
+            mask_label=follow_up_label,
             date=self._parsed("follow_up_date", _day, "a date, YYYY-MM-DD"),
             status=self._status(),
             fractions=self._parsed("fractions_at_follow_up", self._number, "a number"),
@@ -190,11 +213,11 @@ class _Row:
             lesion_id=self._text("lesion_id") or "1",
             image=self._file("image", required=True) or Path(),
             mask=self._file("mask", required=True) or Path(),
-            mask_label=self._label("mask_label"),
+            mask_label=label,
             date=self._parsed("date", _day, "a date, YYYY-MM-DD"),
             rt_start_date=self._parsed("rt_start_date", _day, "a date, YYYY-MM-DD"),
             site=self._text("site") or None,
-            variables={n: self._value(v) for n, v in self._cells.items() if n not in RESERVED},
+            variables={name: self._value(name) for name in self._cells if name not in RESERVED},
             follow_up=follow_up,
         )
         if case.date and follow_up.date and follow_up.date < case.date:
@@ -209,10 +232,11 @@ class _Row:
         return case
 
     def _text(self, column: str, required: bool = False) -> str:
-        value = self._cells.get(column, "")
+        # an identifier may well read "NA"; everywhere else that means an empty cell
+        value = self._cells.get(column, "") if column in _IDS else self._given(column)
         if isinstance(value, float) and value.is_integer():
             value = int(value)  # a column of ids with one gap arrives as 7.0 from a frame
-        text = str(value).strip()
+        text = "" if value is None else str(value).strip()
         if required and not text:
             self.faults.append(f"{column} is empty")
         return text
@@ -228,8 +252,8 @@ class _Row:
         return path
 
     def _parsed(self, column: str, parse: Callable[[Any], T], expected: str) -> T | None:
-        value = self._cells.get(column, "")
-        if isinstance(value, str) and not value.strip():
+        value = self._given(column)
+        if value is None:
             return None
         try:
             return parse(value)
@@ -255,8 +279,13 @@ class _Row:
             raise ValueError(text)
         return number
 
-    def _value(self, value: Any) -> Value:
-        if isinstance(value, str) and not value.strip():
+    def _given(self, column: str) -> Any:
+        value = self._cells.get(column, "")
+        return None if isinstance(value, str) and value.strip() in NOT_GIVEN else value
+
+    def _value(self, column: str) -> Value:
+        value = self._given(column)
+        if value is None:
             return None
         try:
             return self._number(value)

@@ -17,6 +17,7 @@ from tumor_response.evaluation.rows import EvaluationRows, Failed, prepare_rows
 from tumor_response.evaluation.running import fit_model, run_resamples, score_rows
 from tumor_response.exceptions import EvaluationError, OutcomeError
 from tumor_response.outcomes import ResponderCut
+from tumor_response.settings import checked_n_jobs
 from tumor_response.table import FeatureTable
 
 __all__ = ["evaluate"]
@@ -58,7 +59,7 @@ def evaluate(
     label
         A cut-point to fit on the training rows of each resample (copies included) and to apply
         to both sides; the cut on all rows serves strata and apparent AUC alone. Without it ``y``
-        is taken as it is and reported as "cut fixed beforehand".
+        is taken as it is and reported as "cut fixed beforehand", as is a cut that is a number.
     failed
         What to do where all that a model uses of a block is missing for a lesion: ``"error"``
         (default), ``"drop"`` the lesion for all models, or ``"impute"``: leave it to the models.
@@ -76,7 +77,10 @@ def evaluate(
     EvaluationError
         Before the first fit: another index in ``y``, duplicate entries, a class missing or with
         fewer than two patients, ``y`` neither 0/1 nor with a ``label``, text columns, infinite
-        values, lesions without a block. Later: a model that fails, with its name and resample.
+        values, lesions without a block, an outcome among the predictors. Later: a model that
+        fails, with its name and resample.
+    SettingsError
+        ``n_jobs`` is no whole number, or 0.
 
     Notes
     -----
@@ -91,7 +95,7 @@ def evaluate(
     ...                                    names=["patient_id", "lesion_id"])
     >>> table = pd.DataFrame(rng.normal(size=(40, 3)), index=index,
     ...                      columns=["clinical__age", "deep__n__0", "deep__n__1"])
-    >>> y = (table["deep__n__0"] + rng.normal(size=40) > 0).astype(float)
+    >>> y = (table["deep__n__0"] + rng.normal(size=40) > 0).astype(float).rename("responder")
     >>> result = tr.evaluate({"ridge": tr.make_model("logistic")}, table, y,
     ...                      tr.Bootstrap632Plus(n_resamples=20, seed=0))
     >>> bool(result.summary().loc["ridge", "auc_oob"] > 0.6)
@@ -102,8 +106,7 @@ def evaluate(
         raise EvaluationError(
             f"scheme: expected tr.Bootstrap632Plus(...), received {type(scheme).__name__}."
         )
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0:
-        raise EvaluationError(f"n_jobs={n_jobs!r}: expected a number of processes, or -1.")
+    n_jobs = checked_n_jobs(n_jobs)
     try:
         rows = prepare_rows(models, table, y, label, failed, blocks)
         resamples = scheme.draw(rows.patients, rows.y, lambda *sides: _usable(rows, *sides))

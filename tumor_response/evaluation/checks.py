@@ -9,11 +9,22 @@ import numpy.typing as npt
 import pandas as pd
 
 from tumor_response.exceptions import EvaluationError
-from tumor_response.outcomes import ResponderCut
+from tumor_response.outcomes import OUTCOME_COLUMNS, ResponderCut
+from tumor_response.transformers import UNNAMED_BLOCK, block_of
 
-__all__ = ["aligned_outcome", "check_classes", "check_columns", "check_index", "check_values"]
+__all__ = [
+    "aligned_outcome",
+    "check_classes",
+    "check_columns",
+    "check_index",
+    "check_no_outcome",
+    "check_values",
+]
 
 IntArray = npt.NDArray[np.int64]
+
+_KNOWN_AFTERWARDS = {*OUTCOME_COLUMNS, "responder"} - {"volume_baseline_cc"}
+"""Names of what is known after treatment only; the baseline volume is known before."""
 
 
 def check_index(index: pd.Index) -> None:
@@ -110,6 +121,47 @@ def check_values(X: pd.DataFrame, used: Iterable[str]) -> None:
             "make them NaN if they are unknown.",
             code="infinite",
         )
+
+
+def check_no_outcome(
+    X: pd.DataFrame, used: Iterable[str], outcome: pd.Series, label: IntArray
+) -> None:
+    """Refuse predictors that are an outcome: by their name, or because they equal it."""
+    columns = list(dict.fromkeys(used))
+    found = [column for column in columns if _is_named_as_outcome(column, outcome.name)]
+    if found:
+        raise EvaluationError(
+            f"{len(found)} predictor column(s) are named as an outcome: "
+            f"{', '.join(map(repr, found[:5]))}. What is known after treatment only cannot predict "
+            "it. Take them out of the table or of blocks=; where only the name is shared, rename "
+            "the column, or y (what is computed from a column inherits its name).",
+            code="outcome_as_predictor",
+        )
+    # text that reads as a number is one here: categories "0" and "1" can be the label, too
+    values = np.column_stack([_as_numbers(X[column]) for column in columns])
+    end_point = outcome.to_numpy(dtype=np.float64)
+    same = (values == end_point[:, None]).all(axis=0) | (values == label[:, None]).all(axis=0)
+    if same.any():
+        found = [column for column, is_same in zip(columns, same, strict=True) if is_same]
+        raise EvaluationError(
+            f"{len(found)} predictor column(s) equal the outcome in all {len(X)} evaluated rows: "
+            f"{', '.join(map(repr, found[:5]))}. A copy of the outcome predicts nothing. Take "
+            "them out of the table or of blocks=.",
+            code="outcome_as_predictor",
+        )
+
+
+def _is_named_as_outcome(column: str, outcome: object) -> bool:
+    block = block_of(column)
+    bare = column if block == UNNAMED_BLOCK else column.removeprefix(f"{block}__")
+    return bare in _KNOWN_AFTERWARDS or outcome in (bare, column)
+
+
+def _as_numbers(column: pd.Series) -> npt.NDArray[np.float64]:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = pd.to_numeric(column.astype(object), errors="coerce")
+    values: npt.NDArray[np.float64] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return values
 
 
 def check_classes(y: IntArray, patients: IntArray) -> None:

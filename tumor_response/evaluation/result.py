@@ -45,7 +45,7 @@ class EvaluationResult:
     apparent : dict of str to float
         AUC of each model fitted and scored on all rows.
     out_of_bag : list of ResampleScores
-        Scores, classes, cut and AUCs of each resample.
+        Scores, classes, cut, AUCs and models left untuned of each resample.
     """
 
     scheme: Bootstrap632Plus
@@ -87,6 +87,8 @@ class EvaluationResult:
             bag and so are not in it.
 
             ``n_resamples``, ``n_redrawn`` (resamples drawn again because a side had one class),
+            ``n_untuned`` (resamples in which the model's penalty could not be tuned, fewer than
+            two training patients having a lesion of some class; the strongest was taken),
             ``seed``, ``cut``: where the classes come from.
         """
         names = pd.Index(self.models, name="model")
@@ -116,6 +118,7 @@ class EvaluationResult:
             "n_never_out": len(self.rows.y) - len(bagged),
             "n_resamples": len(self.resamples),
             "n_redrawn": sum(resample.n_redrawn for resample in self.resamples),
+            "n_untuned": sum(name in one.untuned for one in self.out_of_bag),
             "seed": self.scheme.seed,
             "cut": self._cut_description(),
         }
@@ -123,14 +126,15 @@ class EvaluationResult:
     def _cut_description(self) -> str:
         if self.rows.label is None or self.rows.cut is None:
             return "cut fixed beforehand"
-        cuts = [one.cut for one in self.out_of_bag if one.cut is not None]
         ties = int((self.rows.outcome == self.rows.cut).sum())
-        what = self.rows.label.cut
-        rule = what if isinstance(what, str) else f"{what:g}"
+        end_point = self.rows.label.by or self.rows.outcome.name
+        equal = f"{ties} lesion(s) equal to it are class 0"
+        if not self.rows.cut_is_fitted:
+            return f"cut fixed beforehand at {self.rows.cut:g} of {end_point}; {equal}"
+        cuts = [one.cut for one in self.out_of_bag if one.cut is not None]
         return (
-            f"{rule} of {self.rows.label.by or self.rows.outcome.name}, fitted in each resample "
-            f"({min(cuts):.4g} to {max(cuts):.4g}); {self.rows.cut:.4g} on all rows, "
-            f"{ties} lesion(s) equal to it are class 0"
+            f"{self.rows.label.cut} of {end_point}, fitted in each resample "
+            f"({min(cuts):.4g} to {max(cuts):.4g}); {self.rows.cut:.4g} on all rows, {equal}"
         )
 
     def oob_aucs(self, name: str) -> FloatArray:

@@ -16,6 +16,7 @@ from tumor_response.evaluation.checks import (
     check_classes,
     check_columns,
     check_index,
+    check_no_outcome,
     check_values,
 )
 from tumor_response.evaluation.flow import cohort_flow
@@ -73,6 +74,11 @@ class EvaluationRows:
     blocks: dict[str, list[str]]
     flow: pd.DataFrame
     dictionary: pd.DataFrame | None = field(default=None)
+
+    @property
+    def cut_is_fitted(self) -> bool:
+        """Whether the training rows decide the cut; False for a number, and without a label."""
+        return self.label is not None and isinstance(self.label.cut, str)
 
     def labels(self, train: IntArray, test: IntArray) -> tuple[IntArray, IntArray, float | None]:
         """Return the classes of both sides and the cut, which the training rows alone decide."""
@@ -134,6 +140,7 @@ def prepare_rows(
     X_kept, kept_outcome = X[kept], outcome[kept]
     check_values(X_kept, (c for blocks in used.values() for c in _flat(blocks)))
     full_y, cut = _full_labels(kept_outcome, label)
+    check_no_outcome(X_kept, (c for b in used.values() for c in _flat(b)), kept_outcome, full_y)
     patients = patients_of(X_kept)
     check_classes(full_y, patients)
     all_y = outcome if label is None or cut is None else label.label(outcome, cut)

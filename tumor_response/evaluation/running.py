@@ -15,6 +15,7 @@ from tumor_response.evaluation.parallel import spread
 from tumor_response.evaluation.resampling import Resample
 from tumor_response.evaluation.rows import EvaluationRows
 from tumor_response.exceptions import EvaluationError
+from tumor_response.models import left_untuned
 
 __all__ = ["ResampleScores", "fit_model", "run_resamples", "score_rows"]
 
@@ -24,12 +25,16 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ResampleScores:
-    """What one resample yields: the cut, and for each model its out-of-bag scores and AUC."""
+    """What one resample yields: the cut, and for each model its out-of-bag scores and AUC.
+
+    ``untuned`` names the models that had to tune and met too few patients of a class.
+    """
 
     cut: float | None
     y_test: IntArray
     scores: dict[str, FloatArray]
     aucs: dict[str, float]
+    untuned: frozenset[str]
 
 
 def fit_model(
@@ -86,11 +91,13 @@ def _score_resamples(
     for number, resample in tasks:
         y_train, y_test, cut = rows.labels(resample.train, resample.test)
         where = f"resample {number}"
-        scores = {}
+        scores, untuned = {}, set()
         for name, model in rows.models.items():
             X = shown[name]
             fitted = fit_model(name, model, X.iloc[resample.train], y_train, where)
             scores[name] = score_rows(name, fitted, X.iloc[resample.test], where)
+            if left_untuned(fitted):
+                untuned.add(name)
         aucs = {name: auc(y_test, score) for name, score in scores.items()}
-        answers.append(ResampleScores(cut, y_test, scores, aucs))
+        answers.append(ResampleScores(cut, y_test, scores, aucs, frozenset(untuned)))
     return answers

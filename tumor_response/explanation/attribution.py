@@ -15,8 +15,8 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
 from tumor_response.exceptions import ExplanationError
-from tumor_response.explanation.origins import column_origins, final_estimator, transformed
-from tumor_response.models import RidgeLogistic
+from tumor_response.explanation.origins import column_origins, transformed
+from tumor_response.models import RidgeLogistic, final_estimator
 
 __all__ = ["MAX_BLOCKS", "Attribution", "attribute", "check_supported", "coalition_shapley"]
 

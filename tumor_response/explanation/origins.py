@@ -24,7 +24,7 @@ from tumor_response.transformers import (
     UnivariateFilter,
 )
 
-__all__ = ["column_origins", "final_estimator", "transformed"]
+__all__ = ["column_origins", "transformed"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -51,13 +51,6 @@ _COLUMN_WISE: tuple[type, ...] = (
 )
 """Steps in which every output column is made of one input column and of nothing else. Only
 through these may the value of an output column be credited to one column of the table."""
-
-
-def final_estimator(fitted: BaseEstimator) -> BaseEstimator:
-    """Return the last step of a Pipeline, or the estimator itself."""
-    while isinstance(fitted, Pipeline):
-        fitted = fitted.steps[-1][1]
-    return fitted
 
 
 def transformed(fitted: BaseEstimator, X: pd.DataFrame) -> FloatArray:

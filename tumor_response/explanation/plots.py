@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["draw_patient", "draw_summary"]
 
 FloatArray = npt.NDArray[np.float64]
-Key = tuple[str, str] | str
 
 _WHERE = {
     "out_of_bag": "out of bag: by models that had not seen the patient",
@@ -46,10 +45,11 @@ def draw_summary(explanation: Explanation, ax: Axes | None, n_columns: int) -> A
             ax.scatter(
                 values,
                 height + _swarm(values),
-                c=np.ma.masked_invalid(_ranks(explanation.features[column])),
+                c=_ranks(explanation.features[column]),
                 cmap=colours,
                 vmin=0,
                 vmax=1,
+                plotnonfinite=True,  # a lesion without the value has a point, too, in grey
                 s=5,
                 linewidths=0,
             )
@@ -78,9 +78,9 @@ def draw_summary(explanation: Explanation, ax: Axes | None, n_columns: int) -> A
     return ax
 
 
-def draw_patient(explanation: Explanation, key: Key, ax: Axes | None, n_columns: int) -> Axes:
-    """Draw what :meth:`Explanation.plot_patient` describes."""
-    at = explanation.values.index.tolist().index(key)
+def draw_patient(explanation: Explanation, at: int, ax: Axes | None, n_columns: int) -> Axes:
+    """Draw what :meth:`Explanation.plot_patient` describes, of the lesion in row ``at``."""
+    key = explanation.values.index[at]
     values = pd.Series(explanation.values.to_numpy()[at], index=explanation.values.columns)
     order = values.abs().sort_values(ascending=False, kind="stable").index
     single = [column for column in order[:n_columns] if values[column] != 0]

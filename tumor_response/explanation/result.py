@@ -162,7 +162,8 @@ class Explanation:
         Parameters
         ----------
         key
-            The lesion's index entry: (patient_id, lesion_id).
+            The lesion's index entry: (patient_id, lesion_id); for a patient with one lesion the
+            patient_id will do.
         ax
             Axes to draw on; a new figure by default.
         n_columns
@@ -171,19 +172,38 @@ class Explanation:
         Raises
         ------
         ExplanationError
-            For a lesion that has no values.
+            For a lesion that has no values, or a patient_id that stands for several lesions.
         """
         from tumor_response.explanation.plots import draw_patient
 
-        if key not in self.values.index:
-            raise ExplanationError(
-                f"No SHAP values for {key!r}; expected an entry of .values.index, such as "
-                f"{self.values.index[0]!r}. Lesions that were never out of bag have none.",
-                code="unknown_lesion",
-            )
         if n_columns < 1:
             raise ExplanationError(f"n_columns={n_columns!r}: expected 1 or more.")
-        return draw_patient(self, key, ax, n_columns)
+        return draw_patient(self, self._position(key), ax, n_columns)
+
+    def _position(self, key: tuple[str, str] | str) -> int:
+        """Return the row of a lesion, or of the one lesion of a patient."""
+        entries = self.values.index.tolist()
+        if key in entries:
+            return entries.index(key)
+        of_patient = [
+            place
+            for place, entry in enumerate(entries)
+            if isinstance(entry, tuple) and entry[0] == key
+        ]
+        if len(of_patient) > 1:
+            lesions = ", ".join(repr(entries[place]) for place in of_patient)
+            raise ExplanationError(
+                f"Patient {key!r} has {len(of_patient)} lesions with SHAP values; give one of "
+                f"{lesions}.",
+                code="several_lesions",
+            )
+        if not of_patient:
+            raise ExplanationError(
+                f"No SHAP values for {key!r}; expected an entry of .values.index, such as "
+                f"{entries[0]!r}. Lesions that were never out of bag have none.",
+                code="unknown_lesion",
+            )
+        return of_patient[0]
 
     def __repr__(self) -> str:
         return (

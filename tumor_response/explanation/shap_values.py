@@ -13,9 +13,10 @@ from threadpoolctl import threadpool_limits
 from tumor_response.evaluation import EvaluationResult
 from tumor_response.exceptions import ExplanationError, ModelError
 from tumor_response.explanation.attribution import attribute, check_supported
-from tumor_response.explanation.origins import final_estimator
 from tumor_response.explanation.out_of_bag import explain_out_of_bag, used_blocks
 from tumor_response.explanation.result import Explanation
+from tumor_response.models import final_estimator
+from tumor_response.settings import checked_n_jobs
 from tumor_response.table import FeatureTable
 from tumor_response.transformers import block_selectors, blocks_of
 
@@ -68,6 +69,8 @@ def explain(
         A model other than ridge or plain logistic regression or XGBoost at the end, a step that
         mixes columns, a name that was not evaluated, a model that is not fitted, a table without
         its columns, ``in_sample`` not said; values that do not add up to the output within 1e-6.
+    SettingsError
+        ``n_jobs`` is no whole number, or 0.
 
     Notes
     -----
@@ -82,7 +85,7 @@ def explain(
     ...                                    names=["patient_id", "lesion_id"])
     >>> table = pd.DataFrame(rng.normal(size=(40, 3)), index=index,
     ...                      columns=["clinical__age", "deep__n__0", "deep__n__1"])
-    >>> y = (table["deep__n__0"] + rng.normal(size=40) > 0).astype(float)
+    >>> y = (table["deep__n__0"] + rng.normal(size=40) > 0).astype(float).rename("responder")
     >>> result = tr.evaluate({"ridge": tr.make_model("logistic")}, table, y,
     ...                      tr.Bootstrap632Plus(n_resamples=20, seed=0))
     >>> explanation = tr.explain(result, "ridge")
@@ -100,7 +103,7 @@ def explain(
                 "in_sample, background and blocks belong to explain(fitted, table); a result is "
                 "explained out of bag, with each resample's training rows as background."
             )
-        return explain_out_of_bag(subject, what, n_jobs)
+        return explain_out_of_bag(subject, what, checked_n_jobs(n_jobs))
     if isinstance(what, str):
         raise ExplanationError(
             f"explain(fitted, table): expected a table, received {what!r}. A name goes with the "

@@ -9,7 +9,6 @@ from typing import Any, Protocol, runtime_checkable
 
 from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import FeatureError
-from tumor_response.settings import sha256_of_json
 
 __all__ = [
     "FeatureExtractor",
@@ -17,7 +16,6 @@ __all__ = [
     "FeatureValues",
     "Shortfall",
     "checked_block",
-    "identity_sha256",
 ]
 
 _BLOCK = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -101,13 +99,16 @@ class FeatureExtractor(Protocol):
     ----------
     block
         First part of its columns' names; unique within one extraction.
+    variables
+        Clinical variables it may read; the case it gets has no others.
     required_variables
-        Clinical variables that every case must at least name.
+        Those of them that the manifest must have.
     cacheable
         Whether its results are worth keeping on disk.
     """
 
     block: str
+    variables: tuple[str, ...]
     required_variables: tuple[str, ...]
     cacheable: bool
 
@@ -128,11 +129,6 @@ class FeatureExtractor(Protocol):
             If no value of the block can be had; it becomes a row in ``failures``.
         """
         ...
-
-
-def identity_sha256(extractor: FeatureExtractor) -> str:
-    """Return the SHA-256 over everything that decides the extractor's numbers."""
-    return sha256_of_json(extractor.identity())
 
 
 def checked_block(block: str) -> str:

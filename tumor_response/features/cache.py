@@ -12,12 +12,13 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import SimpleITK as sitk
 
+from tumor_response._version import __version__
 from tumor_response.exceptions import FeatureError
 from tumor_response.features.base import FeatureValues, Shortfall
 from tumor_response.settings import canonical_json, sha256_of_json
@@ -63,9 +64,15 @@ class FeatureCache:
             ) from None
 
     @staticmethod
-    def key(identity: Mapping[str, Any], block: str, image: str, mask: str) -> str:
-        """Return the key of one extractor on one pair of voxel hashes."""
-        return sha256_of_json([_FORMAT, dict(identity), block, image, mask])
+    def key(
+        identity: Mapping[str, Any],
+        block: str,
+        voxels: Sequence[str],
+        variables: Mapping[str, float | str | None],
+    ) -> str:
+        """Return the key of one extractor on one case's voxel hashes and variables."""
+        parts = [_FORMAT, __version__, dict(identity), block, list(voxels), dict(variables)]
+        return sha256_of_json(parts)
 
     def get(self, key: str) -> FeatureValues | None:
         """Return an entry, or ``None`` if there is none or it is damaged."""

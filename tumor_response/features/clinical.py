@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tumor_response.cohort import BaselineCase
-from tumor_response.exceptions import FeatureError
+from tumor_response.exceptions import CaseError, FeatureError
 from tumor_response.features.base import (
     FeatureSpec,
     FeatureValues,
@@ -103,6 +103,7 @@ class ClinicalFactors:
                     f"received {list(levels)}.",
                     code="settings",
                 )
+        self.variables = tuple(names)
         self.required_variables = tuple(name for name in names if name != VOLUME)
 
     def identity(self) -> dict[str, Any]:
@@ -149,8 +150,12 @@ class ClinicalFactors:
         shortfalls: list[Shortfall] = []
         for name in self.settings.numeric:
             given = case.variables.get(name)
-            if given is None and name == VOLUME and VOLUME not in case.variables:
-                given = volume_cc(case.mask)
+            if name == VOLUME and VOLUME not in case.variables:
+                try:
+                    given = volume_cc(case.mask)
+                except CaseError as error:  # what the manifest gives is known all the same
+                    shortfalls.append(Shortfall(error.code, str(error), 1))
+                    continue
             if isinstance(given, (int, float)):
                 values[f"{self.block}__{name}"] = float(given)
             elif given is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ from tumor_response.features.base import (
 from tumor_response.features.cache import FeatureCache, image_sha256
 from tumor_response.imaging import read_geometry, touches_border
 from tumor_response.progress import track
-from tumor_response.settings import sha256_of_json
+from tumor_response.settings import checked_n_jobs, sha256_of_json
 
 __all__ = ["FAILURE_COLUMNS", "Extraction", "run_extractors"]
 
@@ -65,7 +66,13 @@ def run_extractors(
     cache_dir: str | Path | None = None,
 ) -> Extraction:
     """Run extractors over a cohort; see :func:`tumor_response.extract`."""
-    extractors = list(extractors)
+    if not isinstance(cohort, Cohort):
+        raise FeatureError(
+            f"extract: expected a Cohort, received {type(cohort).__name__}; for a manifest "
+            "tr.Cohort.from_csv(path)."
+        )
+    n_jobs = checked_n_jobs(n_jobs)
+    extractors = list(extractors) if isinstance(extractors, Sequence) else [extractors]
     specs = _checked_specs(cohort, extractors)
     cache = None if cache_dir is None else FeatureCache(cache_dir)
     results = _run_all(cohort, extractors, specs, cache, n_jobs)
@@ -114,7 +121,18 @@ def _checked_specs(cohort: Cohort, extractors: list[FeatureExtractor]) -> list[l
                 f"{', '.join(cohort.variables) or 'no clinical variable'}.",
                 code="clinical_column_missing",
             )
-    return [extractor.feature_specs() for extractor in extractors]
+    specs = [extractor.feature_specs() for extractor in extractors]
+    for extractor, block in zip(extractors, specs, strict=True):
+        names = [spec.column for spec in block]
+        wrong = [n for n in names if not n.startswith(f"{extractor.block}__")]
+        if wrong or len(set(names)) != len(names) or not names:
+            what = f"column {wrong[0]!r} does not begin with it" if wrong else "a name is repeated"
+            raise FeatureError(
+                f"The columns of block {extractor.block!r} are not its own: "
+                f"{what if names else 'there are none'}.",
+                code="columns",
+            )
+    return specs
 
 
 def _run_all(
@@ -126,16 +144,15 @@ def _run_all(
 ) -> list[_CaseResult]:
     from joblib import Parallel, delayed
 
-    sizes = [len(block) for block in specs]
     cases = list(cohort)
     if n_jobs == 1:
         with _one_thread():
             return [
-                _run_case(case, extractors, sizes, cache)
+                _run_case(case, extractors, specs, cache)
                 for case in track(cases, "Extracting features")
             ]
     tasks = (
-        delayed(_run_in_worker)(i, case, extractors, sizes, cache) for i, case in enumerate(cases)
+        delayed(_run_in_worker)(i, case, extractors, specs, cache) for i, case in enumerate(cases)
     )
     # unordered, so that the bar moves while a large case is still being worked on
     pool = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
@@ -148,17 +165,17 @@ def _run_in_worker(
     i: int,
     case: Case,
     extractors: list[FeatureExtractor],
-    sizes: list[int],
+    specs: list[list[FeatureSpec]],
     cache: FeatureCache | None,
 ) -> tuple[int, _CaseResult]:
     with _one_thread():
-        return i, _run_case(case, extractors, sizes, cache)
+        return i, _run_case(case, extractors, specs, cache)
 
 
 def _run_case(
     case: Case,
     extractors: list[FeatureExtractor],
-    sizes: list[int],
+    specs: list[list[FeatureSpec]],
     cache: FeatureCache | None,
 ) -> _CaseResult:
     result = _CaseResult()
@@ -169,11 +186,15 @@ def _run_case(
             hashes = image_sha256(baseline.image), image_sha256(baseline.mask)
         if touches_border(baseline.mask):
             result.failures.append(("case", _TOUCHES_BORDER))
-    except CaseError:
-        pass  # every extractor that needs the voxels meets the same error below and reports it
-    for extractor, size in zip(extractors, sizes, strict=True):
+    except Exception:
+        # every extractor that needs the voxels meets the same error below and reports it
+        hashes = None
+    for extractor, block in zip(extractors, specs, strict=True):
+        size = len(block)
         try:
-            values = _values(extractor, baseline, cache, hashes, result.cache)
+            shown = baseline.showing(extractor.variables)
+            values = _values(extractor, shown, cache, hashes, result.cache)
+            _check_values(values, block)
         except TumorResponseError as error:
             if error.code == "cache_unusable":
                 raise
@@ -207,13 +228,30 @@ def _values(
 ) -> FeatureValues:
     if cache is None or hashes is None or not extractor.cacheable:
         return extractor.extract(case)
-    key = cache.key(extractor.identity(), extractor.block, *hashes)
+    key = cache.key(extractor.identity(), extractor.block, hashes, case.variables)
     values = cache.get(key)
     counts["misses" if values is None else "hits"] += 1
     if values is None:
         values = extractor.extract(case)
         cache.put(key, values)
     return values
+
+
+def _check_values(values: FeatureValues, specs: list[FeatureSpec]) -> None:
+    """Hold an extractor to its own columns, and to a reason for each one it leaves out."""
+    known = {spec.column: spec for spec in specs}
+    for column, value in values.values.items():
+        spec = known.get(column)
+        if spec is None:
+            raise FeatureError(f"A value for {column!r}, which is no column of the block.")
+        fits = value in spec.categories if spec.categories else isinstance(value, float | int)
+        if not fits or (isinstance(value, float) and not math.isfinite(value)):
+            expected = f"one of {', '.join(spec.categories)}" if spec.categories else "a number"
+            raise FeatureError(f"{column}: expected {expected}, received {value!r}.")
+    absent = len(known) - len(values.values)
+    told = sum(shortfall.n_columns_missing for shortfall in values.shortfalls)
+    if absent != told:
+        raise FeatureError(f"{absent} columns have no value, but reasons are given for {told}.")
 
 
 def _add_meta(case: Case, result: _CaseResult) -> None:

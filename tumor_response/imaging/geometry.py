@@ -107,35 +107,47 @@ class Geometry:
 
 
 def adopt_grid(
-    mask: sitk.Image, image: sitk.Image, what: str, tolerance_mm: float = GRID_TOLERANCE_MM
+    mask: sitk.Image,
+    grid: Geometry,
+    what: str,
+    *,
+    code: str = "geometry_mismatch",
+    tolerance_mm: float = GRID_TOLERANCE_MM,
 ) -> sitk.Image:
-    """Return ``mask`` carrying the header of ``image``, if both lie on the same grid.
+    """Return ``mask`` carrying the header of its image, if both lie on the same grid.
 
     Differences below the tolerance are header rounding; giving both the same header keeps
     libraries that compare headers number by number from refusing the pair.
 
     Parameters
     ----------
-    mask, image
-        3-D images.
+    mask
+        3-D image.
+    grid
+        Of the image that the mask belongs to.
     what
-        How to name the pair in the error, for example ``"Case 'P1' lesion '1'"``.
+        How to name the mask in the error, for example ``"Case 'P1' lesion '1': the mask"``.
+    code
+        Reason code of the error.
     tolerance_mm
         Largest allowed distance between corresponding corner voxels, mm.
 
     Raises
     ------
     GeometryError
-        If the grids differ by more than the tolerance; code ``geometry_mismatch``.
+        If the grids differ by more than the tolerance.
     """
-    found = Geometry.of(image).differences(Geometry.of(mask), tolerance_mm)
+    found = grid.differences(Geometry.of(mask), tolerance_mm)
     if found:
         raise GeometryError(
-            f"{what}: the mask's grid is not the image's: {'; '.join(found)}. "
-            "Export both from the same series, or resample the mask with tr.resample_mask(...)."
+            f"{what} does not lie on the image's grid: {'; '.join(found)}. "
+            "Export both from the same series, or resample the mask with tr.resample_mask(...).",
+            code=code,
         )
     adopted = sitk.Image(mask)
-    adopted.CopyInformation(image)
+    adopted.SetSpacing(grid.spacing_mm)
+    adopted.SetOrigin(grid.origin_mm)
+    adopted.SetDirection(grid.direction)
     return adopted
 
 

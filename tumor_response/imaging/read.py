@@ -88,8 +88,9 @@ def read_mask(path: str | Path, label: int | None = None) -> sitk.Image:
     1
     """
     mask = _read(Path(path))
+    _check_finite(Path(path), sitk.GetArrayViewFromImage(mask))
     values = np.unique(sitk.GetArrayViewFromImage(mask))
-    if not (np.isfinite(values).all() and (values == np.round(values)).all()):
+    if not (values == np.round(values)).all():
         raise CaseError(
             f"{path}: a mask holds whole numbers, this one holds values such as "
             f"{values[values != np.round(values)][0]:.4g}. Is it an image or a probability map? "
@@ -101,7 +102,8 @@ def read_mask(path: str | Path, label: int | None = None) -> sitk.Image:
         shown = ", ".join(str(v) for v in present[:10])
         raise CaseError(
             f"{path}: the mask holds {len(present)} labels ({shown}) and none was named. "
-            "Name the lesion's in the manifest's mask_label column, one row per lesion.",
+            "Name the lesion's in the manifest, one row per lesion: mask_label, and "
+            "follow_up_mask_label where the follow-up numbers them otherwise.",
             code="mask_label_ambiguous",
         )
     wanted = label if label is not None else (present[0] if present else 1)
@@ -126,11 +128,7 @@ def _read(path: Path) -> sitk.Image:
     if image.GetDimension() == 4 and image.GetSize()[3] == 1:
         image = image[:, :, :, 0]
     if image.GetDimension() != 3:
-        raise CaseError(
-            f"{path}: {image.GetDimension()}-dimensional, size {image.GetSize()}; expected one "
-            "3-D image. Take one time point or channel out of it first.",
-            code="not_3d",
-        )
+        raise CaseError(_not_3d(path, image.GetDimension(), image.GetSize()), code="not_3d")
     return image
 
 
@@ -177,7 +175,7 @@ def read_geometry(path: str | Path) -> Geometry:
     Raises
     ------
     CaseError
-        Codes ``file_missing`` and ``not_an_image``.
+        Codes ``file_missing``, ``not_an_image`` and ``not_3d``.
     """
     path = Path(path)
     if not path.is_file():
@@ -189,13 +187,22 @@ def read_geometry(path: str | Path) -> Geometry:
     except RuntimeError as error:
         raise CaseError(_not_an_image(path, error), code="not_an_image") from None
     # a fourth axis of length one (a time axis some converters write) is not part of the grid
-    dimension = reader.GetDimension()
+    dimension, size = reader.GetDimension(), reader.GetSize()
+    if dimension != 3 and not (dimension == 4 and size[3] == 1):
+        raise CaseError(_not_3d(path, dimension, size), code="not_3d")
     direction = np.array(reader.GetDirection()).reshape(dimension, dimension)[:3, :3]
     return Geometry(
         tuple(reader.GetSize()[:3]),
         tuple(reader.GetSpacing()[:3]),
         tuple(reader.GetOrigin()[:3]),
         tuple(float(v) for v in direction.ravel()),
+    )
+
+
+def _not_3d(path: Path, dimension: int, size: tuple[int, ...]) -> str:
+    return (
+        f"{path}: {dimension}-dimensional, size {size}; expected one 3-D image. Take one time "
+        "point or channel out of it first."
     )
 
 

@@ -1,5 +1,6 @@
 """Named models over column blocks, and what they tune with."""
 
+from tumor_response.models.final import final_estimator, left_untuned
 from tumor_response.models.folds import PatientKFold, patients_of
 from tumor_response.models.named import MODEL_NAMES, make_model
 from tumor_response.models.ridge import RidgeLogistic
@@ -18,6 +19,8 @@ __all__ = [
     "RidgeLogistic",
     "VolumeOnlySettings",
     "XGBoostSettings",
+    "final_estimator",
+    "left_untuned",
     "make_model",
     "patients_of",
 ]

@@ -14,6 +14,7 @@ from tumor_response.exceptions import ModelError
 __all__ = ["PatientKFold", "most_folds", "patient_folds", "patients_of"]
 
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 
 def patients_of(X: npt.ArrayLike | pd.DataFrame) -> IntArray:
@@ -47,9 +48,12 @@ def patients_of(X: npt.ArrayLike | pd.DataFrame) -> IntArray:
 
 
 def most_folds(patients: IntArray, y: npt.NDArray[np.generic]) -> int:
-    """Return the number of patients in the rarer stratum: no more folds than that make sense."""
-    _, stratum = _strata(patients, y)
-    return int(np.bincount(stratum, minlength=2).min())
+    """Return the number of patients with a row of the rarer class: the most folds that work.
+
+    A patient whose lesions are of both classes counts for both.
+    """
+    _, positive, negative = _classes_of_patients(patients, y)
+    return int(min(positive.sum(), negative.sum()))
 
 
 def patient_folds(
@@ -57,16 +61,19 @@ def patient_folds(
 ) -> IntArray:
     """Assign each row to one of ``n_folds`` folds, patients whole, stratified, seeded.
 
-    A patient belongs to the positive stratum with at least one positive row. Within a stratum
-    patients are shuffled and dealt out one by one. The result does not depend on the order of
+    Strata are patients of positive rows only, of both classes, of negative rows only. Within a
+    stratum patients are shuffled and dealt out one by one. Those of both classes are dealt in
+    the middle, so that the patients with a positive row follow each other, and so do those with a
+    negative one: both differ by one at most between folds, and with at least two of each
+    (:func:`most_folds`) no fold holds all of a class. The result does not depend on the order of
     the rows, nor on how often a patient's rows are repeated.
     """
-    names, stratum = _strata(patients, y)
+    names, positive, negative = _classes_of_patients(patients, y)
     fold_of = np.empty(len(names), dtype=np.int64)
     rng = np.random.default_rng(random_state)
     dealt = 0
-    for value in (1, 0):
-        members = rng.permutation(np.nonzero(stratum == value)[0])
+    for stratum in (positive & ~negative, positive & negative, ~positive):
+        members = rng.permutation(np.nonzero(stratum)[0])
         # carry on where the other stratum stopped, so that fold sizes differ by one at most
         fold_of[members] = (dealt + np.arange(len(members))) % n_folds
         dealt += len(members)
@@ -74,11 +81,13 @@ def patient_folds(
     return folds
 
 
-def _strata(patients: IntArray, y: npt.NDArray[np.generic]) -> tuple[IntArray, IntArray]:
-    classes = np.unique(y)
+def _classes_of_patients(
+    patients: IntArray, y: npt.NDArray[np.generic]
+) -> tuple[IntArray, BoolArray, BoolArray]:
+    """Return the patients, and which have a row of the largest label, and which of another."""
     names = np.unique(patients)
-    positive = np.isin(names, patients[y == classes[-1]])
-    return names, positive.astype(np.int64)
+    of_last = y == np.unique(y)[-1]
+    return names, np.isin(names, patients[of_last]), np.isin(names, patients[~of_last])
 
 
 class PatientKFold(BaseEstimator):
@@ -91,14 +100,14 @@ class PatientKFold(BaseEstimator):
     Parameters
     ----------
     n_splits
-        Number of folds, default 5; fewer if a class has fewer patients than that.
+        Number of folds, default 5; fewer if fewer patients have a row of the rarer class.
     random_state
         Seed of the shuffle, default 0.
 
     Raises
     ------
     ModelError
-        If a class has fewer than two patients.
+        If fewer than two patients have a row of some class.
 
     Examples
     --------
@@ -125,7 +134,8 @@ class PatientKFold(BaseEstimator):
         n_folds = min(self.n_splits, most)
         if n_folds < 2:
             raise ModelError(
-                f"PatientKFold: a class has {most} patient(s); two are needed to validate on one."
+                f"PatientKFold: only {most} patient(s) have a row of the rarer class; two are "
+                "needed, one to train on and one to validate on."
             )
         folds = patient_folds(patients, labels, n_folds, self.random_state)
         for fold in range(n_folds):

@@ -50,7 +50,8 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
     Cs
         Inverse penalties to choose from; one value alone is used as it is, without tuning.
     n_inner_folds
-        Folds of the inner cross-validation, default 5; fewer if a class has fewer patients.
+        Folds of the inner cross-validation, default 5; fewer if fewer patients have a row of the
+        rarer class.
     random_state
         Seed of the folds, default 0.
 
@@ -59,8 +60,8 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
     C_ : float
         The inverse penalty used.
     tuned_ : bool
-        False if there was nothing to choose, or a class had fewer than two patients; then the
-        strongest penalty is used.
+        False if there was nothing to choose, or fewer than two patients had a row of some class;
+        then the strongest penalty is used. An evaluation counts the latter as ``n_untuned``.
     path_Cs_, path_deviances_ : ndarray
         The path in ascending order and the mean held-out deviance (two times the negative
         log-likelihood per row) of each, NaN where not tuned.

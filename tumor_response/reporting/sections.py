@@ -108,10 +108,12 @@ def _end_point(result: EvaluationResult, outcomes: pd.DataFrame | None) -> Secti
                 alt=(
                     f"Histogram of {name} of {len(values)} lesions: median "
                     f"{number(float(values.median()))}, from {number(float(values.min()))} to "
-                    f"{number(float(values.max()))}; cut on all rows {number(rows.cut or 0.0)}."
+                    f"{number(float(values.max()))}; cut {number(rows.cut or 0.0)}."
                 ),
                 caption="The end point of the evaluated lesions, and the cut on all rows. In the "
-                "evaluation the cut is fitted on the training rows of each resample.",
+                "evaluation the cut is fitted on the training rows of each resample."
+                if rows.cut_is_fitted
+                else "The end point of the evaluated lesions, and the cut fixed beforehand.",
                 width_mm=120,
                 height_mm=60,
             )
@@ -208,10 +210,20 @@ def _failures(table: FeatureTable) -> Section:
 
 def _how_evaluated(result: EvaluationResult) -> Section:
     """Return the method in words, as it can go into a paper."""
-    first = result.summary().iloc[0]
+    summary = result.summary()
+    first = summary.iloc[0]
     columns = sum(len(names) for names in result.rows.blocks.values())
     sizes = ", ".join(f"{block} ({len(names)})" for block, names in result.rows.blocks.items())
     redrawn = int(first["n_redrawn"])
+    untuned = summary.loc[summary["n_untuned"] > 0, "n_untuned"]
+    not_tuned = (
+        " The penalty could not be tuned, fewer than two drawn patients having a lesion of some "
+        "class, and the strongest was taken: "
+        + ", ".join(f"{name} in {count} resamples" for name, count in untuned.items())
+        + "."
+        if len(untuned)
+        else ""
+    )
     return Section(
         "method",
         "How it was evaluated",
@@ -223,7 +235,7 @@ def _how_evaluated(result: EvaluationResult) -> Section:
                 "the drawn patients, encoding, imputation, filters, scaling and tuning included, "
                 "and scored on the patients that were not drawn. All models met the same "
                 f"resamples. {redrawn} resamples were drawn again because one side had one class "
-                "only."
+                f"only.{not_tuned}"
             ),
             Paragraph(
                 "The out-of-bag AUC is the mean over resamples of the AUC on the patients that "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +12,7 @@ import pandas as pd
 from tumor_response._version import __version__
 from tumor_response.exceptions import SettingsError
 from tumor_response.progress import track
-from tumor_response.settings import canonical_json
+from tumor_response.settings import canonical_json, checked_n_jobs
 from tumor_response.simulate.latents import simulate_latents
 from tumor_response.simulate.patient import PatientRows, write_patient
 from tumor_response.simulate.settings import SimulationSettings
@@ -123,6 +124,8 @@ def simulate_cohort(
         mean_rate_percent_per_day=mean_rate_percent_per_day,
         planning_days=planning_days,
     )
+    n_jobs = checked_n_jobs(n_jobs)
+    n_patients, seed = _whole_numbers(n_patients, seed)
     latents = simulate_latents(n_patients, seed, settings).reset_index()
     folder = Path(directory)
     _prepare(folder)
@@ -146,6 +149,16 @@ def simulate_cohort(
         _write_table(folder / "time_points.csv", [row for p in patients for row in p.time_points])
     _write_table(folder / "manifest.csv", [row for p in patients for row in p.manifest])
     return Cohort.from_csv(folder / "manifest.csv")
+
+
+def _whole_numbers(n_patients: int, seed: int) -> tuple[int, int]:
+    """Return plain integers, before anything is written; NumPy's are no JSON."""
+    try:
+        return operator.index(n_patients), operator.index(seed)
+    except TypeError:
+        raise SettingsError(
+            f"simulate_cohort: n_patients={n_patients!r}, seed={seed!r}; expected whole numbers."
+        ) from None
 
 
 def _prepare(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Categories to columns, inside the fold: only levels that the training rows show are known."""
+"""Categories to columns: which columns is declared, which levels are known the fold decides."""
 
 from __future__ import annotations
 
@@ -21,16 +21,20 @@ __all__ = ["CategoryEncoder"]
 
 
 class CategoryEncoder(TransformerMixin, BaseEstimator):
-    """One-hot encode categorical columns with the levels of the training rows; floats pass.
+    """One-hot encode categorical columns with their declared levels; floats pass.
 
-    A column with two levels becomes one column (the second level in sorted order), one with more
-    a column per level, named ``<column>=<level>``. A level not seen at fit is zero everywhere; a
-    missing category is NaN in all its columns and so is left to the imputer.
+    The levels are those of the categorical dtype, so that the columns do not depend on which
+    patients are in the training rows. A column with two levels becomes one column (the second
+    level in sorted order), one with more a column per level, named ``<column>=<level>``. A
+    missing category is NaN in all its columns and so is left to the imputer. So is a level that
+    no training row has, declared or not: zero everywhere would make it the reference level.
 
     Attributes
     ----------
     levels_ : dict of str to list of str
         The levels that have a column, for each categorical column.
+    seen_levels_ : dict of str to set of str
+        The levels that occur in the training rows, for each categorical column.
     feature_origins_ : dict of str to str
         From each output column to the column it comes from.
 
@@ -50,22 +54,27 @@ class CategoryEncoder(TransformerMixin, BaseEstimator):
     """
 
     def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: ARG002
-        """Note the levels of the categorical columns."""
+        """Note the declared levels of the categorical columns, and which of them occur."""
         frame = remember_columns(self, X)
         self.levels_: dict[str, list[str]] = {}
+        self.seen_levels_: dict[str, set[str]] = {}
         origins: dict[str, str] = {}
         wrong = []
+        n_columns = 0
         kinds: dict[object, str] = {}  # thousands of columns, a handful of dtypes
         for column, dtype in zip(self.feature_names_in_, frame.dtypes, strict=True):
             if dtype not in kinds:
                 kinds[dtype] = _kind(dtype)
             if kinds[dtype] == "category":
-                levels = sorted(_levels(frame[column]).dropna().unique())
+                levels = sorted({str(level) for level in frame[column].cat.categories})
                 kept = levels[1:] if len(levels) == 2 else levels
                 self.levels_[column] = kept
+                self.seen_levels_[column] = set(_levels(frame[column]).dropna())
                 origins.update({f"{column}={level}": column for level in kept})
+                n_columns += len(kept)
             elif kinds[dtype] == "number":
                 origins[column] = column
+                n_columns += 1
             else:
                 wrong.append(f"{column!r} ({dtype})")
         if wrong:
@@ -75,7 +84,7 @@ class CategoryEncoder(TransformerMixin, BaseEstimator):
                 "astype('category').",
                 code="not_numeric",
             )
-        if len(origins) < len(frame.columns) - sum(not kept for kept in self.levels_.values()):
+        if len(origins) < n_columns:
             raise ModelError("CategoryEncoder: an encoded column would take another's name.")
         self.feature_origins_ = origins
         self._names = pd.Index(list(origins), dtype=object)
@@ -96,7 +105,9 @@ class CategoryEncoder(TransformerMixin, BaseEstimator):
             if column in place:
                 parts.append(numbers[:, [place[column]]])
             else:
-                parts.append(_one_hot(_levels(frame[column]), self.levels_[column]))
+                levels = _levels(frame[column])
+                known = levels.where(levels.isin(self.seen_levels_[column]))
+                parts.append(_one_hot(known, self.levels_[column]))
         return frame_like(np.hstack(parts), frame.index, self._names)
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:  # noqa: ARG002

@@ -159,6 +159,39 @@ def test_two_lesions_of_one_mask(tmp_path: Path) -> None:
     assert counts[0] > 1
 
 
+def test_label_of_the_baseline_is_that_of_the_follow_up_unless_it_is_said_otherwise(
+    tmp_path: Path,
+) -> None:
+    frame = cases.cohort_folder(tmp_path, 2).assign(mask_label=[1, 2])
+    labels = [c.follow_up.mask_label for c in tr.Cohort.from_frame(frame, base=tmp_path)]
+    assert labels == [1, 2]
+    frame["follow_up_mask_label"] = [3, None]
+    labels = [c.follow_up.mask_label for c in tr.Cohort.from_frame(frame, base=tmp_path)]
+    assert labels == [3, 2]
+
+
+def test_outcomes_are_no_clinical_variables(tmp_path: Path) -> None:
+    frame = cases.cohort_folder(tmp_path).assign(shrinkage_percent=30.0)
+    assert "'shrinkage_percent' is an outcome" in fault(written(tmp_path, frame))
+
+
+def test_what_r_and_pandas_write_for_nothing_is_nothing(tmp_path: Path) -> None:
+    frame = cases.cohort_folder(tmp_path).assign(
+        patient_id=["NA", "b", "c"], age=["NA", "nan", "61"], site=["NA", "A", ""]
+    )
+    frame["follow_up_mask"] = "NA"
+    cohort = tr.Cohort.from_csv(written(tmp_path, frame))
+    assert [c.variables["age"] for c in cohort] == [None, None, 61.0]
+    assert [c.site for c in cohort] == [None, "A", None]
+    assert [c.follow_up.mask for c in cohort] == [None, None, None]
+    assert next(iter(cohort)).patient_id == "NA"
+
+
+def test_something_else_than_a_frame() -> None:
+    with pytest.raises(ManifestError, match="expected a pandas DataFrame, received dict"):
+        tr.Cohort.from_frame({"patient_id": ["a"]})
+
+
 def test_fifty_faults_are_shown_and_the_rest_counted(tmp_path: Path) -> None:
     frame = pd.DataFrame({"patient_id": [f"P{i}" for i in range(60)], "image": "", "mask": ""})
     message = fault(written(tmp_path, frame))

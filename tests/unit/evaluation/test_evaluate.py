@@ -409,8 +409,12 @@ def test_two_patients_in_a_class_are_the_least_that_works(table):
     X, rate = table(12)
     y = rate * 0
     y.iloc[[2, 5]] = 1
-    result = tr.evaluate(tr.make_model("logistic"), X, y, scheme(5))
-    assert result.summary()["n_redrawn"].iloc[0] > 0
+    models = {name: tr.make_model(name) for name in ("logistic", "volume_only", "dummy")}
+    summary = tr.evaluate(models, X, y, scheme(5)).summary()
+    assert summary["n_redrawn"].iloc[0] > 0
+    # one responder is in every training side, so there is nobody to tune on; nothing to tune
+    # is no failure to do so
+    assert summary["n_untuned"].to_dict() == {"logistic": 5, "volume_only": 0, "dummy": 0}
 
 
 def test_bad_tables_are_refused(table):
@@ -451,13 +455,66 @@ def test_bad_models_and_settings_are_refused(table):
     refused("must be text", X, y, models={1: tr.make_model("dummy")})
     refused("'m': .*no columns of block 'ct'", X, y, {"m": tr.make_model("logistic", ["ct"])})
     refused("expected 'error', 'drop' or 'impute'", X, y, failed="ignore")
-    refused("n_jobs", X, y, n_jobs=0)
     refused("blocks: expected a mapping", X, y, blocks=["clinical"])
     with pytest.raises(EvaluationError, match="scheme"):
         tr.evaluate(tr.make_model("dummy"), X, y, "bootstrap")
+    for n_jobs in (0, None, 1.5, True):
+        with pytest.raises(SettingsError, match="n_jobs"):
+            tr.evaluate(tr.make_model("dummy"), X, y, scheme(2), n_jobs=n_jobs)
+    tr.evaluate(tr.make_model("dummy"), X, y, scheme(2), n_jobs=np.int64(1))
     for bad in ({"n_resamples": 1}, {"seed": -1}, {"n_resample": 5}):
         with pytest.raises(SettingsError):
             tr.Bootstrap632Plus(**bad)
+
+
+@pytest.mark.parametrize("name", ["rate_percent_per_day", "shrinkage_percent", "responder"])
+@pytest.mark.parametrize("column", ["volume_follow_up_cc", "clinical__treatment_days"])
+def test_what_is_known_afterwards_is_no_predictor(table, name, column):
+    X, rate = table()
+    y = (rate > 0).astype(float).rename(name)
+    leaky = X.assign(**{column: rate + 1.0})
+    with pytest.raises(EvaluationError, match=f"named as an outcome: '{column}'") as caught:
+        tr.evaluate(tr.make_model("logistic"), leaky, y, scheme(2))
+    assert caught.value.code == "outcome_as_predictor"
+    # unused, or known beforehand, it may stay
+    tr.evaluate(tr.make_model("volume_only"), leaky, y, scheme(2))
+    tr.evaluate(tr.make_model("logistic"), X.assign(volume_baseline_cc=rate), y, scheme(2))
+
+
+def test_the_outcome_by_its_own_name_or_as_a_copy_is_no_predictor(table):
+    X, rate = table()
+    y = (rate > 0).astype(float)
+    label = tr.ResponderCut("median", by="rate_percent_per_day")
+    for named in ("clinical__age", "age"):
+        refused("named as an outcome: 'clinical__age'", X, y.rename(named))
+    refused("equal the outcome.*'deep__n__copy'", X.assign(deep__n__copy=y), y)
+    refused("equal the outcome.*'deep__n__copy'", X.assign(deep__n__copy=rate), rate, label=label)
+    by_cut = label.label(rate, rate.median()).astype(int)
+    refused("equal the outcome", X.assign(deep__n__copy=by_cut), rate, label=label)
+    text = y.astype(int).astype(str).astype("category")
+    refused("equal the outcome", X.assign(deep__n__copy=text), y)
+    # rows without an outcome hide nothing
+    part = y.where(np.arange(len(y)) % 5 > 0)
+    refused("equal the outcome", X.assign(deep__n__copy=part.fillna(7)), part)
+    bare = X[["clinical__age"]].assign(shrinkage_percent=rate)
+    blocks = {"scan": ["shrinkage_percent"], "clinical": ["clinical__age"]}
+    refused("'shrinkage_percent'", bare, y, blocks=blocks)
+
+
+def test_mixed_patients_are_tuned_in_every_resample(table):
+    X, _ = table(30, lesions=4)
+    y = pd.Series(np.tile([1.0, 0.0, 1.0, 0.0], 30), index=X.index)
+    summary = tr.evaluate(tr.make_model("logistic"), X, y, scheme(4)).summary()
+    assert summary["n_untuned"].iloc[0] == 0
+
+
+def test_a_cut_that_is_a_number_is_not_reported_as_fitted(table):
+    X, rate = table()
+    rate.iloc[3] = 0.2
+    label = tr.ResponderCut(0.2)
+    result = tr.evaluate(tr.make_model("dummy"), X, rate, scheme(3), label=label)
+    expected = "cut fixed beforehand at 0.2 of rate_percent_per_day; 1 lesion(s) equal to it are"
+    assert result.summary()["cut"].iloc[0] == f"{expected} class 0"
 
 
 def test_three_patients_end_in_a_clear_error(table):

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgba
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
@@ -14,7 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import tumor_response as tr
-from tumor_response.exceptions import ExplanationError
+from tumor_response.exceptions import ExplanationError, SettingsError
+from tumor_response.style import NEUTRAL
 
 MODELS = ("logistic", "xgboost")
 
@@ -215,7 +217,7 @@ def test_figures_show_what_they_are_about_and_leave_globals_alone(explanations):
     before = dict(plt.rcParams)
     one = explanations["logistic"]
     summary = one.plot_summary(n_columns=5)
-    assert "out of bag" in summary.get_title()
+    assert "out of bag" in summary.get_title(loc="left")
     assert [t.get_text() for t in summary.get_yticklabels()] == list(one.table().index[:5][::-1])
     shares = [t.get_text() for t in summary.texts]
     assert f"{one.table()['top_ten_share'].iloc[0]:.0%}" in shares
@@ -243,6 +245,61 @@ def test_in_sample_has_to_be_said(result):
         tr.explain(fitted, X, in_sample=False)
     with pytest.raises(ExplanationError, match="belong to explain"):
         tr.explain(result, "logistic", in_sample=True)
+
+
+def test_the_number_of_processes_is_checked(result, explanations):
+    for n_jobs in (0, None, 1.5):
+        with pytest.raises(SettingsError, match="n_jobs"):
+            tr.explain(result, "logistic", n_jobs=n_jobs)
+    again = tr.explain(result, "logistic", n_jobs=np.int64(1))
+    pd.testing.assert_frame_equal(again.values, explanations["logistic"].values)
+
+
+def in_sample(X: pd.DataFrame, rate: pd.Series) -> tr.Explanation:
+    fitted = tr.make_model("logistic").fit(X, (rate > 0).astype(int))
+    return tr.explain(fitted, X, in_sample=True)
+
+
+def test_a_patient_is_enough_where_there_is_one_lesion_and_several_are_named():
+    X, rate = make_table()
+    alone = in_sample(X, rate)
+    by_patient, by_lesion = alone.plot_patient("P07"), alone.plot_patient(("P07", "1"))
+    assert by_patient.get_title(loc="right") == by_lesion.get_title(loc="right")
+    assert "P07 1" in by_patient.get_title(loc="right")
+    for ax in (by_patient, by_lesion):
+        plt.close(ax.figure)
+    with pytest.raises(ExplanationError, match="No SHAP values for 'P99'"):
+        alone.plot_patient("P99")
+    X.index = rate.index = pd.MultiIndex.from_tuples(
+        [("P00" if p == "P01" else p, p) for p, _ in X.index], names=X.index.names
+    )
+    with pytest.raises(ExplanationError, match=r"2 lesions.*\('P00', 'P00'\), \('P00', 'P01'\)"):
+        in_sample(X, rate).plot_patient("P00")
+
+
+def test_patients_of_one_level_are_drawn_by_their_name():
+    X, rate = make_table()
+    ax = in_sample(X.droplevel(1), rate.droplevel(1)).plot_patient("P07")
+    assert "P07" in ax.get_title(loc="right")
+    plt.close(ax.figure)
+
+
+def test_a_column_without_any_value_is_drawn_in_grey():
+    X, rate = make_table()
+    X["deep__n__3"] = np.nan
+    one = in_sample(X, rate)
+    n_columns = len(one.values.columns)
+    ax = one.plot_summary(n_columns=n_columns)
+    ax.figure.canvas.draw()
+    points = dict(zip(one.table().index, ax.collections, strict=False))
+    for column in ("deep__n__3", "deep__n__2"):  # the latter lacks one value
+        cloud = points[column]
+        missing = X[column].isna().to_numpy()
+        assert missing.any()
+        assert np.ma.getmaskarray(cloud.get_offsets()).sum() == 0
+        grey = (cloud.get_facecolors() == to_rgba(NEUTRAL)).all(axis=1)
+        np.testing.assert_array_equal(grey, missing)
+    plt.close(ax.figure)
 
 
 class Mixes(TransformerMixin, BaseEstimator):

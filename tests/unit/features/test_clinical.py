@@ -4,6 +4,7 @@ import pytest
 
 import tumor_response as tr
 from tests.unit import cases
+from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import FeatureError
 from tumor_response.imaging import volume_cc
 
@@ -32,6 +33,13 @@ def test_text_in_a_numeric_variable_is_a_reason_not_a_number() -> None:
     assert shortfall.code == "clinical_not_numeric"
     assert "'sixty-one'" in shortfall.message
     assert shortfall.n_columns_missing == 1
+
+
+def test_age_is_known_though_the_mask_is_bad() -> None:
+    case = BaselineCase("P", "1", cases.image(), cases.empty_mask(), variables={"age": 50.0})
+    got = tr.ClinicalFactors(["age", "volume_cc"]).extract(case)
+    assert got.values == {"clinical__age": 50.0}
+    assert [(s.code, s.n_columns_missing) for s in got.shortfalls] == [("mask_empty", 1)]
 
 
 def test_levels_are_declared() -> None:

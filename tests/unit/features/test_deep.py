@@ -256,3 +256,12 @@ def test_one_voxel_tumour_and_one_slice_tumour_have_an_embedding(weights: Path) 
 def test_unknown_device() -> None:
     with pytest.raises(FeatureError, match="device='gpu7'"):
         tr.DeepFeatures(device="gpu7")
+    if not torch.cuda.is_available():
+        with pytest.raises(FeatureError, match="try 'auto' or 'cpu'") as caught:
+            tr.DeepFeatures(device="cuda")
+        assert caught.value.code == "device"
+
+
+def test_views_are_a_settings_object() -> None:
+    with pytest.raises(FeatureError, match=r"tr\.ViewSettings"):
+        tr.DeepFeatures(views={"n_slices": 3})

@@ -12,7 +12,7 @@ import SimpleITK as sitk
 import tumor_response as tr
 from tests.unit import cases
 from tumor_response.cohort import BaselineCase
-from tumor_response.exceptions import FeatureError
+from tumor_response.exceptions import FeatureError, SettingsError
 from tumor_response.features.base import FeatureSpec, FeatureValues
 from tumor_response.features.cache import FeatureCache, image_sha256
 
@@ -21,6 +21,7 @@ class Mean:
     """The smallest honest extractor; counts its calls in a file, whatever process they are in."""
 
     cacheable = True
+    variables: tuple[str, ...] = ()
     required_variables: tuple[str, ...] = ()
 
     def __init__(self, calls: Path, *, block: str = "mean", scale: float = 1.0) -> None:
@@ -50,6 +51,31 @@ class Broken(Mean):
         if case.patient_id == "P1":
             raise ZeroDivisionError("by zero")
         return super().extract(case)
+
+
+class Foreign(Mean):
+    """Names a column that belongs to another block."""
+
+    def feature_specs(self) -> list[FeatureSpec]:
+        return [FeatureSpec("clinical__hu", self.block, "hu", "baseline", "", "HU", "Mean.")]
+
+
+class Careless(Mean):
+    """Breaks the contract of FeatureValues in the way it was told to."""
+
+    def __init__(self, calls: Path, values: dict[str, object]) -> None:
+        super().__init__(calls)
+        self.values = values
+
+    def extract(self, case: BaselineCase) -> FeatureValues:
+        return FeatureValues(self.values)
+
+
+class Age(Mean):
+    variables = ("age",)
+
+    def extract(self, case: BaselineCase) -> FeatureValues:
+        return FeatureValues({"mean__hu": float(case.variables["age"])})
 
 
 @pytest.fixture
@@ -101,9 +127,12 @@ def test_every_case_is_a_row_in_manifest_order_and_failures_have_reasons(folder:
         elif patient == "mask_touches_border":  # a finding: the values stay
             assert list(zip(rows["block"], rows["n_columns_missing"], strict=True)) == [("case", 0)]
             assert list(rows["reason"]) == [patient]
+        elif patient == "non_finite_voxels":  # the volume needs no voxel of the image
+            assert list(rows["block"]) == ["mean"]
+            assert list(rows["reason"]) == [patient]
         else:
             assert sorted(rows["block"]) == ["clinical", "mean"]
-            assert set(rows["reason"]) == {patient}
+            assert patient in set(rows["reason"])
             assert (rows["n_columns_missing"] == 1).all()
             assert rows["message"].str.contains(f"Case '{patient}' lesion '1'").all()
 
@@ -129,6 +158,80 @@ def test_unexpected_exception_costs_one_row(cohort: tr.Cohort, folder: Path) -> 
     assert row["message"] == "Unexpected ZeroDivisionError: by zero"
 
 
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"mean__hu": 1.0, "mean__other": 2.0}, "no column of the block"),
+        ({"mean__hu": "high"}, "expected a number"),
+        ({"mean__hu": float("nan")}, "expected a number"),
+        ({}, "1 columns have no value, but reasons are given for 0"),
+    ],
+)
+def test_extractor_that_breaks_its_word_is_a_row_in_failures(
+    cohort: tr.Cohort, folder: Path, values: dict, words: str
+) -> None:
+    table = tr.extract(cohort, [Careless(folder / "calls", values)])
+    assert table.data["mean__hu"].isna().all()
+    assert len(table.failures) == len(cohort)
+    assert table.failures["message"].str.contains(words).all()
+
+
+def test_extractor_sees_the_variables_it_declared_and_no_others(
+    folder: Path, cohort: tr.Cohort
+) -> None:
+    seen = []
+
+    class Curious(Age):
+        def extract(self, case: BaselineCase) -> FeatureValues:
+            seen.append(dict(case.variables))
+            return super().extract(case)
+
+    tr.extract(cohort, [Curious(folder / "calls")])
+    assert seen == [{"age": 50.0 + i} for i in range(4)]
+    undeclared = tr.extract(cohort, [type("Sly", (Age,), {"variables": ()})(folder / "calls")])
+    assert set(undeclared.failures["reason"]) == {"unexpected_error"}
+
+
+def test_changed_variable_is_computed_anew(folder: Path) -> None:
+    for offset in (0, 10):
+        frame = cases.cohort_folder(folder, 2).assign(age=[50 + offset, 51 + offset])
+        cohort = tr.Cohort.from_frame(frame, base=folder)
+        table = tr.extract(cohort, [Age(folder / "calls")], cache_dir=folder / "cache")
+        assert table.data["mean__hu"].tolist() == [50 + offset, 51 + offset]
+
+
+def test_other_version_of_the_library_is_computed_anew(
+    cohort: tr.Cohort, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tr.extract(cohort, [Mean(folder / "calls")], cache_dir=folder / "cache")
+    monkeypatch.setattr("tumor_response.features.cache.__version__", "99")
+    table = tr.extract(cohort, [Mean(folder / "calls")], cache_dir=folder / "cache")
+    assert table.provenance["cache"] == {"hits": 0, "misses": 4}
+
+
+@pytest.mark.parametrize("n_jobs", [0, None, 1.5, "2"])
+def test_n_jobs_that_mean_nothing(cohort: tr.Cohort, folder: Path, n_jobs: object) -> None:
+    with pytest.raises(SettingsError, match="n_jobs"):
+        tr.extract(cohort, [Mean(folder / "calls")], n_jobs=n_jobs)
+
+
+def test_one_extractor_without_a_list_and_a_path_instead_of_a_cohort(
+    cohort: tr.Cohort, folder: Path
+) -> None:
+    assert tr.extract(cohort, Mean(folder / "calls")).blocks == ["mean"]
+    with pytest.raises(FeatureError, match=r"tr\.Cohort\.from_csv"):
+        tr.extract("manifest.csv", [Mean(folder / "calls")])
+
+
+def test_two_dimensional_image_costs_its_own_row(folder: Path) -> None:
+    frame = cases.cohort_folder(folder, 2)
+    cases.write(folder, "flat.nrrd", cases.image()[:, :, 3])
+    frame.loc[1, "image"] = "flat.nrrd"
+    table = tr.extract(tr.Cohort.from_frame(frame, base=folder), [Mean(folder / "calls")])
+    assert table.failures["reason"].tolist() == ["not_3d"]
+    assert table.data["mean__hu"].notna().tolist() == [True, False]
+
+
 def test_same_bytes_whatever_the_number_of_workers(cohort: tr.Cohort) -> None:
     extractors = [tr.Radiomics("minimal"), tr.ClinicalFactors(["age", "volume_cc"])]
     one, two = (tr.extract(cohort, extractors, n_jobs=n) for n in (1, 2))
@@ -141,6 +244,7 @@ def test_same_bytes_whatever_the_number_of_workers(cohort: tr.Cohort) -> None:
     [
         (lambda calls: [], "feature"),
         (lambda calls: ["radiomics"], "feature"),
+        (lambda calls: Foreign(calls), "columns"),
         (lambda calls: [Mean(calls), Mean(calls)], "block_collision"),
         (lambda calls: [Mean(calls), tr.ClinicalFactors(["weight"])], "clinical_column_missing"),
     ],

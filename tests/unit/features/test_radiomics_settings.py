@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tumor_response.features.radiomics.ibsi import IBSI_CODES, UNITS
 def test_preset_of_the_definitions() -> None:
     settings = tr.Radiomics("head_neck_ct").settings
     assert settings.setting["binWidth"] == 25
-    assert settings.setting["resampledPixelSpacing"] == [1, 1, 1]
+    assert settings.setting["resampledPixelSpacing"] == (1, 1, 1)
     groups = {c.spec.column.split("__")[1] for c in columns_of(settings, "radiomics")}
     assert groups == {
         "original",
@@ -87,6 +88,9 @@ def test_parameter_file_faults(tmp_path: Path) -> None:
     path.write_text("setting: [")
     with pytest.raises(SettingsError, match="not YAML"):
         tr.Radiomics(path)
+    path.write_text("imageType: [Original]\n")
+    with pytest.raises(SettingsError, match="image_types"):
+        tr.Radiomics(path)
     path.write_text("settings:\n  binWidth: 25\n")
     with pytest.raises(SettingsError, match="settings not understood"):
         tr.Radiomics(path)
@@ -97,6 +101,37 @@ def test_unknown_preset_and_engine() -> None:
         tr.Radiomics("head_neck")
     with pytest.raises(SettingsError, match="engine='fastest'"):
         tr.Radiomics("minimal", engine="fastest")
+    for wrong in (None, {"binWidth": 25}):
+        with pytest.raises(SettingsError, match="expected a preset's name"):
+            tr.Radiomics(wrong)
+
+
+def test_settings_and_presets_cannot_be_changed_afterwards() -> None:
+    settings = tr.RadiomicsSettings(setting={"resampledPixelSpacing": [1.0, 1.0, 1.0]})
+    before = settings.sha256
+    with pytest.raises(SettingsError, match="cannot be changed"):
+        settings.setting["binWidth"] = 10
+    with pytest.raises(TypeError):
+        settings.setting["resampledPixelSpacing"][0] = 3.0
+    with pytest.raises(SettingsError, match="cannot be changed"):
+        PRESETS["minimal"]["setting"].update(binWidth=10)
+    settings.parameters()["setting"]["binWidth"] = 10
+    assert settings.sha256 == before
+    assert pickle.loads(pickle.dumps(settings)) == settings
+
+
+def test_given_dictionary_stays_the_callers_own() -> None:
+    mine = {"resampledPixelSpacing": [1.0, 1.0, 1.0]}
+    settings = tr.RadiomicsSettings(setting=mine)
+    before = settings.sha256
+    mine["resampledPixelSpacing"][0] = 3.0
+    assert settings.sha256 == before
+
+
+def test_image_type_whose_package_is_missing_is_refused_not_left_out(monkeypatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "skimage.feature", None)
+    with pytest.raises(SettingsError, match=r"LBP2D.*scikit-image"):
+        tr.RadiomicsSettings(image_types={"LBP2D": {}})
 
 
 def test_hash_follows_the_settings() -> None:

@@ -26,7 +26,7 @@ def shifted(by_mm: float) -> sitk.Image:
 def test_header_rounding_is_the_same_grid_and_the_mask_takes_the_images_header() -> None:
     image = cases.image()
     mask = shifted(1e-3)
-    adopted = adopt_grid(mask, image, "Case")
+    adopted = adopt_grid(mask, Geometry.of(image), "the mask")
     assert adopted.GetOrigin() == image.GetOrigin()
     np.testing.assert_array_equal(sitk.GetArrayFromImage(adopted), sitk.GetArrayFromImage(mask))
 
@@ -34,9 +34,9 @@ def test_header_rounding_is_the_same_grid_and_the_mask_takes_the_images_header()
 @pytest.mark.parametrize("by_mm", [0.06, 1.5, -3.0])
 def test_shift_is_named_with_its_distance(by_mm: float) -> None:
     with pytest.raises(GeometryError, match="origin") as caught:
-        adopt_grid(shifted(by_mm), cases.image(), "Case 'P1' lesion '1'")
+        adopt_grid(shifted(by_mm), Geometry.of(cases.image()), "Case 'P1': the mask")
     assert f"up to {abs(by_mm):.3g} mm apart" in str(caught.value)
-    assert str(caught.value).startswith("Case 'P1' lesion '1'")
+    assert str(caught.value).startswith("Case 'P1': the mask does not lie on the image's grid")
     assert caught.value.code == "geometry_mismatch"
 
 

@@ -78,6 +78,7 @@ def test_two_dimensional_and_four_dimensional(tmp_path: Path) -> None:
     flat = tmp_path / "flat.nrrd"
     sitk.WriteImage(cases.image()[:, :, 3], str(flat))
     assert code_of(read_image, flat) == "not_3d"
+    assert code_of(read_geometry, flat) == "not_3d"
     series = tmp_path / "series.nii.gz"
     sitk.WriteImage(sitk.JoinSeries([cases.image(), cases.image(1)]), str(series))
     assert code_of(read_image, series) == "not_3d"
@@ -119,6 +120,14 @@ def test_probability_map_is_no_mask(tmp_path: Path) -> None:
     path = tmp_path / "gtv.nii.gz"
     sitk.WriteImage(sitk.Cast(cases.mask(), sitk.sitkFloat32) * 0.4, str(path))
     assert code_of(read_mask, path) == "mask_not_integer"
+
+
+def test_mask_with_infinity(tmp_path: Path) -> None:
+    mask = sitk.Cast(cases.mask(), sitk.sitkFloat32)
+    mask[0, 0, 0] = float("inf")
+    path = tmp_path / "gtv.nrrd"
+    sitk.WriteImage(mask, str(path))
+    assert code_of(read_mask, path) == "non_finite_voxels"
 
 
 def test_empty_mask_is_read(tmp_path: Path) -> None:

@@ -74,8 +74,27 @@ def test_fewer_folds_for_few_patients_and_none_for_one():
     assert PatientKFold(5).get_n_splits(X[three], y[three]) == 3
     assert len(list(PatientKFold(5).split(X[three], y[three]))) == 3
     one = np.isin(ids, np.unique(ids[y == 1])[:1]) | (y == 0)
-    with pytest.raises(ModelError, match="1 patient"):
+    with pytest.raises(ModelError, match=r"only 1 patient\(s\) have a row of the rarer class"):
         list(PatientKFold(5).split(X[one], y[one]))
+
+
+def mixed_cohort(n: int = 30, lesions: int = 4) -> tuple[pd.DataFrame, np.ndarray]:
+    """Every patient has responding and other lesions."""
+    index = pd.MultiIndex.from_product(
+        [[f"P{i:02d}" for i in range(n)], [str(k) for k in range(lesions)]],
+        names=["patient_id", "lesion_id"],
+    )
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(len(index), 3)), index=index)
+    return X, np.tile([1, 1, 0, 0], n)
+
+
+def test_patients_with_lesions_of_both_classes_count_for_both():
+    X, y = mixed_cohort()
+    assert PatientKFold(5).get_n_splits(X, y) == 5
+    folds = list(PatientKFold(5).split(X, y))
+    assert len(folds) == 5
+    assert leaks(PatientKFold(5), X, y) == 0
+    assert all(set(y[train]) == set(y[test]) == {0, 1} for train, test in folds)
 
 
 def test_it_works_in_a_grid_search():

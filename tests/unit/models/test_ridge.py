@@ -120,6 +120,20 @@ def test_one_patient_in_a_class_takes_the_strongest_penalty_and_says_so():
     assert np.isnan(model.path_deviances_).all()
 
 
+def test_a_cohort_of_mixed_patients_is_tuned():
+    """No patient is without a lesion of either class: the folds are none the worse for that."""
+    rng = np.random.default_rng(0)
+    index = pd.MultiIndex.from_product(
+        [[f"P{i}" for i in range(30)], list("1234")], names=["patient_id", "lesion_id"]
+    )
+    y = np.tile([1, 0, 1, 0], 30)
+    X = pd.DataFrame({"a": y + rng.normal(size=120), "b": rng.normal(size=120)}, index=index)
+    model = RidgeLogistic().fit(X, y)
+    assert model.tuned_
+    assert np.isfinite(model.path_deviances_).all()
+    assert model.C_ > 0.001
+
+
 def test_constant_and_empty_information_gives_the_prior():
     y = np.r_[np.zeros(10), np.ones(30)]
     model = RidgeLogistic().fit(np.zeros((40, 3)), y)

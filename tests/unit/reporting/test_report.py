@@ -247,3 +247,37 @@ def test_a_model_that_gives_everybody_the_same_is_said_to(study, page) -> None:
     )
     assert "No column moved this model's output" in page(explanations=[flat]).text
     assert np.all(flat.table()["mean_abs"] == 0)
+
+
+# ------------------------------------------------- what was fixed, and what could not be tuned
+
+
+def cut_at(cut: float, table: tr.FeatureTable) -> tr.EvaluationResult:
+    """Evaluate rates from 0 to 1, evenly spread."""
+    index = table.data.index
+    rate = pd.Series(np.linspace(0, 1, len(index)), index, name="rate_percent_per_day")
+    models = {"all": tr.make_model("logistic"), "volume_only": tr.make_model("volume_only")}
+    scheme = tr.Bootstrap632Plus(n_resamples=3)
+    label = tr.ResponderCut(cut)
+    return tr.evaluate(models, table, rate, scheme, label=label)
+
+
+def text_of(result: tr.EvaluationResult, table: tr.FeatureTable, folder: Path) -> str:
+    path = tr.report(result, folder / "report.html", table=table, headline="all")
+    return " ".join(Reader(path.read_text(encoding="utf-8")).text.split())
+
+
+def test_a_cut_that_is_a_number_is_reported_as_fixed(page, study, tmp_path: Path) -> None:
+    table = study(0.0)[1]
+    text = text_of(cut_at(0.5, table), table, tmp_path)
+    assert "The cut: cut fixed beforehand at 0.5 of rate_percent_per_day" in text
+    assert "and the cut fixed beforehand." in text
+    assert "fitted on the training rows of each resample" not in text
+    assert "fitted on the training rows of each resample" in page().text
+
+
+def test_models_that_could_not_be_tuned_are_named(page, study, tmp_path: Path) -> None:
+    table = study(0.0)[1]
+    text = text_of(cut_at(0.98, table), table, tmp_path)
+    assert "the strongest was taken: all in 3 resamples." in text
+    assert "could not be tuned" not in page().text

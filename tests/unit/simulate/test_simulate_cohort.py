@@ -401,3 +401,18 @@ def test_wrong_options_fail_before_anything_is_written(tmp_path: Path) -> None:
 
 def test_an_empty_folder_may_exist(tmp_path: Path) -> None:
     assert len(simulate_cohort(1, 0, tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"seed": None}, {"seed": 1.5}, {"n_jobs": 0}, {"n_patients": "3"}]
+)
+def test_what_is_refused_is_refused_before_anything_is_written(tmp_path: Path, wrong: dict) -> None:
+    arguments = {"n_patients": 1, "seed": 0} | wrong
+    with pytest.raises(SettingsError):
+        simulate_cohort(**arguments, directory=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_numpy_integers_are_whole_numbers(tmp_path: Path) -> None:
+    cohort = simulate_cohort(np.int64(1), seed=np.int64(3), directory=tmp_path)
+    assert len(cohort) == 1

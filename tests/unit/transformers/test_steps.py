@@ -72,12 +72,12 @@ def test_numeric_steps_refuse_text(step):
         clone(step).fit(X, np.arange(len(X)) % 2)
 
 
-def test_encoder_knows_only_the_levels_it_was_fitted_on():
+def test_encoder_makes_what_training_rows_do_not_show_missing_and_not_the_reference():
     train = pd.DataFrame(
         {"c__site": pd.Categorical(["a", "b", "c", "a"]), "c__sex": pd.Categorical(list("mfmf"))}
     )
     test = pd.DataFrame(
-        {"c__site": pd.Categorical(["z", None]), "c__sex": pd.Categorical(["m", None])}
+        {"c__site": pd.Categorical(["z", None, "c"]), "c__sex": pd.Categorical(["m", None, "x"])}
     )
     encoder = CategoryEncoder().fit(train)
     assert list(encoder.get_feature_names_out()) == [
@@ -86,15 +86,41 @@ def test_encoder_knows_only_the_levels_it_was_fitted_on():
         "c__site=c",
         "c__sex=m",
     ]
-    np.testing.assert_array_equal(encoder.transform(test).iloc[0], [0, 0, 0, 1])
-    assert encoder.transform(test).iloc[1].isna().all()
+    unknown = np.nan
+    np.testing.assert_array_equal(
+        encoder.transform(test),
+        [[unknown, unknown, unknown, 1], [unknown] * 4, [0, 0, 1, unknown]],
+    )
     assert set(encoder.feature_origins_.values()) == {"c__site", "c__sex"}
 
 
-def test_encoder_ignores_declared_but_unseen_levels():
-    column = pd.Categorical(["a", "b"], categories=["a", "b", "never"])
-    names = CategoryEncoder().fit(pd.DataFrame({"c__x": column})).get_feature_names_out()
-    assert names.tolist() == ["c__x=b"]
+def test_encoder_columns_are_declared_and_do_not_depend_on_the_rows():
+    column = pd.Categorical(["b", "a", "c", "b"], categories=["b", "a", "c"])
+    X = pd.DataFrame({"c__x": column})
+    for rows in ([0, 1, 2], [0, 1], [1], [0, 3]):
+        encoder = CategoryEncoder().fit(X.iloc[rows])
+        assert encoder.get_feature_names_out().tolist() == ["c__x=a", "c__x=b", "c__x=c"]
+        out = encoder.transform(X)
+        shown = X["c__x"].isin(X["c__x"].iloc[rows])
+        np.testing.assert_array_equal(out.notna().all(axis=1), shown)
+        np.testing.assert_array_equal(out[~shown].isna(), True)
+        np.testing.assert_array_equal(out[shown].sum(axis=1), 1)
+    one_of_two = CategoryEncoder().fit(pd.DataFrame({"c__x": pd.Categorical(["a"], ["a", "b"])}))
+    assert one_of_two.get_feature_names_out().tolist() == ["c__x=b"]
+
+
+def test_an_unseen_level_is_imputed_by_what_is_usual_in_training():
+    train = pd.DataFrame({"c__x": pd.Categorical(["b", "b", "b", "a"], ["a", "b"])})
+    new = pd.DataFrame({"c__x": pd.Categorical(["typo"])})
+    encoder = CategoryEncoder().fit(train)
+    imputer = MedianImputer().fit(encoder.transform(train))
+    assert imputer.transform(encoder.transform(new)).iloc[0, 0] == 1
+
+
+def test_encoded_columns_may_not_take_a_name_that_is_there():
+    X = pd.DataFrame({"c__x": pd.Categorical(["a", "b", "c"]), "c__x=b": [1.0, 2.0, 3.0]})
+    with pytest.raises(ModelError, match="another's name"):
+        CategoryEncoder().fit(X)
 
 
 def test_encoder_takes_numbers_and_booleans_of_any_width():

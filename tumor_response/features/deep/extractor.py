@@ -59,6 +59,7 @@ class DeepFeatures:
     """
 
     cacheable = True
+    variables: tuple[str, ...] = ()
     required_variables: tuple[str, ...] = ()
 
     def __init__(
@@ -73,6 +74,10 @@ class DeepFeatures:
         self.block = checked_block(block)
         self.backbone = backbone
         self.weights = weights
+        if not isinstance(views, ViewSettings | None):
+            raise FeatureError(
+                f"DeepFeatures: views={views!r}: expected tr.ViewSettings(...).", code="settings"
+            )
         self.views = views or ViewSettings()
         self.device = _resolved(device)
         network = _Network(backbone, weights, self.device)
@@ -96,7 +101,7 @@ class DeepFeatures:
             "views": self.views.model_dump(mode="json"),
             "device": self.device,
             "precision": "float32",
-            "versions": {name: version(name) for name in ("timm", "torch", "SimpleITK")},
+            "versions": {name: version(name) for name in ("timm", "torch", "SimpleITK", "numpy")},
         }
 
     def feature_specs(self) -> list[FeatureSpec]:
@@ -206,9 +211,14 @@ def _resolved(device: str) -> str:
 
     if device != "auto":
         try:
-            return str(torch.device(device))
-        except RuntimeError as error:
-            raise FeatureError(f"device={device!r}: {error}", code="device") from None
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise FeatureError(
+                f"device={device!r} cannot be used here ({reason}); try 'auto' or 'cpu'.",
+                code="device",
+            ) from None
+        return str(torch.device(device))
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

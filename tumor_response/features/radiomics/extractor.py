@@ -56,6 +56,7 @@ class Radiomics:
     """
 
     cacheable = True
+    variables: tuple[str, ...] = ()
     required_variables: tuple[str, ...] = ()
 
     def __init__(
@@ -149,11 +150,16 @@ class Radiomics:
         return f"Radiomics(block={self.block!r}, engine={self.engine!r})"
 
 
-def _resolved(settings: str | Path | RadiomicsSettings) -> RadiomicsSettings:
+def _resolved(settings: object) -> RadiomicsSettings:
     if isinstance(settings, RadiomicsSettings):
         return settings
     if isinstance(settings, str) and settings in PRESETS:
         return RadiomicsSettings(**PRESETS[settings])
+    if not isinstance(settings, (str, Path)):
+        raise SettingsError(
+            f"Radiomics: expected a preset's name, a path or RadiomicsSettings, received "
+            f"{type(settings).__name__}."
+        )
     if Path(settings).suffix.lower() in (".yaml", ".yml", ".json"):
         return RadiomicsSettings.from_pyradiomics_file(settings)
     raise SettingsError(

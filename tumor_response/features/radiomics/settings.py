@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import model_validator
 
 from tumor_response.exceptions import SettingsError
-from tumor_response.settings import Settings
+from tumor_response.settings import Settings, frozen, thawed
 
 __all__ = ["PRESETS", "RadiomicsSettings", "quiet_pyradiomics"]
 
@@ -50,7 +51,7 @@ class RadiomicsSettings(Settings):
     """
 
     image_types: dict[str, dict[str, Any]] = {}
-    feature_classes: dict[str, list[str] | None] = {}
+    feature_classes: dict[str, tuple[str, ...] | None] = {}
     setting: dict[str, Any] = {}
 
     @classmethod
@@ -81,7 +82,8 @@ class RadiomicsSettings(Settings):
                 "feature table has imageType, featureClass and setting."
             )
         fields = {names[key]: value or {} for key, value in parts.items()}
-        fields["image_types"] = {k: v or {} for k, v in fields.get("image_types", {}).items()}
+        if isinstance(fields.get("image_types"), dict):
+            fields["image_types"] = {k: v or {} for k, v in fields["image_types"].items()}
         return cls(**fields)
 
     @model_validator(mode="after")
@@ -90,15 +92,16 @@ class RadiomicsSettings(Settings):
             raise ValueError("setting.label: the manifest's mask_label column chooses the label")
         if "shape2D" in self.feature_classes and not self.setting.get("force2D", False):
             raise ValueError("feature_classes.shape2D needs setting.force2D = true")
+        _check_lbp(self.image_types)
         self.build()
         return self
 
     def parameters(self) -> dict[str, Any]:
         """Return the PyRadiomics parameter dictionary that is executed."""
         return {
-            "imageType": self.image_types or {"Original": {}},
-            "featureClass": self.feature_classes or {name: [] for name in _CLASSES},
-            "setting": {**self.setting, "label": 1, "additionalInfo": False},
+            "imageType": thawed(self.image_types) or {"Original": {}},
+            "featureClass": thawed(self.feature_classes) or {name: [] for name in _CLASSES},
+            "setting": {**thawed(self.setting), "label": 1, "additionalInfo": False},
         }
 
     def build(self) -> Any:
@@ -117,26 +120,53 @@ class RadiomicsSettings(Settings):
             ) from None
 
 
+_LBP_NEEDS = {
+    "LBP2D": ["skimage.feature:local_binary_pattern"],
+    "LBP3D": [
+        "scipy.ndimage.interpolation:map_coordinates",
+        "scipy.special:sph_harm",
+        "trimesh.creation:icosphere",
+    ],
+}
+
+
+def _check_lbp(image_types: Mapping[str, Any]) -> None:
+    """Refuse local binary patterns that PyRadiomics would leave out for want of a package."""
+    for image_type in image_types:
+        for name in _LBP_NEEDS.get(image_type, []):
+            module, attribute = name.split(":")
+            try:
+                getattr(importlib.import_module(module), attribute)
+            except (ImportError, AttributeError) as error:
+                raise ValueError(
+                    f"image_types.{image_type}: PyRadiomics computes it with {module}.{attribute}, "
+                    f"which is not here ({error}); install scikit-image or trimesh, or leave the "
+                    "image type out"
+                ) from None
+
+
 _CLASSES = ("shape", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
 
 _CT_1_MM = {"binWidth": 25, "resampledPixelSpacing": [1.0, 1.0, 1.0], "interpolator": "sitkBSpline"}
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "head_neck_ct": {
-        "image_types": {
-            "Original": {},
-            "LoG": {"sigma": [1.0, 2.0, 3.0, 4.0, 5.0]},
-            "Wavelet": {},
+PRESETS: Mapping[str, Mapping[str, Any]] = frozen(
+    {
+        "head_neck_ct": {
+            "image_types": {
+                "Original": {},
+                "LoG": {"sigma": [1.0, 2.0, 3.0, 4.0, 5.0]},
+                "Wavelet": {},
+            },
+            "feature_classes": {name: [] for name in _CLASSES},
+            "setting": _CT_1_MM,
         },
-        "feature_classes": {name: [] for name in _CLASSES},
-        "setting": _CT_1_MM,
-    },
-    "minimal": {
-        "image_types": {"Original": {}},
-        "feature_classes": {name: [] for name in _CLASSES},
-        "setting": _CT_1_MM,
-    },
-}
+        "minimal": {
+            "image_types": {"Original": {}},
+            "feature_classes": {name: [] for name in _CLASSES},
+            "setting": _CT_1_MM,
+        },
+    }
+)
 """Named settings.
 
 ``head_neck_ct``: original, Laplacian of Gaussian at 1 to 5 mm and the eight wavelet bands of one
