@@ -95,7 +95,7 @@ def evaluate(
     ...                                    names=["patient_id", "lesion_id"])
     >>> table = pd.DataFrame(rng.normal(size=(40, 3)), index=index,
     ...                      columns=["clinical__age", "deep__n__0", "deep__n__1"])
-    >>> y = (table["deep__n__0"] + rng.normal(size=40) > 0).astype(float).rename("responder")
+    >>> y = (table["deep__n__0"] + rng.normal(size=40) > 0).astype(float)
     >>> result = tr.evaluate({"ridge": tr.make_model("logistic")}, table, y,
     ...                      tr.Bootstrap632Plus(n_resamples=20, seed=0))
     >>> bool(result.summary().loc["ridge", "auc_oob"] > 0.6)

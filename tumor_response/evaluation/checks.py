@@ -128,13 +128,13 @@ def check_no_outcome(
 ) -> None:
     """Refuse predictors that are an outcome: by their name, or because they equal it."""
     columns = list(dict.fromkeys(used))
-    found = [column for column in columns if _is_named_as_outcome(column, outcome.name)]
+    found = [column for column in columns if _is_named_as_outcome(column)]
     if found:
         raise EvaluationError(
             f"{len(found)} predictor column(s) are named as an outcome: "
             f"{', '.join(map(repr, found[:5]))}. What is known after treatment only cannot predict "
             "it. Take them out of the table or of blocks=; where only the name is shared, rename "
-            "the column, or y (what is computed from a column inherits its name).",
+            "the column.",
             code="outcome_as_predictor",
         )
     # text that reads as a number is one here: categories "0" and "1" can be the label, too
@@ -151,10 +151,10 @@ def check_no_outcome(
         )
 
 
-def _is_named_as_outcome(column: str, outcome: object) -> bool:
+def _is_named_as_outcome(column: str) -> bool:
     block = block_of(column)
     bare = column if block == UNNAMED_BLOCK else column.removeprefix(f"{block}__")
-    return bare in _KNOWN_AFTERWARDS or outcome in (bare, column)
+    return bare in _KNOWN_AFTERWARDS
 
 
 def _as_numbers(column: pd.Series) -> npt.NDArray[np.float64]:

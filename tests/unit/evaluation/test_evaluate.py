@@ -481,12 +481,12 @@ def test_what_is_known_afterwards_is_no_predictor(table, name, column):
     tr.evaluate(tr.make_model("logistic"), X.assign(volume_baseline_cc=rate), y, scheme(2))
 
 
-def test_the_outcome_by_its_own_name_or_as_a_copy_is_no_predictor(table):
+def test_a_copy_of_the_outcome_is_no_predictor(table):
     X, rate = table()
     y = (rate > 0).astype(float)
     label = tr.ResponderCut("median", by="rate_percent_per_day")
-    for named in ("clinical__age", "age"):
-        refused("named as an outcome: 'clinical__age'", X, y.rename(named))
+    # what is computed from a column inherits its name: that alone is no leak
+    tr.evaluate(tr.make_model("dummy"), X, y.rename("clinical__age"), scheme(2))
     refused("equal the outcome.*'deep__n__copy'", X.assign(deep__n__copy=y), y)
     refused("equal the outcome.*'deep__n__copy'", X.assign(deep__n__copy=rate), rate, label=label)
     by_cut = label.label(rate, rate.median()).astype(int)
