@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from tumor_response.cli.console import messages_for_people, say
+from tumor_response.settings import checked_n_jobs
 
 __all__ = ["app", "main"]
 
@@ -134,16 +135,18 @@ def demo(
     """Go the whole way on a simulated cohort whose truth is known."""
     with messages_for_people(debug, "Run the same command again: what was finished is reused."):
         from tumor_response.cli.demo import run_demo
+        from tumor_response.cli.lock import alone_in
 
-        run_demo(
-            directory,
-            n_patients=n_patients,
-            n_resamples=n_resamples,
-            seed=seed,
-            n_jobs=n_jobs,
-            signal=signal,
-            radiomics=radiomics,
-        )
+        with alone_in(directory):
+            run_demo(
+                directory,
+                n_patients=n_patients,
+                n_resamples=n_resamples,
+                seed=seed,
+                n_jobs=checked_n_jobs(n_jobs),
+                signal=signal,
+                radiomics=radiomics,
+            )
 
 
 @app.command()
@@ -163,10 +166,12 @@ def extract(
     Example: tumor-response extract manifest.csv --out study --clinical age
     """
     with messages_for_people(debug, _RESUME):
+        from tumor_response.cli.lock import alone_in
         from tumor_response.cli.study import Blocks, Study
 
         blocks = Blocks(radiomics, backbone, clinical or [], category or [])
-        Study(manifest, out, blocks, cache_dir, n_jobs).extract()
+        with alone_in(out):
+            Study(manifest, out, blocks, cache_dir, checked_n_jobs(n_jobs)).extract()
 
 
 @app.command()
@@ -195,11 +200,13 @@ def evaluate(
     Example: tumor-response evaluate manifest.csv --out study --clinical age
     """
     with messages_for_people(debug, _RESUME):
+        from tumor_response.cli.lock import alone_in
         from tumor_response.cli.study import Blocks, Plan, Study
 
         blocks = Blocks(radiomics, backbone, clinical or [], category or [])
         plan = Plan(by, per.value, cut, tuple(model or ()), n_resamples, seed, failed.value)
-        Study(manifest, out, blocks, cache_dir, n_jobs).evaluate(plan)
+        with alone_in(out):
+            Study(manifest, out, blocks, cache_dir, checked_n_jobs(n_jobs)).evaluate(plan)
 
 
 @app.command()
@@ -234,11 +241,13 @@ def explain(
     Example: tumor-response explain manifest.csv --out study --clinical age --model logistic_all
     """
     with messages_for_people(debug, _RESUME):
+        from tumor_response.cli.lock import alone_in
         from tumor_response.cli.study import Blocks, Plan, Study
 
         blocks = Blocks(radiomics, backbone, clinical or [], category or [])
         plan = Plan(by, per.value, cut, tuple(model or ()), n_resamples, seed, failed.value)
-        Study(manifest, out, blocks, cache_dir, n_jobs).explain(plan)
+        with alone_in(out):
+            Study(manifest, out, blocks, cache_dir, checked_n_jobs(n_jobs)).explain(plan)
 
 
 _RESUME = "Run the same command again: cases that were finished come from the cache."

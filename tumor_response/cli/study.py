@@ -151,8 +151,13 @@ class Study:
         models = study_models([extractor.block for extractor in extractors], plan.seed)
         models = chosen(models, (*BASELINES, *plan.models) if plan.models else tuple(models))
 
-        cohort, table = self._extracted(extractors)
+        tr.Bootstrap632Plus(n_resamples=plan.n_resamples, seed=plan.seed)
+        # the end point takes seconds, and its faults should not wait for the features
+        cohort = tr.Cohort.from_csv(self.manifest)
         outcomes = tr.shrinkage(cohort, per=cast(Literal["interval_days"], plan.per))
+        tr.label_responders(outcomes, plan.by)
+
+        cohort, table = self._extracted(extractors)
         result = run_models(models, table, outcomes, plan, label, self.n_jobs)
         explanations = explain_models(result, [m for m in explained if m in models], self.n_jobs)
         title = f"Response to radiotherapy: {self.manifest.name}"

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from joblib import Parallel, delayed, effective_n_jobs
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 
+from tumor_response.exceptions import EvaluationError
 from tumor_response.progress import track
 
 __all__ = ["spread"]
@@ -57,8 +59,15 @@ def spread(
     stream = Parallel(n_jobs=workers, return_as="generator")(
         delayed(_in_one_thread)(work, part) for part in parts
     )
-    for answers in track(stream, description, total=len(parts)):
-        yield from answers
+    try:
+        for answers in track(stream, description, total=len(parts)):
+            yield from answers
+    except TerminatedWorkerError:
+        raise EvaluationError(
+            "A worker process was killed, most often because the memory was full. Run again with "
+            "fewer n_jobs.",
+            code="worker_died",
+        ) from None
 
 
 def _in_one_thread(work: Callable[[list[Task]], list[Answer]], part: list[Task]) -> list[Answer]:

@@ -143,6 +143,7 @@ def _run_all(
     n_jobs: int,
 ) -> list[_CaseResult]:
     from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     cases = list(cohort)
     if n_jobs == 1:
@@ -157,7 +158,14 @@ def _run_all(
     # unordered, so that the bar moves while a large case is still being worked on
     pool = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
     done: dict[int, _CaseResult] = {}
-    done.update(track(pool(tasks), "Extracting features", total=len(cases)))
+    try:
+        done.update(track(pool(tasks), "Extracting features", total=len(cases)))
+    except TerminatedWorkerError:
+        raise FeatureError(
+            "A worker process was killed, most often because the memory was full. Run again with "
+            "fewer n_jobs; with a cache_dir the finished cases are kept.",
+            code="worker_died",
+        ) from None
     return [done[i] for i in range(len(cases))]
 
 

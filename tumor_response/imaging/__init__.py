@@ -1,7 +1,7 @@
 """Images and masks: reading, geometry, volume, crop. Knows nothing of cases or cohorts."""
 
 from tumor_response.imaging.geometry import GRID_TOLERANCE_MM, Geometry, adopt_grid
-from tumor_response.imaging.read import read_geometry, read_image, read_mask
+from tumor_response.imaging.read import check_nifti, read_geometry, read_image, read_mask
 from tumor_response.imaging.resample import resample_mask
 from tumor_response.imaging.volume import bounding_box, touches_border, volume_cc, voxel_count
 
@@ -10,6 +10,7 @@ __all__ = [
     "Geometry",
     "adopt_grid",
     "bounding_box",
+    "check_nifti",
     "read_geometry",
     "read_image",
     "read_mask",

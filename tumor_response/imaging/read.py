@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from tumor_response.exceptions import CaseError
 from tumor_response.imaging.geometry import Geometry
 
-__all__ = ["read_geometry", "read_image", "read_mask"]
+__all__ = ["check_nifti", "read_geometry", "read_image", "read_mask"]
 
 
 def read_image(path: str | Path) -> sitk.Image:
@@ -114,7 +114,7 @@ def _read(path: Path) -> sitk.Image:
     if not path.is_file():
         raise CaseError(f"{path}: no such file.", code="file_missing")
     if path.name.endswith((".nii", ".nii.gz")):
-        _check_nifti(path)
+        check_nifti(path)
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
@@ -132,8 +132,14 @@ def _read(path: Path) -> sitk.Image:
     return image
 
 
-def _check_nifti(path: Path) -> None:
-    """Refuse what ITK would quietly read as zeros: missing or altered bytes, NaN, infinity."""
+def check_nifti(path: Path) -> None:
+    """Refuse what ITK would quietly read as zeros: missing or altered bytes, NaN, infinity.
+
+    Raises
+    ------
+    CaseError
+        Codes ``not_an_image`` and ``non_finite_voxels``.
+    """
     import nibabel
     from nibabel.filebasedimages import ImageFileError
     from nibabel.spatialimages import HeaderDataError

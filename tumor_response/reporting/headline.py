@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tumor_response.exceptions import EvaluationError
 from tumor_response.reporting.figures import Figure, draw, draw_intervals
 from tumor_response.reporting.parts import Table, number
-from tumor_response.reporting.wording import CHANCE, Conclusions, Interval, conclude
+from tumor_response.reporting.wording import CHANCE, Conclusions, Interval, brake, conclude
 
 if TYPE_CHECKING:
     from tumor_response.evaluation import EvaluationResult
@@ -70,6 +72,7 @@ def describe_headline(result: EvaluationResult, headline: str | None) -> Headlin
         estimates[model]["n_patients"],
         over.get("volume_only", _no_comparison(model)),
         limits,
+        brake(aucs[model], _smaller_class(result), len(result.resamples)),
     )
     return Headline(
         model=model,
@@ -116,6 +119,12 @@ def _no_comparison(model: str) -> str:
     if model == "volume_only":
         return "because it is tumour volume"
     return "because tumour volume alone was not evaluated beside it"
+
+
+def _smaller_class(result: EvaluationResult) -> int:
+    """Return the patients with a lesion of the rarer class."""
+    rows = result.rows
+    return min(len(np.unique(rows.patients[rows.y == value])) for value in (0, 1))
 
 
 def _facts(result: EvaluationResult, model: str, was_named: bool) -> list[tuple[str, str]]:

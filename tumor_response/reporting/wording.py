@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Conclusions", "Interval", "conclude", "minus"]
+__all__ = ["Conclusions", "Interval", "brake", "conclude", "minus"]
 
 CHANCE = 0.5
+MIN_PATIENTS_PER_CLASS = 10
+MIN_RESAMPLES = 100
 
 
 def minus(text: str) -> str:
@@ -51,6 +53,7 @@ def conclude(
     n_patients: int,
     over_volume: Interval | str,
     interval_is: str = "interval",
+    too_small: str = "",
 ) -> Conclusions:
     """Say what one model's out-of-bag AUC allows to conclude.
 
@@ -67,12 +70,15 @@ def conclude(
         a clause that starts with "because".
     interval_is
         What the limits are, in a few words, such as ``"95 % of the resamples"``.
+    too_small
+        Why no positive conclusion may be drawn whatever the interval says, see :func:`brake`; a
+        clause that starts with "from" or "with".
 
     Returns
     -------
     Conclusions
-        ``verdict`` is ``"null"``, ``"inverted"``, ``"separates"`` (but not shown to beat volume) or
-        ``"beyond volume"``.
+        ``verdict`` is ``"null"``, ``"inverted"``, ``"too small"``, ``"separates"`` (but not shown
+        to beat volume) or ``"beyond volume"``.
 
     Examples
     --------
@@ -103,6 +109,13 @@ def conclude(
             f"This study does not show that the response can be predicted: the {found}, {reaches}.",
             f"It may not be concluded that the features predict the response, nor that they "
             f"cannot: {_compatible(auc, n_patients)}",
+        )
+    if too_small:
+        return Conclusions(
+            "too small",
+            f"This evaluation is too small to conclude from: the {found}, {too_small}.",
+            "It may not be concluded that the response can be predicted: with so little, an "
+            "interval that excludes 0.5 comes up by chance.",
         )
     ranked = (
         f"the {found}, so that of a responder and a non-responder it has not seen it ranks the "
@@ -135,6 +148,27 @@ def conclude(
         f"It may not be concluded that the model adds anything to tumour volume, {doubt}; nor that "
         "it holds in another hospital, of which no patient was seen.",
     )
+
+
+def brake(auc: Interval, n_smaller_class: int, n_resamples: int) -> str:
+    """Return why an evaluation is too small for any positive conclusion, or ``""``.
+
+    Below ten patients in a class a handful of them decides the estimate; below a hundred resamples
+    the ends of a 95 % range are set by one or two of them; an interval of no width is a sign that
+    there was nothing to resample.
+
+    Examples
+    --------
+    >>> brake(Interval(1.0, 1.0, 1.0), 6, 10)
+    'from 6 patients in the smaller class'
+    >>> brake(Interval(0.7, 0.6, 0.8), 40, 1000)
+    ''
+    """
+    if n_smaller_class < MIN_PATIENTS_PER_CLASS:
+        return f"from {n_smaller_class} patients in the smaller class"
+    if n_resamples < MIN_RESAMPLES:
+        return f"from {n_resamples} resamples"
+    return "with an interval of no width" if auc.high == auc.low else ""
 
 
 def _compatible(auc: Interval, n_patients: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -12,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
 
+from tumor_response.exceptions import CaseError
+from tumor_response.imaging import check_nifti
 from tumor_response.simulate import deformation
 from tumor_response.simulate.anatomy import Bulge, host_hu
 from tumor_response.simulate.contour import observed
@@ -273,9 +276,14 @@ class _Writer:
 
     def _save(self, name: str, array: npt.NDArray[Any]) -> str:
         path = f"{name}.nii.gz"
-        sitk.WriteImage(
-            self.scanner.grid.to_image(array), str(self.directory / path), useCompression=True
-        )
+        file = self.directory / path
+        sitk.WriteImage(self.scanner.grid.to_image(array), str(file), useCompression=True)
+        try:
+            check_nifti(file)  # on a full disk ITK writes what fits and says nothing
+        except CaseError as error:
+            raise OSError(
+                errno.ENOSPC, "not written whole; is the disk full?", str(file)
+            ) from error
         return path
 
 

@@ -17,7 +17,10 @@ from tumor_response.transformers._frames import (
 )
 from tumor_response.transformers.blocks import block_members
 
-__all__ = ["BlockScaler", "LogTransformer"]
+__all__ = ["MAX_DEVIATIONS", "BlockScaler", "LogTransformer"]
+
+MAX_DEVIATIONS = 5.0
+"""Standardised values beyond this are held to it."""
 
 
 class BlockScaler(TransformerMixin, BaseEstimator):
@@ -34,10 +37,16 @@ class BlockScaler(TransformerMixin, BaseEstimator):
 
     Constant columns become 0 and are not counted. The block is read off the name's prefix.
 
+    A value more than five standard deviations from the mean is held there. A channel of a network
+    that is dead in all training patients but for rounding has a standard deviation of some 1e-7,
+    and a patient in whom it is alive would lie thousands of them away and decide the prediction.
+
     Attributes
     ----------
     mean_, scale_ : ndarray of shape (n_columns,)
         The result is ``(X - mean_) / scale_``; the standard deviation has divisor n.
+    limit_ : ndarray of shape (n_columns,)
+        The largest result: five standard deviations on the block's scale.
 
     Examples
     --------
@@ -60,14 +69,17 @@ class BlockScaler(TransformerMixin, BaseEstimator):
         for members in block_members(tuple(self.feature_names_in_)).values():
             width[members] = varies[members].sum()
         # an infinite divisor makes a constant column 0 in every row, training or not
-        self.scale_ = np.where(varies, deviation * np.sqrt(np.maximum(width, 1.0)), np.inf)
+        divisor = np.sqrt(np.maximum(width, 1.0))
+        self.scale_ = np.where(varies, deviation * divisor, np.inf)
+        self.limit_ = MAX_DEVIATIONS / divisor
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the scaled columns."""
         frame = same_columns(self, X)
         values = (as_floats(self, frame) - self.mean_) / self.scale_
-        return frame_like(values, frame.index, self.columns_in_)
+        held = np.clip(values, -self.limit_, self.limit_)
+        return frame_like(held, frame.index, self.columns_in_)
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:  # noqa: ARG002
         """Return the columns' names, unchanged."""

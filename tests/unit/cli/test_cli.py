@@ -230,3 +230,28 @@ def test_categories_are_read_with_their_levels() -> None:
 )
 def test_what_the_cache_knew_is_said(hits: int, misses: int, said: str) -> None:
     assert cache_sentence({"hits": hits, "misses": misses}).startswith(said)
+
+
+def test_a_folder_that_another_run_writes_to_is_left_alone(tmp_path: Path, manifest: Path) -> None:
+    from tumor_response.cli.lock import alone_in
+
+    out = tmp_path / "study"
+    with alone_in(out):
+        code, said = run("evaluate", manifest, "--out", out)
+    assert code == 2
+    assert "Another run is writing to" in said
+    assert not out.exists()
+
+
+def test_a_file_where_the_results_should_go(tmp_path: Path, manifest: Path) -> None:
+    (tmp_path / "study").write_text("")
+    code, said = run("extract", manifest, "--out", tmp_path / "study")
+    assert code == 2
+    assert "is a file, or lies below one" in said
+
+
+@pytest.mark.parametrize("command", ["extract", "evaluate", "explain"])
+def test_no_jobs(tmp_path: Path, manifest: Path, command: str) -> None:
+    code, said = run(command, manifest, "--out", tmp_path / "study", "--n-jobs", 0)
+    assert code == 2
+    assert "n_jobs=0" in said

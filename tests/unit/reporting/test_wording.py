@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tumor_response.reporting.wording import Interval, conclude
+from tumor_response.reporting.wording import Interval, brake, conclude
 
 ABSENT = "because tumour volume alone was not evaluated beside it"
 share = st.floats(0, 1, allow_nan=False)
@@ -94,3 +94,24 @@ def test_no_interval_is_a_null(value: float) -> None:
     assert said.verdict == "null"
     assert "no interval to tell it from chance" in said.may
     assert "do not settle it" in said.may_not
+
+
+@pytest.mark.parametrize(
+    ("auc", "n_smaller_class", "n_resamples", "reason"),
+    [
+        (Interval(1.0, 1.0, 1.0), 6, 10, "6 patients in the smaller class"),
+        (Interval(0.8, 0.6, 0.9), 30, 50, "50 resamples"),
+        (Interval(1.0, 1.0, 1.0), 30, 1000, "no width"),
+    ],
+)
+def test_nothing_positive_from_a_handful_of_patients_or_resamples(
+    auc, n_smaller_class, n_resamples, reason
+):
+    too_small = brake(auc, n_smaller_class, n_resamples)
+    said = conclude("m", auc, 2 * n_smaller_class, Interval(0.2, 0.1, 0.3), too_small=too_small)
+    assert said.verdict == "too small"
+    assert reason in said.may
+    assert "better than chance" not in said.may
+    # a null result stays one
+    null = conclude("m", Interval(0.5, 0.4, 0.6), 12, "because", too_small=too_small)
+    assert null.verdict == "null"

@@ -416,3 +416,20 @@ def test_what_is_refused_is_refused_before_anything_is_written(tmp_path: Path, w
 def test_numpy_integers_are_whole_numbers(tmp_path: Path) -> None:
     cohort = simulate_cohort(np.int64(1), seed=np.int64(3), directory=tmp_path)
     assert len(cohort) == 1
+
+
+def test_full_disk_is_an_error_that_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ITK writes what fits and says nothing."""
+    real = sitk.WriteImage
+
+    def fits_half(image: sitk.Image, path: str, **options: object) -> None:
+        real(image, path, **options)
+        whole = Path(path).read_bytes()
+        Path(path).write_bytes(whole[: len(whole) // 2])
+
+    monkeypatch.setattr(sitk, "WriteImage", fits_half)
+    with pytest.raises(OSError, match=r"is the disk full.*P0001_baseline_ct"):
+        simulate_cohort(1, seed=0, directory=tmp_path)
+    assert not (tmp_path / "manifest.csv").exists()

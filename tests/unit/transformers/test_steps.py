@@ -236,3 +236,16 @@ def test_to_array_hands_over_values_and_remembers_names():
     assert isinstance(out, np.ndarray)
     np.testing.assert_array_equal(out, X.to_numpy())
     assert step.get_feature_names_out().tolist() == list(X.columns)
+
+
+def test_channel_that_is_dead_in_all_training_patients_cannot_decide_a_prediction():
+    """Rounding noise of 1e-7 in training, one patient out of bag in whom the channel is alive."""
+    rng = np.random.default_rng(0)
+    train = pd.DataFrame({"deep__n__0": rng.normal(0, 1e-7, 30), "deep__n__1": rng.normal(size=30)})
+    alive = pd.DataFrame({"deep__n__0": [0.0113], "deep__n__1": [0.5]})
+    scaler = BlockScaler().fit(train)
+    shown = scaler.transform(alive).to_numpy()[0] * np.sqrt(2)  # two columns in the block
+    assert shown[0] == pytest.approx(5.0)
+    assert shown[1] == pytest.approx(
+        (0.5 - train["deep__n__1"].mean()) / train["deep__n__1"].std(ddof=0)
+    )
