@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tumor_response.explanation import Explanation
     from tumor_response.features.base import FeatureExtractor
+from tumor_response.features.extract import checked_specs
 
 __all__ = [
     "Blocks",
@@ -154,6 +155,7 @@ class Study:
         tr.Bootstrap632Plus(n_resamples=plan.n_resamples, seed=plan.seed)
         # the end point takes seconds, and its faults should not wait for the features
         cohort = tr.Cohort.from_csv(self.manifest)
+        checked_specs(cohort, extractors)
         outcomes = tr.shrinkage(cohort, per=cast(Literal["interval_days"], plan.per))
         tr.label_responders(outcomes, plan.by)
 

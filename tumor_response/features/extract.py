@@ -29,7 +29,7 @@ from tumor_response.imaging import read_geometry, touches_border
 from tumor_response.progress import track
 from tumor_response.settings import checked_n_jobs, sha256_of_json
 
-__all__ = ["FAILURE_COLUMNS", "Extraction", "run_extractors"]
+__all__ = ["FAILURE_COLUMNS", "Extraction", "checked_specs", "run_extractors"]
 
 FAILURE_COLUMNS = ["patient_id", "lesion_id", "block", "reason", "n_columns_missing", "message"]
 _META = {
@@ -73,7 +73,7 @@ def run_extractors(
         )
     n_jobs = checked_n_jobs(n_jobs)
     extractors = list(extractors) if isinstance(extractors, Sequence) else [extractors]
-    specs = _checked_specs(cohort, extractors)
+    specs = checked_specs(cohort, extractors)
     cache = None if cache_dir is None else FeatureCache(cache_dir)
     results = _run_all(cohort, extractors, specs, cache, n_jobs)
     data = _assembled(cohort, [s for block in specs for s in block], results)
@@ -94,7 +94,7 @@ def run_extractors(
     )
 
 
-def _checked_specs(cohort: Cohort, extractors: list[FeatureExtractor]) -> list[list[FeatureSpec]]:
+def checked_specs(cohort: Cohort, extractors: list[FeatureExtractor]) -> list[list[FeatureSpec]]:
     """Return every extractor's columns, after all that can be refused before the first voxel."""
     if not extractors:
         raise FeatureError("extract: no extractor given; for example [tr.Radiomics('minimal')].")

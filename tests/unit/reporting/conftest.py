@@ -72,7 +72,7 @@ def study():
             names = {"volume_only": "volume_only", "clinical_only": "clinical_only"}
             models = {name: tr.make_model(kind) for name, kind in names.items()}
             models["all"] = tr.make_model("logistic", n_inner_folds=3)
-            scheme = tr.Bootstrap632Plus(n_resamples=40, seed=seed)
+            scheme = tr.Bootstrap632Plus(n_resamples=100, seed=seed)
             label = tr.ResponderCut("median")
             result = tr.evaluate(models, table, y, scheme, label=label)
             done[signal, seed] = result, table, outcomes
