@@ -266,6 +266,8 @@ def write_results(
 ) -> None:
     """Write tables, figures and the report."""
     tables, figures = out / "tables", out / "figures"
+    for old in (*tables.glob("shap_*.csv"), *figures.glob("shap_*")):
+        old.unlink()  # of an earlier plan: it would pass for this one's
     outcomes.to_csv(tables / "outcomes.csv")
     result.summary().to_csv(tables / "summary.csv")
     save_figure(lambda axes: result.plot_roc(ax=axes), figures / "roc", width_mm=120, height_mm=120)
@@ -292,6 +294,9 @@ def write_results(
 
 def show_results(result: tr.EvaluationResult, more: Sequence[Sequence[str]] = ()) -> None:
     """Print the results as a table, with further rows below."""
+    left_out = result.cohort_flow["n_lesions"].drop(["evaluated", "all left out"], errors="ignore")
+    for reason, n_lesions in left_out.items():
+        say(f"{n_lesions} lesion(s) {reason}")
     rows = [
         (
             str(name),
