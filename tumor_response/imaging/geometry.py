@@ -16,7 +16,7 @@ import SimpleITK as sitk
 
 from tumor_response.exceptions import GeometryError
 
-__all__ = ["GRID_TOLERANCE_MM", "Geometry", "adopt_grid"]
+__all__ = ["GRID_TOLERANCE_MM", "Geometry", "adopt_grid", "with_grid"]
 
 GRID_TOLERANCE_MM = 0.05
 """Largest distance between corresponding corner voxels of two grids taken as one (mm).
@@ -149,6 +149,21 @@ def adopt_grid(
     adopted.SetOrigin(grid.origin_mm)
     adopted.SetDirection(grid.direction)
     return adopted
+
+
+def with_grid(grid: Geometry | None, what: str) -> Geometry:
+    """Return the grid that a region is to be put on.
+
+    Raises
+    ------
+    GeometryError
+        Code ``grid_missing``: a region that has no grid of its own, and no image to take one from.
+    """
+    if grid is None:
+        raise GeometryError(
+            f"{what} has no voxels of its own; name the image it belongs to.", code="grid_missing"
+        )
+    return grid
 
 
 def _rounded(values: tuple[float, ...]) -> tuple[float, ...]:

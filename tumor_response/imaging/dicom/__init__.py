@@ -1,0 +1,1 @@
+"""DICOM: series, contours, segmentations, doses, and what references what."""
