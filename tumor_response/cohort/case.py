@@ -14,11 +14,13 @@ import SimpleITK as sitk
 
 from tumor_response.exceptions import CaseError
 from tumor_response.imaging import (
+    Finding,
     Geometry,
+    ImageFile,
+    ImageSource,
+    MaskFile,
+    MaskSource,
     adopt_grid,
-    read_geometry,
-    read_image,
-    read_mask,
     voxel_count,
 )
 
@@ -35,25 +37,31 @@ class FollowUp:
     Parameters
     ----------
     image, mask
-        Files of the second scan; ``None`` where there is none.
-    mask_label
-        The voxel value that means tumour in ``mask``.
-    date
-        Day of the second scan.
+        The second scan and its contour; ``None`` where there is none.
+    interval_days
+        From the baseline scan to the second.
+    treatment_days
+        From the first fraction to the second scan.
     status
         ``"measured"``, ``"complete_response"`` (the tumour is gone: an empty mask is meant), or
         why there is none: ``"missing"``, ``"death"``, ``"surgery"``.
     fractions, dose_gy
         Delivered by the second scan.
+    variables
+        Clinical variables known only by then: they may adjust an end point, never predict it.
+    findings
+        What was noticed while the second scan was looked up.
     """
 
-    image: Path | None = None
-    mask: Path | None = None
-    mask_label: int | None = None
-    date: dt.date | None = None
+    image: ImageSource | None = None
+    mask: MaskSource | None = None
+    interval_days: float | None = None
+    treatment_days: float | None = None
     status: str = "measured"
     fractions: float | None = None
     dose_gy: float | None = None
+    variables: Mapping[str, Value] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
 
 class BaselineCase:
@@ -67,11 +75,11 @@ class BaselineCase:
     patient_id, lesion_id
         The lesion.
     image, mask
-        Files, or SimpleITK images already in memory (a mask in memory holds 0 and 1).
-    mask_label
-        The voxel value that means tumour in a mask file.
+        Sources, files, or SimpleITK images already in memory (a mask in memory holds 0 and 1).
     variables
         Clinical variables known before treatment.
+    noticed
+        Findings from the time when the cohort was put together.
 
     Examples
     --------
@@ -88,19 +96,20 @@ class BaselineCase:
         self,
         patient_id: str,
         lesion_id: str,
-        image: Path | sitk.Image,
-        mask: Path | sitk.Image,
+        image: ImageSource | Path | sitk.Image,
+        mask: MaskSource | Path | sitk.Image,
         *,
-        mask_label: int | None = None,
         variables: Mapping[str, Value] | None = None,
+        noticed: tuple[Finding, ...] = (),
     ) -> None:
         self.patient_id = patient_id
         self.lesion_id = lesion_id
         self.variables: Mapping[str, Value] = MappingProxyType(dict(variables or {}))
-        self._image_source = image
-        self._mask_source = mask
-        self._mask_label = mask_label
+        self._image_source = ImageFile(image) if isinstance(image, Path) else image
+        self._mask_source = MaskFile(mask) if isinstance(mask, Path) else mask
+        self._noticed = noticed
         self._voxels: dict[str, sitk.Image] = {}
+        self._found: dict[str, tuple[Finding, ...]] = {}
 
     @property
     def name(self) -> str:
@@ -114,14 +123,27 @@ class BaselineCase:
         Raises
         ------
         CaseError
-            As :func:`tumor_response.imaging.read_image`.
+            As the source's reader, for a file :func:`tumor_response.imaging.read_image`.
         """
         if "image" not in self._voxels:
             source = self._image_source
-            with _named(self.name):
-                image = source if isinstance(source, sitk.Image) else read_image(source)
-            self._voxels["image"] = image
+            with named(self.name):
+                image, found = (source, ()) if isinstance(source, sitk.Image) else source.load()
+            self._voxels["image"], self._found["image"] = image, found
         return self._voxels["image"]
+
+    @property
+    def geometry(self) -> Geometry:
+        """The image's grid; no voxel is read for it.
+
+        Raises
+        ------
+        CaseError
+            As :attr:`image`.
+        """
+        source = self._image_source
+        with named(self.name):
+            return Geometry.of(source) if isinstance(source, sitk.Image) else source.geometry()
 
     @property
     def mask(self) -> sitk.Image:
@@ -130,31 +152,48 @@ class BaselineCase:
         Raises
         ------
         CaseError
-            As :func:`tumor_response.imaging.read_mask`; an empty mask has code ``mask_empty``.
+            As the source's reader; an empty mask has code ``mask_empty``.
         GeometryError
             If the mask lies on another grid; code ``geometry_mismatch``.
         """
         if "mask" not in self._voxels:
-            self._voxels["mask"] = self._read_mask()
+            self._voxels["mask"], self._found["mask"] = self._load_mask()
         return self._voxels["mask"]
 
-    def _read_mask(self) -> sitk.Image:
-        with _named(self.name):
-            source, label = self._mask_source, self._mask_label
-            mask = source if isinstance(source, sitk.Image) else read_mask(source, label)
-            # the image's header is enough: a volume needs no voxel of the image
-            image = self._image_source
-            grid = Geometry.of(image) if isinstance(image, sitk.Image) else read_geometry(image)
+    def _load_mask(self) -> tuple[sitk.Image, tuple[Finding, ...]]:
+        grid = self.geometry
+        with named(self.name):
+            source = self._mask_source
+            mask, found = (source, ()) if isinstance(source, sitk.Image) else source.load(grid)
             mask = adopt_grid(mask, grid, "the mask")
             if voxel_count(mask) == 0:
-                of_label = "" if label is None else f" of label {label}"
                 raise CaseError(
-                    f"the baseline mask has no voxel{of_label}. A lesion without a contour has no "
-                    "features; contour it, name the right mask_label, or take the row out of the "
-                    "manifest.",
+                    f"the baseline mask has no voxel{_of_label(source)}. A lesion without a "
+                    "contour has no features; contour it, name the right label or structure, or "
+                    "take the row out of the manifest.",
                     code="mask_empty",
                 )
-        return mask
+        return mask, found
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was noticed about image and contour: padding, gaps, holes ...
+
+        Raises
+        ------
+        CaseError
+            As :attr:`image` and :attr:`mask`, which are read for it.
+        """
+        _ = self.image, self.mask
+        found = (*self._noticed, *self._found["image"], *self._found["mask"])
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def acquisition(self) -> Mapping[str, str | float]:
+        """How the image was made (kernel, kvp_kv, contrast ...); empty for NIfTI and the like."""
+        source = self._image_source
+        with named(self.name):
+            return {} if isinstance(source, sitk.Image) else source.acquisition()
 
     def showing(self, names: Collection[str]) -> BaselineCase:
         """Return this case with these variables alone; voxels are shared."""
@@ -164,11 +203,22 @@ class BaselineCase:
             self.lesion_id,
             self._image_source,
             self._mask_source,
-            mask_label=self._mask_label,
             variables=shown,
+            noticed=self._noticed,
         )
-        case._voxels = self._voxels
+        case._voxels, case._found = self._voxels, self._found
         return case
+
+    def with_mask(self, mask: sitk.Image) -> BaselineCase:
+        """Return this case with another region on the same grid; the image is shared."""
+        return BaselineCase(
+            self.patient_id,
+            self.lesion_id,
+            self.image,
+            mask,
+            variables=self.variables,
+            noticed=self._noticed,
+        )
 
     def release(self) -> None:
         """Forget the voxels, so that a long run holds one case in memory and not all of them."""
@@ -179,7 +229,7 @@ class BaselineCase:
 
     def __getstate__(self) -> dict[str, Any]:
         # voxels that came from files are read again by the process that needs them
-        return self.__dict__ | {"_voxels": {}, "variables": dict(self.variables)}
+        return self.__dict__ | {"_voxels": {}, "_found": {}, "variables": dict(self.variables)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -197,31 +247,32 @@ class Case:
     patient_id, lesion_id
         The key. All lesions of a patient share ``patient_id``.
     image, mask
-        Baseline files.
-    mask_label
-        The voxel value that means this lesion in ``mask``.
+        Where the baseline comes from.
     date
-        Day of the baseline scan.
-    rt_start_date
-        Day of the first fraction.
+        Day of the baseline scan as the manifest gives it; ``None`` for cases from DICOM, whose
+        dates leave the reader as intervals only.
+    day
+        Days from the earliest baseline scan of the cohort to this one.
     site
         Hospital or scanner; travels as ``meta__site``, never a predictor.
     variables
-        Every further manifest column.
+        Clinical variables known before treatment.
     follow_up
         What came afterwards.
+    findings
+        What was noticed while the baseline was looked up.
     """
 
     patient_id: str
     lesion_id: str
-    image: Path
-    mask: Path
-    mask_label: int | None = None
+    image: ImageSource
+    mask: MaskSource
     date: dt.date | None = None
-    rt_start_date: dt.date | None = None
+    day: float | None = None
     site: str | None = None
     variables: Mapping[str, Value] = field(default_factory=dict)
     follow_up: FollowUp = field(default_factory=FollowUp)
+    findings: tuple[Finding, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -241,8 +292,8 @@ class Case:
             self.lesion_id,
             self.image,
             self.mask,
-            mask_label=self.mask_label,
             variables=self.variables,
+            noticed=self.findings,
         )
 
     def read_image(self) -> sitk.Image:
@@ -259,46 +310,52 @@ class Case:
         Raises
         ------
         CaseError
-            Code ``follow_up_missing`` if the manifest names none; else as :meth:`read_image`.
+            Code ``follow_up_missing`` if there is none; else as :meth:`read_image`.
         """
         if self.follow_up.image is None:
-            raise self._no_follow_up("follow_up_image")
-        with _named(self.name):
-            return read_image(self.follow_up.image)
+            raise self._no_follow_up("image")
+        with named(self.name):
+            return self.follow_up.image.load()[0]
 
     def read_follow_up_mask(self) -> sitk.Image:
         """Read the follow-up mask as 0/1; it may be empty.
 
-        If the manifest names a follow-up image, the mask must lie on its grid (the header is
-        compared, the voxels are not read).
+        Where there is a follow-up image, the mask must lie on its grid (the header is compared,
+        the voxels are not read).
 
         Raises
         ------
         CaseError
-            Code ``follow_up_missing`` if the manifest names none; else as :meth:`read_mask`.
+            Code ``follow_up_missing`` if there is none; else as :meth:`read_mask`.
         """
         if self.follow_up.mask is None:
-            raise self._no_follow_up("follow_up_mask")
-        with _named(self.name):
-            mask = read_mask(self.follow_up.mask, self.follow_up.mask_label)
-            if self.follow_up.image is None:
+            raise self._no_follow_up("contour")
+        image = self.follow_up.image
+        with named(self.name):
+            grid = None if image is None else image.geometry()
+            mask, _ = self.follow_up.mask.load(grid)
+            if grid is None:
                 return mask
-            grid = read_geometry(self.follow_up.image)
             return adopt_grid(mask, grid, "the follow-up mask", code="follow_up_geometry_mismatch")
 
-    def _no_follow_up(self, column: str) -> CaseError:
+    def _no_follow_up(self, what: str) -> CaseError:
         return CaseError(
-            f"{_capital(self.name)}: the manifest gives no {column}.", code="follow_up_missing"
+            f"{_capital(self.name)}: there is no follow-up {what}.", code="follow_up_missing"
         )
 
 
 @contextmanager
-def _named(name: str) -> Iterator[None]:
+def named(name: str) -> Iterator[None]:
     """Put the case's name in front of what a reader says, keeping class and code."""
     try:
         yield
     except CaseError as error:
         raise type(error)(f"{_capital(name)}: {error}", code=error.code) from None
+
+
+def _of_label(source: MaskSource | sitk.Image) -> str:
+    labelled = isinstance(source, MaskFile) and source.label is not None
+    return f" of label {source.label}" if labelled else ""  # type: ignore[union-attr]
 
 
 def _capital(name: str) -> str:

@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import datetime as dt
 import difflib
 import io
-import math
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 
-from tumor_response.cohort.case import Case, FollowUp, Value
+from tumor_response.cohort.case import Case
+from tumor_response.cohort.roles import Role, roles_of
+from tumor_response.cohort.row import RESERVED, Row, RowRules
 from tumor_response.exceptions import ManifestError
 
-__all__ = ["Rows", "cases_from_rows", "read_rows", "rows_of_frame"]
+__all__ = ["Rows", "cases_from_rows", "listed", "read_rows", "rows_of_frame"]
 
-REQUIRED = ("patient_id", "image", "mask")
-OPTIONAL = (
-    "lesion_id",
-    "mask_label",
-    "date",
-    "follow_up_image",
-    "follow_up_mask",
-    "follow_up_mask_label",
-    "follow_up_date",
-    "follow_up_status",
-    "rt_start_date",
-    "fractions_at_follow_up",
-    "dose_gy_at_follow_up",
-    "site",
-)
-RESERVED = (*REQUIRED, *OPTIONAL)
-FROM_CONTOURS = ("rtstruct", "roi", "follow_up_rtstruct")
+REQUIRED = ("patient_id", "image")
 OUTCOMES = (
     "volume_follow_up_cc",
     "volume_change_cc",
@@ -50,12 +35,7 @@ OUTCOMES = (
 )
 """Names that mean what is computed from the follow-up; no clinical variable may bear one."""
 
-NOT_GIVEN = ("", "NA", "N/A", "NaN", "nan")  # R and pandas write these for an empty cell
-STATUSES = ("measured", "complete_response", "missing", "death", "surgery")
 SHOWN_FAULTS = 50
-_IDS = ("patient_id", "lesion_id")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -95,7 +75,7 @@ def read_rows(path: Path) -> Rows:
         if len(row) != len(columns)
     ]
     if ragged:
-        raise ManifestError(_listed(str(path), ragged))
+        raise ManifestError(listed(str(path), ragged))
     return Rows(
         columns,
         [dict(zip(columns, (c.strip() for c in row), strict=True)) for _, row in records[1:]],
@@ -119,8 +99,15 @@ def rows_of_frame(frame: pd.DataFrame) -> Rows:
     return Rows(columns, cells, [f"row {i}" for i in range(len(frame))])
 
 
-def cases_from_rows(rows: Rows, base: Path, where: str) -> list[Case]:
-    """Validate all rows and return their cases.
+def cases_from_rows(
+    rows: Rows,
+    base: Path,
+    where: str,
+    *,
+    roles: Mapping[str, str] | None = None,
+    rules: RowRules | None = None,
+) -> tuple[list[Case], dict[str, Role]]:
+    """Validate all rows and return their cases, and every variable's role.
 
     Raises
     ------
@@ -129,26 +116,40 @@ def cases_from_rows(rows: Rows, base: Path, where: str) -> list[Case]:
     """
     faults = _faults_of_columns(rows.columns)
     if faults:
-        raise ManifestError(_listed(where, faults))
+        raise ManifestError(listed(where, faults))
     if not rows.cells:
         raise ManifestError(f"{where}: no rows; a manifest has one row per lesion.")
+    known = roles_of([name for name in rows.columns if name not in RESERVED], roles)
     cases: list[Case] = []
+    days: list[dt.date | None] = []
     seen: dict[tuple[str, str], str] = {}
     for cells, place in zip(rows.cells, rows.places, strict=True):
-        row = _Row(cells, base, rows.decimal_comma)
-        case = row.case()
-        if case.patient_id:
-            first = seen.setdefault(case.key, place)
-            if first != place:
-                row.faults.append(
-                    f"patient_id {case.patient_id!r}, lesion_id {case.lesion_id!r} is already in "
-                    f"{first}; give each lesion of a patient its own lesion_id"
-                )
+        row = Row(cells, base, rows.decimal_comma, known, rules or RowRules())
+        for case in row.cases():
+            if case.patient_id:
+                first = seen.setdefault(case.key, place)
+                if case.key in {c.key for c in cases}:
+                    row.faults.append(
+                        f"patient_id {case.patient_id!r}, lesion_id {case.lesion_id!r} is already "
+                        f"in {first}; give each lesion of a patient its own lesion_id"
+                    )
+            cases.append(case)
+            days.append(row.date)
         faults += [f"{place}: {fault}" for fault in row.faults]
-        cases.append(case)
     if faults:
-        raise ManifestError(_listed(where, faults))
-    return cases
+        raise ManifestError(listed(where, faults))
+    return _numbered_days(cases, days), known
+
+
+def _numbered_days(cases: list[Case], dates: list[dt.date | None]) -> list[Case]:
+    """Give each case the days from the cohort's earliest baseline scan to its own."""
+    first = min((date for date in dates if date is not None), default=None)
+    if first is None:
+        return cases
+    return [
+        case if date is None else dataclasses.replace(case, day=float((date - first).days))
+        for case, date in zip(cases, dates, strict=True)
+    ]
 
 
 def _faults_of_columns(columns: list[str]) -> list[str]:
@@ -157,21 +158,23 @@ def _faults_of_columns(columns: list[str]) -> list[str]:
         for name in dict.fromkeys(columns)
         if columns.count(name) > 1
     ]
-    if any(name in columns for name in FROM_CONTOURS):
-        faults.append(
-            "contours (rtstruct, roi) are not read in this version; convert them to a mask "
-            "image and name it in the mask column"
-        )
     for name in REQUIRED:
         if name not in columns:
             near = difflib.get_close_matches(name, columns, n=1)
             hint = f" (is it {near[0]!r}?)" if near else ""
             faults.append(f"column {name!r} is missing{hint}; there are: {', '.join(columns)}")
+    if "mask" not in columns and not {"rtstruct", "roi"} <= set(columns):
+        near = difflib.get_close_matches("mask", columns, n=1)
+        hint = f" (is it {near[0]!r}?)" if near else ""
+        faults.append(
+            f"column 'mask' is missing{hint}, and so is the pair 'rtstruct' and 'roi'; there are: "
+            f"{', '.join(columns)}"
+        )
     for name in columns:
         # a misspelt follow-up column would otherwise pass as a clinical variable: a leak
         of_follow_up = name.lower().replace("-", "_").startswith(("follow_up", "followup"))
-        if of_follow_up and name not in RESERVED and name not in FROM_CONTOURS:
-            known = [c for c in OPTIONAL if c.startswith("follow_up")]
+        if of_follow_up and name not in RESERVED:
+            known = [c for c in RESERVED if c.startswith("follow_up")]
             faults.append(
                 f"column {name!r} looks like a follow-up but is none of {', '.join(known)}; "
                 "what is known only afterwards cannot be a clinical variable"
@@ -186,129 +189,8 @@ def _faults_of_columns(columns: list[str]) -> list[str]:
     return faults
 
 
-class _Row:
-    """One row on its way to a case; collects what is wrong with it."""
-
-    def __init__(self, cells: Mapping[str, Any], base: Path, decimal_comma: bool) -> None:
-        self._cells = cells
-        self._base = base
-        self._decimal_comma = decimal_comma
-        self.faults: list[str] = []
-
-    def case(self) -> Case:
-        label = self._label("mask_label")
-        # the same number is the same lesion at both times, unless the manifest says otherwise
-        follow_up_label = self._label("follow_up_mask_label") or label
-        follow_up = FollowUp(
-            image=self._file("follow_up_image"),
-            mask=self._file("follow_up_mask"),
-            mask_label=follow_up_label,
-            date=self._parsed("follow_up_date", _day, "a date, YYYY-MM-DD"),
-            status=self._status(),
-            fractions=self._parsed("fractions_at_follow_up", self._number, "a number"),
-            dose_gy=self._parsed("dose_gy_at_follow_up", self._number, "a number (Gy)"),
-        )
-        case = Case(
-            patient_id=self._text("patient_id", required=True),
-            lesion_id=self._text("lesion_id") or "1",
-            image=self._file("image", required=True) or Path(),
-            mask=self._file("mask", required=True) or Path(),
-            mask_label=label,
-            date=self._parsed("date", _day, "a date, YYYY-MM-DD"),
-            rt_start_date=self._parsed("rt_start_date", _day, "a date, YYYY-MM-DD"),
-            site=self._text("site") or None,
-            variables={name: self._value(name) for name in self._cells if name not in RESERVED},
-            follow_up=follow_up,
-        )
-        if case.date and follow_up.date and follow_up.date < case.date:
-            self.faults.append(
-                f"follow_up_date {follow_up.date} is before the baseline's date {case.date}; "
-                "are the two scans swapped?"
-            )
-        if case.rt_start_date and follow_up.date and follow_up.date < case.rt_start_date:
-            self.faults.append(
-                f"follow_up_date {follow_up.date} is before rt_start_date {case.rt_start_date}"
-            )
-        return case
-
-    def _text(self, column: str, required: bool = False) -> str:
-        # an identifier may well read "NA"; everywhere else that means an empty cell
-        value = self._cells.get(column, "") if column in _IDS else self._given(column)
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)  # a column of ids with one gap arrives as 7.0 from a frame
-        text = "" if value is None else str(value).strip()
-        if required and not text:
-            self.faults.append(f"{column} is empty")
-        return text
-
-    def _file(self, column: str, required: bool = False) -> Path | None:
-        text = self._text(column, required)
-        if not text:
-            return None
-        path = (self._base / Path(text)).absolute()
-        if not path.is_file():
-            kind = "is a folder" if path.is_dir() else "does not exist"
-            self.faults.append(f"{column} {text!r} {kind} (looked for {path})")
-        return path
-
-    def _parsed(self, column: str, parse: Callable[[Any], T], expected: str) -> T | None:
-        value = self._given(column)
-        if value is None:
-            return None
-        try:
-            return parse(value)
-        except ValueError:
-            self.faults.append(f"{column} {value!r} is not {expected}")
-            return None
-
-    def _label(self, column: str) -> int | None:
-        return self._parsed(column, _whole_number, "a whole number above 0")
-
-    def _status(self) -> str:
-        text = self._text("follow_up_status") or "measured"
-        if text not in STATUSES:
-            self.faults.append(f"follow_up_status {text!r} is none of {', '.join(STATUSES)}")
-        return text
-
-    def _number(self, value: Any) -> float:
-        text = str(value).strip()
-        if self._decimal_comma and re.fullmatch(r"[-+]?\d+,\d+", text):
-            text = text.replace(",", ".")
-        number = float(text)
-        if not math.isfinite(number):
-            raise ValueError(text)
-        return number
-
-    def _given(self, column: str) -> Any:
-        value = self._cells.get(column, "")
-        return None if isinstance(value, str) and value.strip() in NOT_GIVEN else value
-
-    def _value(self, column: str) -> Value:
-        value = self._given(column)
-        if value is None:
-            return None
-        try:
-            return self._number(value)
-        except ValueError:
-            return str(value).strip()
-
-
-def _day(value: Any) -> dt.date:
-    if isinstance(value, dt.datetime):
-        return value.date()
-    if isinstance(value, dt.date):
-        return value
-    return dt.datetime.fromisoformat(str(value).strip()).date()
-
-
-def _whole_number(value: Any) -> int:
-    number = float(value)
-    if not number.is_integer() or number < 1:
-        raise ValueError(value)
-    return int(number)
-
-
-def _listed(where: str, faults: list[str]) -> str:
+def listed(where: str, faults: list[str]) -> str:
+    """Return one message that names all faults, or the first fifty."""
     shown = [f"  - {fault}" for fault in faults[:SHOWN_FAULTS]]
     if len(faults) > SHOWN_FAULTS:
         shown.append(f"  ... and {len(faults) - SHOWN_FAULTS} more")

@@ -60,9 +60,10 @@ def test_no_follow_up(tmp_path: Path) -> None:
 def test_barrier_nothing_of_the_follow_up_can_be_reached_from_the_baseline_case(
     tmp_path: Path,
 ) -> None:
-    case = one(tmp_path, fractions_at_follow_up=15, dose_gy_at_follow_up=30)
+    case = one(tmp_path, fractions_at_follow_up=15, dose_gy_at_follow_up=31.5)
     baseline = case.baseline
-    follow_up = {str(case.follow_up.image), str(case.follow_up.mask), "2024-02-09", "15.0", "30.0"}
+    later = case.follow_up
+    follow_up = {str(later.image), str(later.mask), "30.0", "20.0", "15.0", "31.5"}
 
     def reachable(value: object) -> set[str]:
         if isinstance(value, dict):

@@ -31,7 +31,8 @@ def test_plain_manifest(tmp_path: Path) -> None:
     case = cohort["P1", "1"]
     assert case.variables["age"] == 51.0
     assert case.read_image().GetSize() == case.read_mask().GetSize() == cases.SIZE
-    assert case.follow_up.date.isoformat() == "2024-02-09"
+    assert case.date.isoformat() == "2024-01-10"
+    assert (case.follow_up.interval_days, case.follow_up.treatment_days) == (30.0, 20.0)
 
 
 def test_key_that_is_not_there_names_what_is(tmp_path: Path) -> None:
@@ -96,9 +97,20 @@ def test_misspelt_follow_up_column_is_no_clinical_variable(tmp_path: Path) -> No
     assert "'follow_up_volume' looks like a follow-up" in fault(written(tmp_path, frame))
 
 
-def test_contours_are_refused_by_name(tmp_path: Path) -> None:
+def test_mask_and_contours_are_not_both_given(tmp_path: Path) -> None:
     frame = cases.cohort_folder(tmp_path).assign(rtstruct="rs.dcm", roi="GTV")
-    assert "convert them to a mask" in fault(written(tmp_path, frame))
+    assert "mask and rtstruct are both given" in fault(written(tmp_path, frame))
+
+
+def test_neither_mask_nor_contours(tmp_path: Path) -> None:
+    frame = cases.cohort_folder(tmp_path).drop(columns="mask").assign(rtstruct="rs.dcm")
+    assert "column 'mask' is missing, and so is the pair" in fault(written(tmp_path, frame))
+
+
+def test_day_is_counted_from_the_first_baseline_of_the_cohort(tmp_path: Path) -> None:
+    frame = cases.cohort_folder(tmp_path).assign(date=["2024-01-10", "2023-12-31", ""])
+    days = [case.day for case in tr.Cohort.from_csv(written(tmp_path, frame))]
+    assert days == [10.0, 0.0, None]
 
 
 def test_not_a_manifest(tmp_path: Path) -> None:
@@ -122,7 +134,11 @@ def test_folder_instead_of_a_file(tmp_path: Path) -> None:
     frame = cases.cohort_folder(tmp_path)
     (tmp_path / "dicom").mkdir()
     frame.loc[0, "image"] = "dicom"
-    assert "image 'dicom' is a folder" in fault(written(tmp_path, frame))
+    message = fault(written(tmp_path, frame))
+    assert "image: " in message
+    assert "no DICOM image series" in message
+    frame.loc[0, ["image", "mask"]] = [cases.cohort_folder(tmp_path)["image"][0], "dicom"]
+    assert "mask 'dicom' is a folder" in fault(written(tmp_path, frame))
 
 
 def test_from_frame_takes_paths_timestamps_and_gaps(tmp_path: Path) -> None:
@@ -163,10 +179,10 @@ def test_label_of_the_baseline_is_that_of_the_follow_up_unless_it_is_said_otherw
     tmp_path: Path,
 ) -> None:
     frame = cases.cohort_folder(tmp_path, 2).assign(mask_label=[1, 2])
-    labels = [c.follow_up.mask_label for c in tr.Cohort.from_frame(frame, base=tmp_path)]
+    labels = [c.follow_up.mask.label for c in tr.Cohort.from_frame(frame, base=tmp_path)]
     assert labels == [1, 2]
     frame["follow_up_mask_label"] = [3, None]
-    labels = [c.follow_up.mask_label for c in tr.Cohort.from_frame(frame, base=tmp_path)]
+    labels = [c.follow_up.mask.label for c in tr.Cohort.from_frame(frame, base=tmp_path)]
     assert labels == [3, 2]
 
 
