@@ -23,6 +23,7 @@ __all__ = [
     "TableError",
     "TumorResponseError",
     "WeightsError",
+    "WorkerError",
 ]
 
 
@@ -122,6 +123,12 @@ class ExplanationError(TumorResponseError, ValueError):
     """An explanation that does not exist for this model, or would not add up."""
 
     default_code = "explanation"
+
+
+class WorkerError(TumorResponseError):
+    """A worker process that was killed from outside."""
+
+    default_code = "worker_died"
 
 
 class BundleError(TumorResponseError):

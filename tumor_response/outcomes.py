@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -16,7 +17,10 @@ import pandas as pd
 from tumor_response.cohort import Case, Cohort
 from tumor_response.exceptions import CaseError, OutcomeError
 from tumor_response.imaging import touches_border, volume_cc
-from tumor_response.progress import track
+from tumor_response.parallel import spread
+from tumor_response.quality import QualitySettings
+from tumor_response.quality.follow_up import FollowUpScan, examine_follow_up, read_follow_up
+from tumor_response.settings import checked_n_jobs
 
 __all__ = ["OUTCOME_COLUMNS", "SHRANK_SIGN", "ResponderCut", "label_responders", "shrinkage"]
 
@@ -43,11 +47,16 @@ OUTCOME_COLUMNS = (
 """The numeric columns of :func:`shrinkage`."""
 
 
+_DEFAULT_QUALITY = QualitySettings()
+
+
 def shrinkage(
     cohort: Cohort,
     *,
     per: Days = "interval_days",
     truncated: Literal["missing", "keep"] = "missing",
+    quality: QualitySettings | None = _DEFAULT_QUALITY,
+    n_jobs: int = 1,
 ) -> pd.DataFrame:
     """Compute every lesion's volume change between baseline and follow-up.
 
@@ -62,6 +71,12 @@ def shrinkage(
         A mask that touches the image's border may go on outside, so that its volume is a lower
         bound. ``"missing"`` makes such an outcome NaN with reason ``truncated``; ``"keep"``
         computes it, for images that were cropped tightly on purpose.
+    quality
+        Limits of the checks that every follow-up goes through (:func:`tumor_response.check`); a
+        finding of severity ``"error"`` makes the outcome NaN with its code as the reason. ``None``:
+        no checks.
+    n_jobs
+        Processes, as in joblib; the result is the same for any number.
 
     Returns
     -------
@@ -94,12 +109,13 @@ def shrinkage(
         raise OutcomeError(f"per={per!r}: expected 'interval_days' or 'treatment_days'.")
     if truncated not in ("missing", "keep"):
         raise OutcomeError(f"truncated={truncated!r}: expected 'missing' or 'keep'.")
-    rows, undeclared = [], []
-    for case in track(cohort, "Measuring volumes", total=len(cohort)):
-        row = _measure(case, per, truncated)
-        if row["reason"] == "follow_up_empty":
-            undeclared.append(case.name)
-        rows.append(row)
+    work = partial(_measured, per, truncated, quality)
+    rows = list(spread(work, list(cohort), checked_n_jobs(n_jobs), "Measuring volumes"))
+    undeclared = [
+        case.name
+        for case, row in zip(cohort, rows, strict=True)
+        if row["reason"] == "follow_up_empty"
+    ]
     if undeclared:
         raise OutcomeError(
             f"The follow-up mask has no voxel for {len(undeclared)} lesion(s): "
@@ -116,48 +132,76 @@ def shrinkage(
     return table
 
 
-def _measure(case: Case, per: Days, truncated: str) -> dict[str, float | str]:
+def _measured(
+    per: Days, truncated: str, quality: QualitySettings | None, cases: list[Case]
+) -> list[dict[str, float | str]]:
+    return [_measure(case, per, truncated, quality) for case in cases]
+
+
+def _measure(
+    case: Case, per: Days, truncated: str, quality: QualitySettings | None
+) -> dict[str, float | str]:
     """Return one lesion's row; whatever cannot be known is absent and ``reason`` says why."""
     follow_up = case.follow_up
     row: dict[str, float | str] = {"reason": ""}
-    if case.date and follow_up.date:
-        row["interval_days"] = float((follow_up.date - case.date).days)
-    if case.rt_start_date and follow_up.date:
-        row["treatment_days"] = float((follow_up.date - case.rt_start_date).days)
+    if follow_up.interval_days is not None:
+        row["interval_days"] = follow_up.interval_days
+    if follow_up.treatment_days is not None:
+        row["treatment_days"] = follow_up.treatment_days
+    baseline = case.baseline
     try:
-        baseline_mask = case.read_mask()
+        baseline_mask = baseline.mask
     except CaseError as error:
         return row | {"reason": f"baseline_{error.code}"}
     row["volume_baseline_cc"] = v0 = volume_cc(baseline_mask)
     cut_off = touches_border(baseline_mask)
     if follow_up.status in ("missing", "death", "surgery"):
         return row | {"reason": f"follow_up_{follow_up.status}"}
-    if follow_up.status == "complete_response":
+    gone = follow_up.status == "complete_response"
+    try:
+        scan = _scan(case, quality)
+    except CaseError as error:
+        # a structure that was found and has no contour is an empty one
+        if error.code != "roi_empty":
+            return row | {"reason": _of_follow_up(error.code)}
         v1 = 0.0
-        if follow_up.mask is not None:
-            try:
-                v1 = volume_cc(case.read_follow_up_mask())
-            except CaseError as error:
-                return row | {"reason": _of_follow_up(error)}
-        if v1 > 0:
-            return row | {"volume_follow_up_cc": v1, "reason": "complete_response_not_empty"}
     else:
-        try:
-            follow_up_mask = case.read_follow_up_mask()
-        except CaseError as error:
-            return row | {"reason": _of_follow_up(error)}
-        v1 = volume_cc(follow_up_mask)
-        if v1 == 0:
-            return row | {"reason": "follow_up_empty"}
-        cut_off = cut_off or touches_border(follow_up_mask)
+        if scan.mask is None and not gone:
+            return row | {"reason": _no_contour(case)}
+        v1 = 0.0 if scan.mask is None else volume_cc(scan.mask)
+        cut_off = cut_off or (v1 > 0 and scan.mask is not None and touches_border(scan.mask))
+        if gone and v1 > 0:
+            return row | {"volume_follow_up_cc": v1, "reason": "complete_response_not_empty"}
+        if v1 > 0 and quality is not None:
+            found, _ = examine_follow_up(case, baseline, scan, quality)
+            stop = next((f.code for f in found if f.severity == "error"), None)
+            if stop is not None:
+                return row | {"volume_follow_up_cc": v1, "reason": _of_follow_up(stop)}
+    if v1 == 0 and not gone:
+        return row | {"reason": "follow_up_empty"}
     row["volume_follow_up_cc"] = v1
     if cut_off and truncated == "missing":
         return row | {"reason": "truncated"}
     return row | _changes(v0, v1, row.get(per), per)
 
 
-def _of_follow_up(error: CaseError) -> str:
-    return error.code if error.code.startswith("follow_up") else f"follow_up_{error.code}"
+def _scan(case: Case, quality: QualitySettings | None) -> FollowUpScan:
+    """Read the follow-up: without checks its contour alone."""
+    if quality is not None:
+        return read_follow_up(case)
+    if case.follow_up.mask is None:
+        return FollowUpScan()
+    return FollowUpScan(mask=case.read_follow_up_mask())
+
+
+def _no_contour(case: Case) -> str:
+    """Return why there is nothing to measure: what stopped the search for it, or nothing known."""
+    errors = (f.code for f in case.follow_up.findings if f.severity == "error")
+    return next(errors, "follow_up_missing")
+
+
+def _of_follow_up(code: str) -> str:
+    return code if code.startswith("follow_up") else f"follow_up_{code}"
 
 
 def _changes(v0: float, v1: float, days: float | str | None, per: Days) -> dict[str, float | str]:

@@ -13,8 +13,10 @@ import pandas as pd
 
 from tumor_response.cohort import Cohort
 from tumor_response.exceptions import TableError
+from tumor_response.features.assemble import FAILURE_COLUMNS
 from tumor_response.features.base import FeatureExtractor
-from tumor_response.features.extract import FAILURE_COLUMNS, run_extractors
+from tumor_response.features.extract import run_extractors
+from tumor_response.quality import ExclusionRule, QualitySettings
 from tumor_response.settings import sha256_of_json
 
 __all__ = ["FeatureTable", "extract"]
@@ -223,12 +225,17 @@ class FeatureTable:
         return f"<FeatureTable: {len(self.data)} lesions; {blocks}; {len(self.failures)} failures>"
 
 
+_DEFAULT_QUALITY = QualitySettings()
+
+
 def extract(
     cohort: Cohort,
     extractors: Sequence[FeatureExtractor],
     *,
     n_jobs: int = 1,
     cache_dir: str | Path | None = None,
+    quality: QualitySettings | None = _DEFAULT_QUALITY,
+    exclude: ExclusionRule | None = None,
 ) -> FeatureTable:
     """Extract features of every lesion.
 
@@ -247,6 +254,14 @@ def extract(
     cache_dir
         A folder for finished results. A run that was interrupted, even killed, goes on where it
         was; changed settings, voxels or library versions are computed anew. ``None``: no cache.
+    quality
+        Limits of the checks that every baseline goes through first (:func:`tumor_response.check`).
+        A finding of severity ``"error"`` stops that case with its code, a warning is a row of
+        ``failures`` with no missing value. ``None``: no checks.
+    exclude
+        Voxels that features leave out, by one rule for all cases; the share it takes is the
+        column ``meta__excluded_share``. Volumes, clinical ones too, stay those of the contour as
+        drawn.
 
     Returns
     -------
@@ -266,7 +281,14 @@ def extract(
     >>> tr.extract(cohort, [tr.Radiomics("minimal")])
     <FeatureTable: 2 lesions; radiomics (107); 0 failures>
     """
-    run = run_extractors(cohort, extractors, n_jobs=n_jobs, cache_dir=cache_dir)
+    run = run_extractors(
+        cohort,
+        extractors,
+        n_jobs=n_jobs,
+        cache_dir=cache_dir,
+        quality=quality,
+        exclude=exclude,
+    )
     hashes = pd.util.hash_pandas_object(run.data, index=True).tolist()
     provenance = run.provenance | {"data_sha256": sha256_of_json(hashes)}
     return FeatureTable(run.data, run.dictionary, run.failures, provenance)

@@ -28,6 +28,7 @@ class Visit:
     requests: list[str] = field(default_factory=list)  # everything asked for, less the page itself
     scroll_width: int = 0
     broken_images: int = 0
+    cut_off: int = 0  # elements that hold more than they show; a reader can scroll, paper cannot
 
 
 class DevTools:
@@ -97,16 +98,17 @@ class DevTools:
 
 @pytest.fixture
 def visit(tmp_path: Path) -> Iterator[Callable[..., Visit]]:
-    """Open a local page at a given width and report what it did; needs("chromium")."""
+    """Open a local page, on screen or as printed, and report what it did; needs("chromium")."""
     tools = DevTools(tmp_path / "profile")
 
-    def visit(page: Path, width: int = 1280) -> Visit:
+    def visit(page: Path, width: int = 1280, media: str = "screen") -> Visit:
         target = tools.call("Target.createTarget", url="about:blank")["targetId"]
         session = tools.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             tools.call(f"{domain}.enable", session)
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         tools.call("Emulation.setDeviceMetricsOverride", session, **size)
+        tools.call("Emulation.setEmulatedMedia", session, media=media)
         tools.events.clear()
         tools.call("Page.navigate", session, url=page.resolve().as_uri())
         tools.wait_for(lambda m: m.get("method") == "Page.loadEventFired")
@@ -119,6 +121,12 @@ def visit(tmp_path: Path) -> Iterator[Callable[..., Visit]]:
             broken_images=_value(
                 *(tools, session),
                 "[...document.images].filter(i => !i.complete || !i.naturalWidth).length",
+            ),
+            cut_off=_value(
+                *(tools, session),
+                "[...document.querySelectorAll('body *')].filter(e => "
+                "getComputedStyle(e).overflowX !== 'visible' && e.scrollWidth > e.clientWidth"
+                ").length",
             ),
         )
         for event in tools.events:

@@ -49,3 +49,11 @@ def test_a_hostile_report_stays_quiet(visit, hostile_report: Path, width: int) -
     assert seen.requests == []
     assert seen.broken_images == 0
     assert seen.scroll_width <= width  # wide tables scroll inside the page, not the page itself
+
+
+def test_nothing_is_cut_off_on_paper(visit, hostile_report: Path) -> None:
+    narrow = 480  # narrower than the paper, so that there is something to cut
+    assert visit(hostile_report, width=narrow).cut_off > 0  # on a screen it can be scrolled
+    assert visit(hostile_report, width=narrow, media="print").cut_off == 0
+    a4 = 680  # 210 mm less the margins
+    assert visit(hostile_report, width=a4, media="print").scroll_width <= a4

@@ -5,14 +5,19 @@ Nothing heavy is imported here: ``tumor-response --help`` has to answer at once.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tumor_response.cli.console import messages_for_people, say
+from tumor_response.cli.console import FOUND, messages_for_people, say
 from tumor_response.settings import checked_n_jobs
+
+if TYPE_CHECKING:
+    from tumor_response.cli.study import Plan, Study
 
 __all__ = ["app", "main"]
 
@@ -150,6 +155,53 @@ def demo(
 
 
 @app.command()
+def check(
+    what: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER|MANIFEST", help="Folder (or zip) of DICOM objects, or a CSV manifest."
+        ),
+    ],
+    roi: Annotated[
+        str | None,
+        typer.Option(
+            help="The tumour's structure: a regular expression that matches its whole name."
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write the findings with thumbnails to this page.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the findings to this table.")] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the index of the folder is kept.", show_default="the user's cache folder"
+        ),
+    ] = None,
+    n_jobs: JobsOption = -1,
+    debug: DebugOption = False,
+) -> None:
+    """Show what a folder of DICOM holds, and what is wrong with the images and contours.
+
+    Ends with code 1 if a finding is an error.
+
+    Example: tumor-response check export/ --roi "GTV.*" --html findings.html
+    """
+    with messages_for_people(debug, "Run the same command again: the index goes on from there."):
+        from tumor_response.cli.check import check_folder, check_manifest
+
+        n_jobs = checked_n_jobs(n_jobs)
+        if what.is_dir() or what.suffix.lower() == ".zip":
+            found = check_folder(what, roi, html, csv, index, n_jobs)
+        elif roi is not None or index is not None:
+            raise typer.BadParameter("--roi and --index are for folders; a manifest has columns.")
+        else:
+            found = check_manifest(what, html, csv, n_jobs)
+        if found:
+            raise typer.Exit(FOUND)
+
+
+@app.command()
 def extract(
     manifest: Manifest,
     out: Out,
@@ -165,13 +217,11 @@ def extract(
 
     Example: tumor-response extract manifest.csv --out study --clinical age
     """
-    with messages_for_people(debug, _RESUME):
-        from tumor_response.cli.lock import alone_in
-        from tumor_response.cli.study import Blocks, Study
-
-        blocks = Blocks(radiomics, backbone, clinical or [], category or [])
-        with alone_in(out):
-            Study(manifest, out, blocks, cache_dir, checked_n_jobs(n_jobs)).extract()
+    with (
+        messages_for_people(debug, _RESUME),
+        _study(manifest, out, radiomics, backbone, clinical, category, cache_dir, n_jobs) as study,
+    ):
+        study.extract()
 
 
 @app.command()
@@ -199,14 +249,11 @@ def evaluate(
 
     Example: tumor-response evaluate manifest.csv --out study --clinical age
     """
-    with messages_for_people(debug, _RESUME):
-        from tumor_response.cli.lock import alone_in
-        from tumor_response.cli.study import Blocks, Plan, Study
-
-        blocks = Blocks(radiomics, backbone, clinical or [], category or [])
-        plan = Plan(by, per.value, cut, tuple(model or ()), n_resamples, seed, failed.value)
-        with alone_in(out):
-            Study(manifest, out, blocks, cache_dir, checked_n_jobs(n_jobs)).evaluate(plan)
+    with (
+        messages_for_people(debug, _RESUME),
+        _study(manifest, out, radiomics, backbone, clinical, category, cache_dir, n_jobs) as study,
+    ):
+        study.evaluate(_plan(by, per, cut, model, n_resamples, seed, failed))
 
 
 @app.command()
@@ -240,14 +287,45 @@ def explain(
 
     Example: tumor-response explain manifest.csv --out study --clinical age --model logistic_all
     """
-    with messages_for_people(debug, _RESUME):
-        from tumor_response.cli.lock import alone_in
-        from tumor_response.cli.study import Blocks, Plan, Study
+    with (
+        messages_for_people(debug, _RESUME),
+        _study(manifest, out, radiomics, backbone, clinical, category, cache_dir, n_jobs) as study,
+    ):
+        study.explain(_plan(by, per, cut, model, n_resamples, seed, failed))
 
-        blocks = Blocks(radiomics, backbone, clinical or [], category or [])
-        plan = Plan(by, per.value, cut, tuple(model or ()), n_resamples, seed, failed.value)
-        with alone_in(out):
-            Study(manifest, out, blocks, cache_dir, checked_n_jobs(n_jobs)).explain(plan)
+
+@contextmanager
+def _study(
+    manifest: Path,
+    out: Path,
+    radiomics: str,
+    backbone: str,
+    clinical: list[str] | None,
+    category: list[str] | None,
+    cache_dir: Path | None,
+    n_jobs: int,
+) -> Iterator[Study]:
+    """Make a study of the options that all its commands share, alone in its folder."""
+    from tumor_response.cli.lock import alone_in
+    from tumor_response.cli.study import Blocks, Study
+
+    blocks = Blocks(radiomics, backbone, clinical or [], category or [])
+    with alone_in(out):
+        yield Study(manifest, out, blocks, cache_dir, checked_n_jobs(n_jobs))
+
+
+def _plan(
+    by: str,
+    per: Days,
+    cut: str,
+    model: list[str] | None,
+    n_resamples: int,
+    seed: int,
+    failed: Failed,
+) -> Plan:
+    from tumor_response.cli.study import Plan
+
+    return Plan(by, per.value, cut, tuple(model or ()), n_resamples, seed, failed.value)
 
 
 _RESUME = "Run the same command again: cases that were finished come from the cache."

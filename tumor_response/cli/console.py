@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -11,7 +13,21 @@ from rich.table import Table
 
 from tumor_response.exceptions import TumorResponseError
 
-__all__ = ["FAILED", "INTERRUPTED", "messages_for_people", "say", "show_table", "warn"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "FAILED",
+    "FOUND",
+    "INTERRUPTED",
+    "messages_for_people",
+    "say",
+    "show_records",
+    "show_table",
+    "warn",
+]
+
+FOUND = 1
 
 FAILED = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -40,6 +56,24 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
     for row in rows:
         table.add_row(*row)
     _console().print(table)
+
+
+def show_records(title: str, frame: pd.DataFrame, most: int) -> None:
+    """Print the first rows of a frame, long cells folded; say how many there are in all."""
+    rest = f" (the first {most} of {len(frame)})" if len(frame) > most else ""
+    table = Table(title=f"{title}{rest}", title_justify="left", title_style="bold")
+    for name, column in frame.items():
+        numeric = column.dtype.kind in "fiu"
+        table.add_column(str(name), justify="right" if numeric else "left", overflow="fold")
+    for row in frame.head(most).itertuples(index=False):
+        table.add_row(*(_cell(value) for value in row))
+    _console().print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.4g}"
+    return str(value)
 
 
 @contextmanager

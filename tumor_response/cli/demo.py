@@ -71,8 +71,9 @@ def run_demo(
     outcomes = tr.shrinkage(cohort)
     table = extract_table(cohort, extractors, directory, directory / ".cache", n_jobs)
     plan = Plan(n_resamples=n_resamples, seed=seed)
+    scheme = tr.Bootstrap632Plus(n_resamples=n_resamples, seed=seed)
     models = study_models(table.blocks, seed)
-    result = run_models(models, table, outcomes, plan, plan.label(), n_jobs)
+    result = run_models(models, table, outcomes, plan, scheme, n_jobs)
     explanations = explain_models(result, ("logistic_all", "xgboost_all"), n_jobs)
     oracles = _oracles(directory / "cohort" / "truth.csv", outcomes, plan)
     write_results(

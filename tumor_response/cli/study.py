@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import tumor_response as tr
 from tumor_response.cli.console import say, show_table
-from tumor_response.exceptions import SettingsError
+from tumor_response.evaluation.checks import check_classes
+from tumor_response.exceptions import OutcomeError, SettingsError
+from tumor_response.features.checks import checked_specs
+from tumor_response.models import patients_of
 from tumor_response.outcomes import SHRANK_SIGN
 from tumor_response.reporting import save_figure
 
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
 
     from tumor_response.explanation import Explanation
     from tumor_response.features.base import FeatureExtractor
-from tumor_response.features.extract import checked_specs
 
 __all__ = [
     "Blocks",
@@ -125,7 +127,8 @@ class Study:
 
     def extract(self) -> None:
         """Write the feature table."""
-        self._extracted(self.blocks.extractors())
+        extractors = self.blocks.extractors()
+        self._extracted(self._cohort(extractors), extractors)
 
     def evaluate(self, plan: Plan) -> None:
         """Write the feature table, the outcomes, the results and the report."""
@@ -135,15 +138,16 @@ class Study:
         """As :meth:`evaluate`, with SHAP values of the models named."""
         self._go(plan, explained=plan.models or EXPLAINED)
 
-    def _extracted(
-        self, extractors: Sequence[FeatureExtractor]
-    ) -> tuple[tr.Cohort, tr.FeatureTable]:
+    def _cohort(self, extractors: list[FeatureExtractor]) -> tr.Cohort:
         cohort = tr.Cohort.from_csv(self.manifest)
-        cache_dir = self.cache_dir or self.out / ".cache"
-        table = extract_table(cohort, extractors, self.out, cache_dir, self.n_jobs)
+        checked_specs(cohort, extractors)
         if unused := self.blocks.unused(cohort):
             say(f"Manifest columns not used (see --clinical): {', '.join(unused)}")
-        return cohort, table
+        return cohort
+
+    def _extracted(self, cohort: tr.Cohort, extractors: list[FeatureExtractor]) -> tr.FeatureTable:
+        cache_dir = self.cache_dir or self.out / ".cache"
+        return extract_table(cohort, extractors, self.out, cache_dir, self.n_jobs)
 
     def _go(self, plan: Plan, explained: Sequence[str]) -> None:
         # whatever an option can get wrong fails here, before hours of extraction
@@ -151,21 +155,30 @@ class Study:
         extractors = self.blocks.extractors()
         models = study_models([extractor.block for extractor in extractors], plan.seed)
         models = chosen(models, (*BASELINES, *plan.models) if plan.models else tuple(models))
-
-        tr.Bootstrap632Plus(n_resamples=plan.n_resamples, seed=plan.seed)
+        scheme = tr.Bootstrap632Plus(n_resamples=plan.n_resamples, seed=plan.seed)
+        cohort = self._cohort(extractors)
         # the end point takes seconds, and its faults should not wait for the features
-        cohort = tr.Cohort.from_csv(self.manifest)
-        checked_specs(cohort, extractors)
         outcomes = tr.shrinkage(cohort, per=cast(Literal["interval_days"], plan.per))
-        tr.label_responders(outcomes, plan.by)
+        _check_end_point(outcomes, plan.by, label)
 
-        cohort, table = self._extracted(extractors)
-        result = run_models(models, table, outcomes, plan, label, self.n_jobs)
+        table = self._extracted(cohort, extractors)
+        result = run_models(models, table, outcomes, plan, scheme, self.n_jobs)
         explanations = explain_models(result, [m for m in explained if m in models], self.n_jobs)
         title = f"Response to radiotherapy: {self.manifest.name}"
         write_results(self.out, result, table, outcomes, explanations, title=title)
         show_results(result)
         say(f"Report: {(self.out / 'report.html').resolve()}")
+
+
+def _check_end_point(outcomes: pd.DataFrame, by: str, label: tr.ResponderCut) -> None:
+    """Refuse what no evaluation could begin with: no outcome, one class, a class of one patient."""
+    known = outcomes[by].dropna()
+    if known.empty:
+        counts = outcomes["reason"].value_counts()
+        told = "; ".join(f"{reason} ({n})" for reason, n in counts.items())
+        raise OutcomeError(f"No lesion has {by}: {told}.")
+    classes = label.label(known, label.fit(known))
+    check_classes(classes.to_numpy(dtype="int64"), patients_of(known.to_frame()))
 
 
 def extract_table(
@@ -225,19 +238,17 @@ def run_models(
     table: tr.FeatureTable,
     outcomes: pd.DataFrame,
     plan: Plan,
-    label: tr.ResponderCut,
+    scheme: tr.Bootstrap632Plus,
     n_jobs: int,
 ) -> tr.EvaluationResult:
     """Evaluate the models on the same resamples."""
     say(f"Evaluating {len(models)} models on {plan.n_resamples} resamples of patients ...")
-    y = outcomes[plan.by]
-    y.attrs["reasons"] = outcomes.attrs["reasons"]
     return tr.evaluate(
         models,
         table,
-        y,
-        tr.Bootstrap632Plus(n_resamples=plan.n_resamples, seed=plan.seed),
-        label=label,
+        outcomes[plan.by],
+        scheme,
+        label=plan.label(),
         failed=cast(Literal["error"], plan.failed),
         n_jobs=n_jobs,
     )
@@ -297,6 +308,12 @@ def show_results(result: tr.EvaluationResult, more: Sequence[Sequence[str]] = ()
     left_out = result.cohort_flow["n_lesions"].drop(["evaluated", "all left out"], errors="ignore")
     for reason, n_lesions in left_out.items():
         say(f"{n_lesions} lesion(s) {reason}")
+    summary = result.summary()
+    for name, row in summary[summary["n_constant"] > 0].iterrows():
+        say(
+            f"{name} gave all out-of-bag patients the same score in {row['n_constant']} of "
+            f"{row['n_resamples']} resamples"
+        )
     rows = [
         (
             str(name),
@@ -305,7 +322,7 @@ def show_results(result: tr.EvaluationResult, more: Sequence[Sequence[str]] = ()
             f"{row['auc_632plus']:.2f}",
             f"{row['auc_apparent']:.2f}",
         )
-        for name, row in result.summary().iterrows()
+        for name, row in summary.iterrows()
     ]
     columns = ("model", "AUC out of bag", "interval", ".632+", "apparent")
     show_table("Area under the ROC curve", columns, [*rows, *more])

@@ -99,9 +99,8 @@ def auc_632plus(apparent: float, out_of_bag: float) -> float:
     """Return the .632+ estimate of the AUC (Efron and Tibshirani 1997, JASA 92:548).
 
     ``(1 - w) apparent + w max(out_of_bag, 0.5)`` with ``w = 0.632 / (1 - 0.368 R)`` and R from
-    :func:`relative_overfitting`. Biased upward where there is nothing to find: with ridge at
-    n = 96, p = 1,500 and random labels its mean is .539 (and .557 taken per resample, .686 for
-    .632), while the out-of-bag mean is .503.
+    :func:`relative_overfitting`. Biased upward where there is nothing to find: the definitions page
+    has the means that ``benchmarks/null_bias.py`` measured.
 
     Examples
     --------

@@ -89,6 +89,8 @@ class EvaluationResult:
             ``n_resamples``, ``n_redrawn`` (resamples drawn again because a side had one class),
             ``n_untuned`` (resamples in which the model's penalty could not be tuned, fewer than
             two training patients having a lesion of some class; the strongest was taken),
+            ``n_constant`` (resamples in which the model gave all out-of-bag lesions one score, so
+            that its AUC of 0.5 there is no measurement),
             ``seed``, ``cut``: where the classes come from.
         """
         names = pd.Index(self.models, name="model")
@@ -119,6 +121,7 @@ class EvaluationResult:
             "n_resamples": len(self.resamples),
             "n_redrawn": sum(resample.n_redrawn for resample in self.resamples),
             "n_untuned": sum(name in one.untuned for one in self.out_of_bag),
+            "n_constant": sum(bool(np.ptp(one.scores[name]) == 0) for one in self.out_of_bag),
             "seed": self.scheme.seed,
             "cut": self._cut_description(),
         }

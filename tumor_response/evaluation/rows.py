@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -139,6 +140,8 @@ def prepare_rows(
     kept = np.array([key not in reasons for key in X.index])
     X_kept, kept_outcome = X[kept], outcome[kept]
     check_values(X_kept, (c for blocks in used.values() for c in _flat(blocks)))
+    if kept_outcome.empty:
+        raise EvaluationError(_nobody_left(reasons), code="no_rows")
     full_y, cut = _full_labels(kept_outcome, label)
     check_no_outcome(X_kept, (c for b in used.values() for c in _flat(b)), kept_outcome, full_y)
     patients = patients_of(X_kept)
@@ -223,9 +226,13 @@ def _flat(blocks: dict[str, list[str]]) -> list[str]:
     return [column for columns in blocks.values() for column in columns]
 
 
+def _nobody_left(reasons: Mapping[object, str]) -> str:
+    counts = Counter(reasons.values())
+    told = "; ".join(f"{reason} ({n})" for reason, n in counts.most_common())
+    return f"No lesion is left to evaluate. Left out: {told}."
+
+
 def _full_labels(outcome: pd.Series, label: ResponderCut | None) -> tuple[IntArray, float | None]:
-    if outcome.empty:
-        raise EvaluationError("No row is left: every outcome is missing.", code="no_rows")
     if label is None:
         strange = sorted(set(outcome.unique()) - {0.0, 1.0})
         if strange:

@@ -11,11 +11,11 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
 from tumor_response.evaluation.metrics import auc
-from tumor_response.evaluation.parallel import spread
 from tumor_response.evaluation.resampling import Resample
 from tumor_response.evaluation.rows import EvaluationRows
 from tumor_response.exceptions import EvaluationError
 from tumor_response.models import left_untuned
+from tumor_response.parallel import spread
 
 __all__ = ["ResampleScores", "fit_model", "run_resamples", "score_rows"]
 
@@ -80,7 +80,9 @@ def run_resamples(
     """Return the out-of-bag scores of all models on all resamples, in resample order."""
     work = partial(_score_resamples, rows)
     tasks = list(enumerate(resamples))
-    return list(spread(work, tasks, n_jobs, f"Evaluating {len(rows.models)} model(s)"))
+    return list(
+        spread(work, tasks, n_jobs, f"Evaluating {len(rows.models)} model(s)", parts_per_worker=16)
+    )
 
 
 def _score_resamples(

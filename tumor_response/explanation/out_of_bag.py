@@ -12,12 +12,12 @@ import pandas as pd
 from scipy.special import expit
 
 from tumor_response.evaluation import EvaluationResult, Resample
-from tumor_response.evaluation.parallel import spread
 from tumor_response.evaluation.rows import EvaluationRows
 from tumor_response.evaluation.running import fit_model
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.attribution import Attribution, attribute, check_supported
 from tumor_response.explanation.result import Explanation
+from tumor_response.parallel import spread
 from tumor_response.transformers import block_selectors
 
 __all__ = ["explain_out_of_bag", "used_blocks"]
@@ -60,7 +60,9 @@ def explain_out_of_bag(result: EvaluationResult, name: str, n_jobs: int) -> Expl
     in_top = np.zeros(len(columns))
     block_mean_abs = np.zeros((len(tasks), len(blocks)))
     work = partial(_attribute_resamples, rows, name, columns, blocks)
-    for task, one in zip(tasks, spread(work, tasks, n_jobs, f"Explaining {name}"), strict=True):
+    for task, one in zip(
+        tasks, spread(work, tasks, n_jobs, f"Explaining {name}", parts_per_worker=16), strict=True
+    ):
         test = task.resample.test
         values[test] += one.values
         by_block[test] += one.block_values

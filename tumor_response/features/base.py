@@ -33,7 +33,8 @@ class FeatureSpec:
     block, family
         The block it belongs to, and the finer group explanations are summed by.
     role
-        ``"baseline"``: known before treatment. Nothing else may be a predictor.
+        ``"baseline"``: known before treatment; ``"planned"``: of the treatment as planned.
+        Nothing else may be a predictor.
     ibsi_code
         The four-character code of the Image Biomarker Standardisation Initiative, or ``""``.
     unit
@@ -105,6 +106,9 @@ class FeatureExtractor(Protocol):
         Those of them that the manifest must have.
     cacheable
         Whether its results are worth keeping on disk.
+
+    An extractor may have a further attribute, ``contour_as_drawn``: if it is true, its mask is the
+    contour even where a rule excludes voxels from feature extraction.
     """
 
     block: str

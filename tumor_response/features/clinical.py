@@ -19,6 +19,8 @@ from tumor_response.settings import Settings
 __all__ = ["ClinicalFactors", "ClinicalSettings"]
 
 VOLUME = "volume_cc"
+VOLUME_TOLERANCE = 0.05
+"""How far a manifest's volume may be from the contour's, as a share, before it is a finding."""
 _UNITS = {"age": "years", VOLUME: "cc"}
 _DESCRIPTIONS = {
     "age": "Age at the baseline scan, as the manifest gives it.",
@@ -52,7 +54,8 @@ class ClinicalFactors:
     ----------
     numeric
         Manifest columns that hold numbers. ``volume_cc`` is derived from the baseline mask when
-        the manifest has no such column.
+        the manifest has no such column; where it has, a value more than 5 % off the contour's is
+        a finding in ``failures``, because the end point is made of the contour's.
     categories
         Manifest columns that hold text, each with its levels:
         ``{"sex": ["female", "male"]}``.
@@ -73,6 +76,7 @@ class ClinicalFactors:
     """
 
     cacheable = False
+    contour_as_drawn = True
 
     def __init__(
         self,
@@ -113,31 +117,26 @@ class ClinicalFactors:
     def feature_specs(self) -> list[FeatureSpec]:
         """Return the dictionary rows, numeric variables first."""
         numeric = [
-            FeatureSpec(
-                column=f"{self.block}__{name}",
-                block=self.block,
-                family=name,
-                role="baseline",
-                ibsi_code="YEKZ" if name == VOLUME else "",
-                unit=_UNITS.get(name, ""),
-                description=_DESCRIPTIONS.get(name, f"Manifest column {name!r}."),
-            )
+            self._spec(name, _DESCRIPTIONS.get(name, f"Manifest column {name!r}."))
             for name in self.settings.numeric
         ]
         categorical = [
-            FeatureSpec(
-                column=f"{self.block}__{name}",
-                block=self.block,
-                family=name,
-                role="baseline",
-                ibsi_code="",
-                unit="",
-                description=f"Manifest column {name!r}: {', '.join(levels)}.",
-                categories=levels,
-            )
+            self._spec(name, f"Manifest column {name!r}: {', '.join(levels)}.", levels)
             for name, levels in self.settings.categories.items()
         ]
         return numeric + categorical
+
+    def _spec(self, name: str, description: str, levels: tuple[str, ...] = ()) -> FeatureSpec:
+        return FeatureSpec(
+            column=f"{self.block}__{name}",
+            block=self.block,
+            family=name,
+            role="baseline",
+            ibsi_code="YEKZ" if name == VOLUME else "",
+            unit=_UNITS.get(name, ""),
+            description=description,
+            categories=levels,
+        )
 
     def extract(self, case: BaselineCase) -> FeatureValues:
         """Return the declared variables of one case.
@@ -158,6 +157,8 @@ class ClinicalFactors:
                     continue
             if isinstance(given, (int, float)):
                 values[f"{self.block}__{name}"] = float(given)
+                if name == VOLUME and VOLUME in case.variables:
+                    shortfalls += _volume_findings(float(given), case)
             elif given is None:
                 shortfalls.append(_missing(name))
             else:
@@ -185,6 +186,25 @@ class ClinicalFactors:
                     )
                 )
         return FeatureValues(values, shortfalls)
+
+
+def _volume_findings(given_cc: float, case: BaselineCase) -> list[Shortfall]:
+    """Compare a volume of the manifest with the contour's, which the end point is made of."""
+    try:
+        contoured_cc = volume_cc(case.mask)
+    except CaseError:
+        return []  # nothing to compare with; the contour's fault is told by whoever needs it
+    if abs(given_cc - contoured_cc) <= VOLUME_TOLERANCE * contoured_cc:
+        return []
+    return [
+        Shortfall(
+            "volume_differs",
+            f"The manifest's volume_cc is {given_cc:.4g}, the contour has {contoured_cc:.4g} cc. "
+            "The manifest's is kept; the end point is computed from the contour. Take the column "
+            "out of the manifest to use the contour's.",
+            0,
+        )
+    ]
 
 
 def _missing(name: str) -> Shortfall:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import jinja2
 
 from tumor_response._version import __version__
+from tumor_response.exceptions import SettingsError
+from tumor_response.privacy import Pseudonyms
 from tumor_response.reporting.explained import explanation_sections
 from tumor_response.reporting.headline import describe_headline
 from tumor_response.reporting.parts import Page
@@ -36,6 +38,8 @@ def report(
     headline: str | None = None,
     title: str = "Response to radiotherapy",
     notes: Sequence[str] = (),
+    identified: bool = False,
+    key_file: str | Path | None = None,
 ) -> Path:
     """Write an evaluation as one HTML file that loads nothing from anywhere.
 
@@ -65,6 +69,13 @@ def report(
         Title of the page.
     notes
         Further sentences for page one, such as what the data are.
+    identified
+        Show ``patient_id`` and the messages of failures, which name cases and files. By default
+        patients bear keyed pseudonyms (:class:`tumor_response.privacy.Pseudonyms`) and the
+        messages stay in the table, because a report is made to be sent away.
+    key_file
+        The key of the pseudonyms; made if it is not there. Default:
+        :func:`tumor_response.privacy.default_key_file`.
 
     Returns
     -------
@@ -75,6 +86,8 @@ def report(
     ------
     EvaluationError
         If ``headline`` was not evaluated.
+    SettingsError
+        If ``path`` is a folder, or lies below a file; code ``key_file`` if the key cannot be used.
 
     Examples
     --------
@@ -90,6 +103,10 @@ def report(
     >>> "Not a medical device" in path.read_text(encoding="utf-8")
     True
     """
+    path = Path(path)
+    if path.is_dir() or any(one.is_file() for one in path.parents):
+        what = "is a folder" if path.is_dir() else "lies below a file"
+        raise SettingsError(f"report: {path} {what}; name a file, such as study/report.html.")
     front = describe_headline(result, headline)
     warning = coupling_note(result)
     page = Page(
@@ -103,13 +120,25 @@ def report(
         reading=front.reading,
         comparisons=front.comparisons,
         sections=all_sections(
-            result, front.model, table, outcomes, explanation_sections(explanations)
+            result,
+            front.model,
+            table,
+            outcomes,
+            explanation_sections(explanations),
+            None if identified or table is None else _pseudonyms(table, key_file, path.parent),
         ),
     )
-    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_whole(path, _render(page))
     return path
+
+
+def _pseudonyms(
+    table: FeatureTable, key_file: str | Path | None, folder: Path
+) -> dict[str, str]:
+    """Return a pseudonym for each patient that the page would name; mostly nobody."""
+    named = table.failures["patient_id"].unique()
+    return Pseudonyms(key_file, apart_from=folder).of_all(named) if len(named) else {}
 
 
 def _render(page: Page) -> str:
@@ -126,5 +155,8 @@ def _render(page: Page) -> str:
 
 def _write_whole(path: Path, text: str) -> None:
     part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

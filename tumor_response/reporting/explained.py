@@ -30,10 +30,10 @@ _MODES = {
 }
 
 _READING = (
+    "Where a model does not separate responders better than chance, what follows describes noise. "
     "SHAP values share out, in log-odds of response, how far the model's output for a lesion lies "
     "from its mean output. They describe the model. They do not say that a column causes anything, "
-    "and among correlated columns the credit can fall otherwise in another cohort. Where the model "
-    "does not separate responders better than chance, they describe noise."
+    "and among correlated columns the credit can fall otherwise in another cohort."
 )
 
 
@@ -48,7 +48,7 @@ def explanation_sections(explanations: Sequence[Explanation]) -> list[Section]:
             Paragraph(_MODES[explanation.mode]),
             *_values(explanation),
         ]
-    return [Section("explanation", "What drove the predictions", parts)]
+    return [Section("explanation", "What the models used", parts)]
 
 
 def _blocks(explanation: Explanation) -> Table:

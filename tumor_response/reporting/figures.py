@@ -126,6 +126,8 @@ def draw_intervals(
 
 def draw_outcomes(axes: Axes, values: Sequence[float], cut: float | None, label: str) -> None:
     """Draw the distribution of the end point with the cut between the classes."""
+    from matplotlib.ticker import MaxNLocator
+
     axes.hist(list(values), bins="auto", color=COLOURS[4], edgecolor="white", linewidth=0.4)
     if cut is not None:
         axes.axvline(cut, color=COLOURS[1], linewidth=1.2)
@@ -139,6 +141,7 @@ def draw_outcomes(axes: Axes, values: Sequence[float], cut: float | None, label:
         )
     axes.set_xlabel(label)
     axes.set_ylabel("lesions")
+    axes.yaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
 
 
 def _shortened(name: str) -> str:

@@ -80,7 +80,9 @@ def describe_headline(result: EvaluationResult, headline: str | None) -> Headlin
         facts=_facts(result, model, headline is not None),
         intervals=_figure(aucs, limits),
         results=_results(result, model, limits),
-        reading=[text for text in (explanation, _how_many(aucs), _APPARENT) if text],
+        reading=[
+            text for text in (explanation, _constant(estimates), _how_many(aucs), _APPARENT) if text
+        ],
         comparisons=_comparisons(model, over) if over else None,
     )
 
@@ -172,6 +174,22 @@ def _results(result: EvaluationResult, model: str, limits: str) -> Table:
         rows,
         numeric=frozenset({1, 2, 3, 4}),
         highlight=result.models.index(model),
+    )
+
+
+def _constant(estimates: dict[str, dict[str, Any]]) -> str:
+    """Name the models that did not tell patients apart: an AUC of 0.5 that looks precise."""
+    named = [
+        f"“{name}” in {row['n_constant']} of {row['n_resamples']} resamples"
+        for name, row in estimates.items()
+        if row["n_constant"] > 0
+    ]
+    if not named:
+        return ""
+    return (
+        f"Every out-of-bag patient was given the same score by {'; '.join(named)}. Its AUC of 0.5 "
+        "there, and a narrow interval, are no measurement: there were too few patients to learn "
+        "anything from."
     )
 
 

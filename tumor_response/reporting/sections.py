@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -166,8 +166,11 @@ def _roc(result: EvaluationResult, model: str) -> Section:
     return Section("roc", "ROC curves", [figure])
 
 
-def _failures(table: FeatureTable) -> Section:
-    """Return the shortfalls of the extraction: counted by reason, then one by one."""
+def _failures(table: FeatureTable, known_as: Mapping[str, str] | None) -> Section:
+    """Return the shortfalls of the extraction: counted by reason, then one by one.
+
+    Messages name patients and files, so a page with pseudonyms goes without them.
+    """
     found = table.failures
     if found.empty:
         return Section(
@@ -181,6 +184,10 @@ def _failures(table: FeatureTable) -> Section:
         .reset_index()
     )
     shown = found.head(MOST_ROWS)
+    n_cells = 6 if known_as is None else 5
+    cells = shown.iloc[:, :n_cells]
+    if known_as is not None:
+        cells = cells.assign(patient_id=cells["patient_id"].map(known_as))
     caption = "One by one."
     if len(found) > len(shown):
         caption = f"The first {len(shown)} of {len(found)}; the rest is in the table's failures."
@@ -200,8 +207,8 @@ def _failures(table: FeatureTable) -> Section:
             ),
             Table(
                 caption,
-                ("patient", "lesion", "block", "reason", "missing values", "message"),
-                [tuple(str(cell) for cell in row) for row in shown.itertuples(index=False)],
+                ("patient", "lesion", "block", "reason", "missing values", "message")[:n_cells],
+                [tuple(str(cell) for cell in row) for row in cells.itertuples(index=False)],
                 numeric=frozenset({4}),
             ),
         ],
@@ -234,8 +241,8 @@ def _how_evaluated(result: EvaluationResult) -> Section:
                 "patient has a responding lesion. In each resample every model was fitted anew on "
                 "the drawn patients, encoding, imputation, filters, scaling and tuning included, "
                 "and scored on the patients that were not drawn. All models met the same "
-                f"resamples. {redrawn} resamples were drawn again because one side had one class "
-                f"only.{not_tuned}"
+                f"resamples. Draws repeated because one side had one class only: {redrawn}."
+                f"{not_tuned}"
             ),
             Paragraph(
                 "The out-of-bag AUC is the mean over resamples of the AUC on the patients that "
@@ -313,14 +320,15 @@ def all_sections(
     table: FeatureTable | None,
     outcomes: pd.DataFrame | None,
     explained: Sequence[Section],
+    known_as: Mapping[str, str] | None,
 ) -> list[Section]:
-    """Return the sections in the order of the page."""
+    """Return the sections in the order of the page; patients as ``known_as`` names them."""
     return [
         _who(result),
         _end_point(result, outcomes),
         _roc(result, model),
         *explained,
-        *([] if table is None else [_failures(table)]),
+        *([] if table is None else [_failures(table, known_as)]),
         _how_evaluated(result),
         _settings(table),
         _how_to_cite(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,10 +12,11 @@ import pandas as pd
 
 from tumor_response._version import __version__
 from tumor_response.exceptions import SettingsError
-from tumor_response.progress import track
+from tumor_response.parallel import spread
 from tumor_response.settings import canonical_json, checked_n_jobs
 from tumor_response.simulate.latents import simulate_latents
-from tumor_response.simulate.patient import PatientRows, write_patient
+from tumor_response.simulate.patient import simulate_patient
+from tumor_response.simulate.patient_files import PatientRows, write_patient
 from tumor_response.simulate.settings import SimulationSettings
 
 if TYPE_CHECKING:
@@ -107,8 +109,6 @@ def simulate_cohort(
     >>> [case.patient_id for case in cohort]
     ['P0001', 'P0002']
     """
-    from joblib import Parallel, delayed
-
     from tumor_response.cohort import Cohort
 
     settings = SimulationSettings(
@@ -139,16 +139,25 @@ def simulate_cohort(
     _write_whole(folder / "simulation.json", canonical_json(record) + "\n")
 
     by_patient = [rows.to_dict("records") for _, rows in latents.groupby("patient_id", sort=False)]
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(write_patient)(number, rows, seed, settings, folder)
-        for number, rows in enumerate(by_patient)
-    )
-    patients: list[PatientRows] = list(track(results, "simulating patients", total=n_patients))
+    work = partial(_write_patients, seed, settings, folder)
+    patients = list(spread(work, list(enumerate(by_patient)), n_jobs, "Simulating patients"))
     _write_table(folder / "truth.csv", [row for p in patients for row in p.truth])
     if time_points > 2:
         _write_table(folder / "time_points.csv", [row for p in patients for row in p.time_points])
     _write_table(folder / "manifest.csv", [row for p in patients for row in p.manifest])
     return Cohort.from_csv(folder / "manifest.csv")
+
+
+def _write_patients(
+    seed: int,
+    settings: SimulationSettings,
+    folder: Path,
+    patients: list[tuple[int, list[dict[str, Any]]]],
+) -> list[PatientRows]:
+    return [
+        write_patient(simulate_patient(number, rows, seed, settings), folder)
+        for number, rows in patients
+    ]
 
 
 def _whole_numbers(n_patients: int, seed: int) -> tuple[int, int]:

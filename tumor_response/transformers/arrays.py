@@ -21,8 +21,8 @@ __all__ = ["ToArray"]
 class ToArray(TransformerMixin, BaseEstimator):
     """Hand over the values without names and index.
 
-    For XGBoost, which reads all column names again for every tree (a third of the time of a fit
-    on 60 columns) and refuses names with ``[``, ``]`` or ``<``.
+    For XGBoost, which reads all column names again for every tree and refuses names with ``[``,
+    ``]`` or ``<``.
 
     Examples
     --------

@@ -22,8 +22,7 @@ __all__ = ["MedianImputer", "column_medians"]
 def column_medians(values: FloatArray) -> FloatArray:
     """Return each column's median over its known values, NaN where none is known.
 
-    Sorting puts NaN last, so one sort serves columns with any number of missing values; at
-    n = 96 and p = 2,600 it takes 2 ms where ``numpy.ma.median`` takes over 50.
+    Sorting puts NaN last, so one sort serves columns with any number of missing values.
     """
     ordered = np.sort(values, axis=0)
     known = values.shape[0] - np.isnan(ordered).sum(axis=0)

@@ -14,6 +14,7 @@ import SimpleITK as sitk
 from typer.testing import CliRunner
 
 import tumor_response as tr
+from tests.unit import cases
 from tumor_response.cli import app
 from tumor_response.cli.study import Blocks, Plan, Study, cache_sentence, chosen, study_models
 from tumor_response.exceptions import ManifestError, SettingsError
@@ -67,7 +68,7 @@ WRONG = {
     "category": (["--category", "sex"], "sex=female,male"),
     "preset": (["--radiomics", "headneck"], "'headneck' is neither a preset (head_neck_ct"),
     "network": (["--backbone", "resnet51"], "resnet51"),
-    "column": (["--clinical", "smoking"], "no column 'smoking'; it has: age"),
+    "column": (["--clinical", "smoking"], "no clinical column 'smoking'; it has: age"),
 }
 
 
@@ -83,6 +84,29 @@ def test_a_wrong_option_fails_before_any_work(
     assert code == 2
     assert expected in said
     assert "Traceback" not in said
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("followed", "options", "expected"),
+    [
+        (False, [], "No lesion has rate_percent_per_day: follow_up_missing (4)"),
+        (False, ["--cut", "0.5"], "No lesion has rate_percent_per_day: follow_up_missing (4)"),
+        (True, ["--cut", "50"], "All 4 lesions are of class 0"),
+    ],
+)
+def test_an_end_point_without_two_classes_fails_before_any_work(
+    tmp_path: Path, followed: bool, options: list[str], expected: str
+) -> None:
+    manifest, out = tmp_path / "manifest.csv", tmp_path / "out"
+    frame = cases.cohort_folder(tmp_path, 4)
+    if not followed:
+        frame = frame.drop(columns=[c for c in frame if c.startswith("follow_up")])
+    frame.to_csv(manifest, index=False)
+    light = ("--radiomics", "none", "--backbone", "none")
+    code, said = run("evaluate", manifest, "--out", out, *light, *options)
+    assert code == 2
+    assert expected in said
     assert not out.exists()
 
 

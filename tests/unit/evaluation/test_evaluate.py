@@ -390,7 +390,7 @@ def test_bad_outcomes_are_refused(table):
     refused("str", X, y.map({0.0: "no", 1.0: "yes"}))
     refused("more than once", X, pd.concat([y, y.iloc[:1]]))
     refused("All 40 lesions are of class 1", X, y * 0 + 1)
-    refused("every outcome is missing", X, y * np.nan)
+    refused(r"No lesion is left.*outcome: missing \(40\)", X, y * np.nan)
     few = y * 0
     few.iloc[3] = 1
     refused("Class 1 has lesions of 1 patient", X, few)
@@ -403,6 +403,32 @@ def test_two_lesions_of_one_patient_are_no_two_responders(table):
     y = rate * 0
     y.iloc[[0, 1]] = 1
     refused("1 patient", X, y)
+
+
+class GivesUpWithout(ClassifierMixin, BaseEstimator):
+    """Gives everybody one score where P007 was not drawn, and the volume where it was."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.knows_ = "P007" in X.index.get_level_values("patient_id")
+        return self
+
+    def predict_proba(self, X):
+        volume = X["clinical__volume_cc"].to_numpy()
+        score = volume / (1 + volume) if self.knows_ else np.full(len(X), 0.3)
+        return np.column_stack([1 - score, score])
+
+
+def test_resamples_in_which_a_model_tells_nobody_apart_are_counted(table):
+    X, rate = table(30)
+    models = {"dummy": tr.make_model("dummy"), "volume_only": tr.make_model("volume_only")}
+    models["sometimes"] = GivesUpWithout()
+    y = (rate > rate.median()).astype(float)
+    result = tr.evaluate(models, X, y, scheme(20))
+    not_drawn = sum(7 in one.test for one in result.resamples)
+    assert 0 < not_drawn < 20
+    counts = result.summary()["n_constant"].to_dict()
+    assert counts == {"dummy": 20, "volume_only": 0, "sometimes": not_drawn}
 
 
 def test_two_patients_in_a_class_are_the_least_that_works(table):

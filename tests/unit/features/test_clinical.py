@@ -16,8 +16,26 @@ def test_volume_comes_from_the_mask_unless_the_manifest_has_it() -> None:
         "clinical__age": 61.0,
         "clinical__volume_cc": volume_cc(cases.mask()),
     }
+    assert derived.shortfalls == []
     given = factors.extract(cases.baseline(age=61.0, volume_cc=12.5))
     assert given.values["clinical__volume_cc"] == 12.5
+
+
+@pytest.mark.parametrize(
+    ("share", "differs"), [(0.94, True), (0.96, False), (1.0, False), (1.04, False), (1.06, True)]
+)
+def test_a_volume_more_than_5_percent_off_the_contours_is_told(share: float, differs: bool) -> None:
+    stated = share * volume_cc(cases.mask())
+    got = tr.ClinicalFactors(["volume_cc"]).extract(cases.baseline(volume_cc=stated))
+    assert got.values == {"clinical__volume_cc": stated}
+    told = [(s.code, s.n_columns_missing) for s in got.shortfalls]
+    assert told == ([("volume_differs", 0)] if differs else [])
+
+
+def test_a_stated_volume_beside_a_bad_contour_is_not_compared() -> None:
+    case = BaselineCase("P", "1", cases.image(), cases.empty_mask(), variables={"volume_cc": 9.0})
+    got = tr.ClinicalFactors(["volume_cc"]).extract(case)
+    assert (got.values, got.shortfalls) == ({"clinical__volume_cc": 9.0}, [])
 
 
 def test_volume_left_open_in_the_manifest_is_not_replaced_in_silence() -> None:

@@ -110,7 +110,7 @@ def bad_cohort(folder: Path) -> tr.Cohort:
         ("single_slice", "slice.nii.gz", "p0_gtv.nii.gz"),
         ("mask_touches_border", "p0_ct.nii.gz", "border.nii.gz"),
     ]
-    frame = pd.DataFrame(rows, columns=["patient_id", "image", "mask"])
+    frame = pd.DataFrame(rows, columns=["patient_id", "image", "mask"]).assign(age=61)
     return tr.Cohort.from_frame(frame, base=folder)
 
 
@@ -127,12 +127,9 @@ def test_every_case_is_a_row_in_manifest_order_and_failures_have_reasons(folder:
         elif patient == "mask_touches_border":  # a finding: the values stay
             assert list(zip(rows["block"], rows["n_columns_missing"], strict=True)) == [("case", 0)]
             assert list(rows["reason"]) == [patient]
-        elif patient == "non_finite_voxels":  # the volume needs no voxel of the image
-            assert list(rows["block"]) == ["mean"]
-            assert list(rows["reason"]) == [patient]
-        else:
+        else:  # an error of the baseline stops the case, every block of it
             assert sorted(rows["block"]) == ["clinical", "mean"]
-            assert patient in set(rows["reason"])
+            assert set(rows["reason"]) == {patient}
             assert (rows["n_columns_missing"] == 1).all()
             assert rows["message"].str.contains(f"Case '{patient}' lesion '1'").all()
 
@@ -150,12 +147,76 @@ def test_missing_values_are_all_accounted_for(folder: Path) -> None:
             assert told.get(patient, 0) == n, (block, patient)
 
 
+def test_an_error_of_the_baseline_stops_the_case_though_no_extractor_needs_its_voxels(
+    folder: Path,
+) -> None:
+    table = tr.extract(bad_cohort(folder), tr.ClinicalFactors(["age"]))
+    known = table.data["clinical__age"].notna()
+    assert list(known[known].index.get_level_values(0)) == ["good", "mask_touches_border"]
+    told = table.failures.set_index("patient_id")["reason"].to_dict()
+    assert told == {name: name for name in told}
+    assert len(told) == 6
+
+
+def test_without_checks_each_extractor_takes_what_it_can(folder: Path) -> None:
+    table = tr.extract(bad_cohort(folder), tr.ClinicalFactors(["age"]), quality=None)
+    assert table.data["clinical__age"].tolist() == [61.0] * 7
+    assert table.failures.empty
+    assert table.provenance["quality"] is None
+
+
+@pytest.mark.parametrize("age_alone", [True, False])
+def test_failures_are_the_same_with_and_without_a_cache(folder: Path, age_alone: bool) -> None:
+    cohort, clinical = bad_cohort(folder), tr.ClinicalFactors(["age", "volume_cc"])
+    chosen = [tr.ClinicalFactors(["age"])] if age_alone else [tr.Radiomics("minimal"), clinical]
+    without = tr.extract(cohort, chosen).failures
+    assert len(without) >= 5
+    for _ in ("cold", "warm"):
+        cached = tr.extract(cohort, chosen, cache_dir=folder / "cache").failures
+        pd.testing.assert_frame_equal(without, cached)
+
+
+def test_a_number_that_is_one_for_nobody_is_refused_before_any_work(folder: Path) -> None:
+    frame = cases.cohort_folder(folder, 3).assign(age=["61 years", "58 years", None])
+    extractors = [Mean(folder / "calls"), tr.ClinicalFactors(["age"])]
+    with pytest.raises(FeatureError, match=r"none of its 2 values.*'61 years'.*'age': ") as caught:
+        tr.extract(tr.Cohort.from_frame(frame, base=folder), extractors)
+    assert caught.value.code == "clinical_not_numeric"
+    assert not (folder / "calls").exists()
+
+
+def test_text_among_numbers_costs_its_own_row(folder: Path) -> None:
+    frame = cases.cohort_folder(folder, 3).assign(age=["61", "58 years", None])
+    table = tr.extract(tr.Cohort.from_frame(frame, base=folder), tr.ClinicalFactors(["age"]))
+    assert table.data["clinical__age"].notna().tolist() == [True, False, False]
+    assert table.failures["reason"].tolist() == ["clinical_not_numeric", "clinical_missing"]
+
+
+def test_a_variable_that_nobody_has_is_missing_and_no_error(folder: Path) -> None:
+    frame = cases.cohort_folder(folder, 2).assign(age=[None, None])
+    table = tr.extract(tr.Cohort.from_frame(frame, base=folder), tr.ClinicalFactors(["age"]))
+    assert table.failures["reason"].tolist() == ["clinical_missing"] * 2
+
+
+def test_a_volume_that_is_not_the_contours_is_kept_and_told(folder: Path) -> None:
+    frame = cases.cohort_folder(folder, 2)
+    cohort = tr.Cohort.from_frame(frame, base=folder)
+    contoured = tr.extract(cohort, tr.ClinicalFactors(["volume_cc"])).data["clinical__volume_cc"]
+    stated = contoured.to_numpy() * [1.0, 3.0]
+    cohort = tr.Cohort.from_frame(frame.assign(volume_cc=stated), base=folder)
+    table = tr.extract(cohort, tr.ClinicalFactors(["volume_cc"]))
+    np.testing.assert_array_equal(table.data["clinical__volume_cc"], stated)
+    [row] = table.failures.to_dict("records")
+    assert (row["patient_id"], row["block"], row["reason"]) == ("P1", "clinical", "volume_differs")
+    assert row["n_columns_missing"] == 0
+
+
 def test_unexpected_exception_costs_one_row(cohort: tr.Cohort, folder: Path) -> None:
     table = tr.extract(cohort, [Broken(folder / "calls")])
     assert table.data["mean__hu"].isna().tolist() == [False, True, False, False]
     [row] = table.failures.to_dict("records")
     assert row["reason"] == "unexpected_error"
-    assert row["message"] == "Unexpected ZeroDivisionError: by zero"
+    assert row["message"] == "Case 'P1' lesion '1': Unexpected ZeroDivisionError: by zero"
 
 
 @pytest.mark.parametrize(
@@ -312,7 +373,9 @@ def test_failed_cases_are_not_kept(cohort: tr.Cohort, folder: Path) -> None:
 
 
 def test_shortfalls_come_back_from_the_cache(folder: Path) -> None:
-    cases.write(folder, "flat.nii.gz", cases.image() * 0 + 40)
+    flat = cases.image() * 0 + 40
+    flat[:1, :, :] = -1000
+    cases.write(folder, "flat.nii.gz", flat)
     frame = pd.DataFrame({"patient_id": ["F"], "image": "flat.nii.gz", "mask": "p0_gtv.nii.gz"})
     cohort = tr.Cohort.from_frame(frame, base=folder)
     runs = [tr.extract(cohort, [tr.Radiomics("minimal")], cache_dir=folder / "c") for _ in range(2)]

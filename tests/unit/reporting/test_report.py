@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import tumor_response as tr
-from tumor_response.exceptions import EvaluationError
+from tumor_response.exceptions import EvaluationError, SettingsError
 from tumor_response.reporting import build
 
 SCRIPT = "<script>console.error('planted')</script>"
@@ -146,13 +146,13 @@ def test_more_failures_than_shown_are_announced(study, tmp_path: Path) -> None:
 def test_shap_values_by_block_and_column(study, page) -> None:
     reader = page(signal=3.0, explanations=[tr.explain(study(3.0)[0], "all")])
     text = " ".join(reader.text.split())
-    assert "What drove the predictions" in text
+    assert "What the models used" in text
     assert "had not seen its patient" in text
     columns = text[text.index("columns with the largest mean |SHAP|") :]
     first = re.search(r"(radiomics|clinical)__\S+", columns)
     assert first is not None
     assert first.group() == "radiomics__original__f0"  # the only one that tells anything
-    assert "What drove the predictions" not in page(signal=3.0).text
+    assert "What the models used" not in page(signal=3.0).text
 
 
 # ---------------------------------------------------------------- text stays text
@@ -189,7 +189,12 @@ def test_headings_links_tables_and_images_are_usable_without_eyes(page, study) -
     ids = {a["id"] for _, a in reader.elements if "id" in a}
     assert len(ids) == sum("id" in a for _, a in reader.elements)
     assert {a["href"].removeprefix("#") for a in reader.named("a")} <= ids
-    assert len(reader.named("caption")) == len(reader.named("table")) > 4
+    shown = [a for a in reader.named("p") if a.get("class") == "caption"]
+    assert len(shown) == len(reader.named("table")) > 4
+    assert all(a.get("aria-label") in reader.text for a in reader.named("table"))
+    scrolled = [a for a in reader.named("div") if a.get("class") == "scroll"]
+    assert len(scrolled) == len(reader.named("table")) + len(reader.named("img"))
+    assert all(a.get("tabindex") == "0" and a.get("aria-label") for a in scrolled)
     assert all(len(a.get("alt") or "") > 20 for a in reader.named("img"))
     assert all(a.get("scope") in ("col", "row") for a in reader.named("th"))
     assert reader.named("html") == [{"lang": "en"}]
@@ -219,6 +224,22 @@ def test_a_write_that_fails_leaves_the_old_report(
     with pytest.raises(OSError, match="No space left"):
         tr.report(study(0.0)[0], path)
     assert path.read_text(encoding="utf-8") == "the old one"
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("", "is a folder"), ("results", "is a folder"), ("note/report.html", "lies below a file")],
+)
+def test_a_path_that_cannot_be_a_file_is_refused_and_nothing_is_left(
+    study, tmp_path: Path, name: str, what: str
+) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "note").write_text("a file", encoding="utf-8")
+    with pytest.raises(SettingsError, match=f"{what}.*name a file"):
+        tr.report(study(0.0)[0], tmp_path / name)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["note", "results"]
+    assert (tmp_path / "note").read_text(encoding="utf-8") == "a file"
 
 
 def test_the_folder_is_made(study, tmp_path: Path) -> None:

@@ -1,0 +1,81 @@
+"""``tumor-response check``: what a folder of DICOM holds, and what is wrong with a cohort."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tumor_response as tr
+from tumor_response.cli.console import say, show_records
+from tumor_response.exceptions import SettingsError
+
+__all__ = ["check_folder", "check_manifest"]
+
+_SHOWN_STRUCTURES = 200
+_SHOWN_FINDINGS = 100
+
+
+def check_folder(
+    folder: Path,
+    roi: str | None,
+    html: Path | None,
+    csv: Path | None,
+    index: Path | None,
+    n_jobs: int,
+) -> bool:
+    """Show the structures of a folder, and with ``roi`` the findings of that cohort.
+
+    Returns whether a finding is an error.
+    """
+    if roi is None and (html or csv):
+        raise SettingsError("--html and --csv are for findings; say which structure with --roi.")
+    listing = tr.list_rois(folder, index=index, n_jobs=n_jobs)
+    columns = [c for c in _LISTED if c in listing.columns]
+    show_records(f"Structures in {folder}", listing[columns], _SHOWN_STRUCTURES)
+    if roi is None:
+        say("Name the tumour's structure with --roi to check the cohort it makes.")
+        return False
+    cohort = tr.Cohort.from_dicom(folder, roi, index=index, n_jobs=n_jobs)
+    say(
+        f"{roi!r} gives {len(cohort)} lesions of {cohort.n_patients} patients; "
+        f"{sum(case.follow_up.mask is not None for case in cohort)} with a contoured follow-up."
+    )
+    if len(cohort.left_out):
+        show_records("Left out", cohort.left_out, _SHOWN_FINDINGS)
+    return _findings(cohort, html, csv, n_jobs)
+
+
+def check_manifest(manifest: Path, html: Path | None, csv: Path | None, n_jobs: int) -> bool:
+    """Show the findings of a manifest's cohort; return whether one is an error."""
+    return _findings(tr.Cohort.from_csv(manifest), html, csv, n_jobs)
+
+
+_LISTED = (
+    "patient_id",
+    "day",
+    "modality",
+    "series_number",
+    "kind",
+    "roi_number",
+    "roi",
+    "tg263",
+    "n_contours",
+    "volume_cc",
+    "reason",
+)
+
+
+def _findings(cohort: tr.Cohort, html: Path | None, csv: Path | None, n_jobs: int) -> bool:
+    table = tr.check(cohort, html=html, n_jobs=n_jobs)
+    if csv is not None:
+        csv.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(csv, index=False)
+    counts = table["severity"].value_counts()
+    told = ", ".join(f"{counts.get(s, 0)} {s}" for s in ("error", "warning", "info"))
+    say(f"Findings: {told}.")
+    if len(table):
+        shown = table[["patient_id", "lesion_id", "time_point", "severity", "code", "message"]]
+        show_records("Findings", shown, _SHOWN_FINDINGS)
+    for path in (html, csv):
+        if path is not None:
+            say(f"All of them: {path}")
+    return bool(counts.get("error", 0))
