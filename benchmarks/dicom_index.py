@@ -31,6 +31,7 @@ from pydicom.tag import Tag
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, RTStructureSetStorage
 
 N_SLICES = 124  # and one structure set to each series
+PREFIX, PATIENT_ID = "2.25.1999999", "P999999"  # of the templates
 RESULTS = Path(__file__).parent / "results" / "dicom_index.csv"
 
 
@@ -48,13 +49,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder, index = Path(place, "archive"), Path(place, "index.sqlite")
         n_files = write_archive(folder, arguments.files // (N_SLICES + 1))
-        print(f"{n_files} files written")
+        print(f"{n_files} files written", flush=True)
 
         def run(what: str, n_jobs: int) -> None:
             row = {"what": what, "n_files": n_files, "n_jobs": n_jobs, **ask(folder, index, n_jobs)}
             row["index_mb"] = round(index.stat().st_size / 1e6, 1)
             rows.append(row)
-            print(row)
+            print(row, flush=True)
 
         run("first", 1)
         index.unlink()
@@ -170,31 +171,35 @@ def time_pydicom(folder: Path, n: int) -> dict[str, object]:
 
 def write_archive(folder: Path, n_series: int) -> int:
     """Write series of one patient each, a folder per series, and a structure set to each."""
+    ct, structures = ct_bytes(), rtstruct_bytes()
     for number in range(n_series):
         place = folder / f"{number % 50:02d}" / f"{number:04d}"
         place.mkdir(parents=True)
         prefix = f"2.25.1{number:06d}"
-        template = ct_bytes(number, prefix)
+        own = [(PREFIX, prefix), (PATIENT_ID, f"P{number:06d}")]
+        slices, others = ct, structures
+        for old, new in own:  # of one length: what is around them stays as it is
+            slices = slices.replace(old.encode(), new.encode())
+            others = others.replace(old.encode(), new.encode())
+        first = f"{prefix}.1000000".encode()
         for k in range(N_SLICES):
-            uid = f"{prefix}.1{k:06d}".encode()
-            place.joinpath(f"CT{k:04d}").write_bytes(
-                template.replace(f"{prefix}.1000000".encode(), uid)
-            )
-        place.joinpath("RS").write_bytes(rtstruct_bytes(number, prefix))
+            one = slices.replace(first, f"{prefix}.1{k:06d}".encode())
+            place.joinpath(f"CT{k:04d}").write_bytes(one)
+        place.joinpath("RS").write_bytes(others)
     return n_series * (N_SLICES + 1)
 
 
-def ct_bytes(number: int, prefix: str) -> bytes:
+def ct_bytes() -> bytes:
     """Return a CT slice with a header of the usual length."""
-    ct = common(number, prefix, "CT", CTImageStorage, f"{prefix}.1000000", f"{prefix}.2")
+    ct = common("CT", CTImageStorage, f"{PREFIX}.1000000", f"{PREFIX}.2")
     ct.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
     ct.SliceThickness, ct.KVP, ct.ConvolutionKernel = 3, 120, "STANDARD"
-    ct.FrameOfReferenceUID = f"{prefix}.3"
+    ct.FrameOfReferenceUID = f"{PREFIX}.3"
     ct.ImagePositionPatient, ct.ImageOrientationPatient = [0, 0, 0], [1, 0, 0, 0, 1, 0]
     ct.PixelSpacing = [1, 1]
     reference = Dataset()
     reference.ReferencedSOPClassUID = CTImageStorage
-    reference.ReferencedSOPInstanceUID = f"{prefix}.9"
+    reference.ReferencedSOPInstanceUID = f"{PREFIX}.9"
     ct.ReferencedImageSequence = Sequence([reference] * 3)
     ct["ReferencedImageSequence"].is_undefined_length = True
     block = ct.private_block(0x0019, "SCANNER 1", create=True)
@@ -210,20 +215,20 @@ def ct_bytes(number: int, prefix: str) -> bytes:
     return saved(ct)
 
 
-def rtstruct_bytes(number: int, prefix: str) -> bytes:
+def rtstruct_bytes() -> bytes:
     """Return a structure set of ten structures on every fourth slice."""
-    rs = common(number, prefix, "RTSTRUCT", RTStructureSetStorage, f"{prefix}.7", f"{prefix}.8")
+    rs = common("RTSTRUCT", RTStructureSetStorage, f"{PREFIX}.7", f"{PREFIX}.8")
     rois, drawn = [], []
     for roi in range(10):
         name = Dataset()
         name.ROINumber, name.ROIName = roi, f"ROI {roi}"
-        name.ReferencedFrameOfReferenceUID = f"{prefix}.3"
+        name.ReferencedFrameOfReferenceUID = f"{PREFIX}.3"
         rois.append(name)
         contours = []
         for k in range(0, N_SLICES, 4):
             image = Dataset()
             image.ReferencedSOPClassUID = CTImageStorage
-            image.ReferencedSOPInstanceUID = f"{prefix}.1{k:06d}"
+            image.ReferencedSOPInstanceUID = f"{PREFIX}.1{k:06d}"
             contour = Dataset()
             contour.ContourImageSequence = Sequence([image])
             contour.ContourGeometricType, contour.NumberOfContourPoints = "CLOSED_PLANAR", 50
@@ -237,18 +242,16 @@ def rtstruct_bytes(number: int, prefix: str) -> bytes:
     return saved(rs)
 
 
-def common(
-    number: int, prefix: str, modality: str, sop_class: str, uid: str, series_uid: str
-) -> Dataset:
+def common(modality: str, sop_class: str, uid: str, series_uid: str) -> Dataset:
     """Return a data set with the attributes all objects have."""
     dataset = Dataset()
     dataset.SOPClassUID, dataset.SOPInstanceUID = sop_class, uid
     dataset.StudyDate = dataset.SeriesDate = "20200101"
     dataset.StudyTime = dataset.SeriesTime = "120000"
     dataset.Modality, dataset.Manufacturer = modality, "SCANNERS"
-    dataset.PatientID, dataset.PatientName = f"P{number:05d}", "NAME^SECRET"
+    dataset.PatientID, dataset.PatientName = PATIENT_ID, "NAME^SECRET"
     dataset.PatientBirthDate, dataset.PatientSex = "19500101", "F"
-    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = f"{prefix}.4", series_uid
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = f"{PREFIX}.4", series_uid
     dataset.SeriesNumber = 1
     return dataset
 

@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     from tumor_response.features.deep import DeepFeatures, ViewSettings
     from tumor_response.features.radiomics import Radiomics, RadiomicsSettings
     from tumor_response.imaging import resample_mask
+    from tumor_response.imaging.dicom.listing import list_rois
+    from tumor_response.imaging.dicom.rtstruct_writer import write_rtstruct
+    from tumor_response.imaging.dicom.seg_writer import write_seg
     from tumor_response.models import PatientKFold, make_model
     from tumor_response.outcomes import ResponderCut, label_responders, shrinkage
+    from tumor_response.privacy import Pseudonyms
+    from tumor_response.quality import ExclusionRule, QualitySettings, check
     from tumor_response.reporting import report
     from tumor_response.simulate import simulate_cohort
     from tumor_response.table import FeatureTable, extract
@@ -34,22 +39,29 @@ _HOME = {
     "Cohort": "cohort",
     "DeepFeatures": "features.deep",
     "EvaluationResult": "evaluation",
+    "ExclusionRule": "quality",
     "Explanation": "explanation",
     "FeatureTable": "table",
     "PatientKFold": "models",
+    "Pseudonyms": "privacy",
+    "QualitySettings": "quality",
     "Radiomics": "features.radiomics",
     "RadiomicsSettings": "features.radiomics",
     "ResponderCut": "outcomes",
     "ViewSettings": "features.deep",
+    "check": "quality",
     "evaluate": "evaluation",
     "explain": "explanation",
     "extract": "table",
     "label_responders": "outcomes",
+    "list_rois": "imaging.dicom.listing",
     "make_model": "models",
     "report": "reporting",
     "resample_mask": "imaging",
     "shrinkage": "outcomes",
     "simulate_cohort": "simulate",
+    "write_rtstruct": "imaging.dicom.rtstruct_writer",
+    "write_seg": "imaging.dicom.seg_writer",
 }
 
 __all__ = [
@@ -60,24 +72,31 @@ __all__ = [
     "Cohort",
     "DeepFeatures",
     "EvaluationResult",
+    "ExclusionRule",
     "Explanation",
     "FeatureTable",
     "PatientKFold",
+    "Pseudonyms",
+    "QualitySettings",
     "Radiomics",
     "RadiomicsSettings",
     "ResponderCut",
     "ViewSettings",
     "__version__",
+    "check",
     "evaluate",
     "exceptions",
     "explain",
     "extract",
     "label_responders",
+    "list_rois",
     "make_model",
     "report",
     "resample_mask",
     "shrinkage",
     "simulate_cohort",
+    "write_rtstruct",
+    "write_seg",
 ]
 
 

@@ -30,7 +30,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for date, half in (("20200101", 5.2), ("20200131", 5.2 - 0.3 * (i % 7))):
             voxels = rng.normal(40, 20, size=(10, 32, 32)).round()
             scan(
-                root / "archive" / patient / date,
+                root / "archive" / patient / f"scan_{half:.1f}",
                 patient,
                 date,
                 {"GTVp": cube(half)},

@@ -9,7 +9,10 @@ import pytest
 
 import tumor_response as tr
 
-HEAVY = ("torch", "timm", "xgboost", "shap", "radiomics", "sklearn", "pandas", "SimpleITK")
+HEAVY = (
+    *("torch", "timm", "xgboost", "shap", "radiomics", "sklearn"),
+    *("pandas", "SimpleITK", "pydicom"),
+)
 
 
 def test_import_loads_nothing_heavy() -> None:

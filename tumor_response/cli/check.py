@@ -49,19 +49,7 @@ def check_manifest(manifest: Path, html: Path | None, csv: Path | None, n_jobs: 
     return _findings(tr.Cohort.from_csv(manifest), html, csv, n_jobs)
 
 
-_LISTED = (
-    "patient_id",
-    "day",
-    "modality",
-    "series_number",
-    "kind",
-    "roi_number",
-    "roi",
-    "tg263",
-    "n_contours",
-    "volume_cc",
-    "reason",
-)
+_LISTED = ("patient_id", "day", "modality", "roi", "tg263", "volume_cc", "reason")
 
 
 def _findings(cohort: tr.Cohort, html: Path | None, csv: Path | None, n_jobs: int) -> bool:

@@ -59,7 +59,11 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
 
 
 def show_records(title: str, frame: pd.DataFrame, most: int) -> None:
-    """Print the first rows of a frame, long cells folded; say how many there are in all."""
+    """Print the first rows of a frame, long cells folded; say how many there are in all.
+
+    Columns without any value are left out.
+    """
+    frame = frame.loc[:, [column.astype(str).ne("").any() for _, column in frame.items()]]
     rest = f" (the first {most} of {len(frame)})" if len(frame) > most else ""
     table = Table(title=f"{title}{rest}", title_justify="left", title_style="bold")
     for name, column in frame.items():

@@ -98,7 +98,7 @@ class _Drawn:
     entry: _Entry
     series: CatalogSeries
     number: int
-    name: str
+    lesion: str
     findings: tuple[Finding, ...]
 
 
@@ -199,22 +199,20 @@ class _Patient:
         by_series: dict[str, list[_Drawn]] = defaultdict(list)
         lost: list[str] = []
         for entry in self._entries:
-            for number, name in _numbered(entry).items():
-                if not self._is_meant(number, name):
+            lesions = _lesions(entry)
+            for number, name in _structures(entry):
+                if not self._matches(name):
                     continue
                 series, findings = self._catalog.series_of(entry, _roi_number(entry, number))
                 if series is None:
                     lost += [finding.message for finding in findings]
                 elif series.modality == self._rules.modality:
                     by_series[series.series_uid].append(
-                        _Drawn(entry, series, number, name, findings)
+                        _Drawn(entry, series, number, lesions[number], findings)
                     )
         if not by_series:
             raise self._nothing(lost)
         return [self._scan(drawn) for drawn in by_series.values()]
-
-    def _is_meant(self, number: int, name: str) -> bool:
-        return bool(self._matches(name) or self._matches(name.removesuffix(f" ({number})")))
 
     def _scan(self, drawn: list[_Drawn]) -> _Scan:
         entry = self._structure_set(drawn)
@@ -223,7 +221,7 @@ class _Patient:
         findings = [finding for one in mine for finding in one.findings]
         findings += self._catalog.copies_that_differ(series)
         findings += self._catalog.copies_that_differ(entry)
-        regions = {one.name: _region(one, self._rules.fill_gaps) for one in mine}
+        regions = {one.lesion: _region(one, self._rules.fill_gaps) for one in mine}
         if len(regions) > 1 and self._rules.several == "union":
             regions = {"1": UnionOfMasks(tuple(regions.values()))}
         if len(regions) > 1 and self._rules.several == "error":
@@ -256,7 +254,7 @@ class _Patient:
         """Say what keeps the patient out: no structures, none that matches, none with images."""
         if lost:
             return _LeftOutError("contours_without_series", " ".join(dict.fromkeys(lost)))
-        names = [name for entry in self._entries for name in _numbered(entry).values()]
+        names = [name for entry in self._entries for _, name in _structures(entry)]
         if not names:
             return _LeftOutError(
                 "no_contours", f"{len(self._images)} series, no structure set or segmentation."
@@ -308,9 +306,14 @@ class _Patient:
         }
 
 
-def _numbered(entry: _Entry) -> dict[int, str]:
+def _structures(entry: _Entry) -> list[tuple[int, str]]:
     structures = entry.rois if isinstance(entry, StructureSetEntry) else entry.segments
-    return lesion_names((one.number, one.name) for one in structures)
+    return [(one.number, one.name) for one in structures]
+
+
+def _lesions(entry: _Entry) -> dict[int, str]:
+    """Return the lesion names of structures by number, each once."""
+    return lesion_names(_structures(entry))
 
 
 def _roi_number(entry: _Entry, number: int) -> int | None:
@@ -318,9 +321,11 @@ def _roi_number(entry: _Entry, number: int) -> int | None:
 
 
 def _region(drawn: _Drawn, fill_gaps: bool) -> MaskSource:
+    file, name = drawn.entry.file, dict(_structures(drawn.entry))[drawn.number]
     if isinstance(drawn.entry, StructureSetEntry):
-        return RtstructRoi(drawn.entry.file, drawn.number, drawn.name, fill_gaps=fill_gaps)
-    return SegSegment(drawn.entry.file, drawn.number, drawn.name)
+        series = DicomSeries(drawn.series.files)
+        return RtstructRoi(file, drawn.number, name, fill_gaps=fill_gaps, drawn_on=series)
+    return SegSegment(file, drawn.number, name)
 
 
 def _approval(entry: _Entry) -> str:

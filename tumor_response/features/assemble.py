@@ -30,9 +30,9 @@ EXCLUDED_SHARE = "meta__excluded_share"
 _META = {
     "meta__site": "Hospital or scanner, as the manifest names it.",
     "meta__date": "Day of the baseline scan (YYYY-MM-DD).",
-    EXCLUDED_SHARE: "Share of the contour's voxels that the exclusion rule took from the features.",
     "meta__day": "Days from the cohort's earliest baseline scan to this one.",
     "meta__slice_thickness_mm": "Distance between axial slices of the baseline image.",
+    EXCLUDED_SHARE: "Share of the contour's voxels that the exclusion rule took from the features.",
 }
 
 

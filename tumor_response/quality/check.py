@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
+import SimpleITK as sitk
 
-from tumor_response.cohort import Case, Cohort
+from tumor_response.cohort import BaselineCase, Case, Cohort
 from tumor_response.exceptions import CaseError, SettingsError
-from tumor_response.imaging import Finding
+from tumor_response.imaging import Finding, ImageSource, MaskSource
 from tumor_response.parallel import spread
 from tumor_response.quality.baseline import examine_baseline, unreadable
 from tumor_response.quality.cohort_wide import CaseFacts, Located, TimePoint, check_cohort
-from tumor_response.quality.follow_up import FollowUpScan, examine_follow_up, read_follow_up
+from tumor_response.quality.follow_up import examine_follow_up, read_follow_up
 from tumor_response.quality.placement import placement_findings
 from tumor_response.quality.scan import ScanFacts
 from tumor_response.quality.settings import QualitySettings
@@ -132,6 +133,15 @@ class _Examined:
         return self.facts.patient_id, self.facts.lesion_id
 
 
+@dataclass
+class _Side:
+    """What one time point of a case gave."""
+
+    findings: tuple[Finding, ...]
+    facts: ScanFacts | None = None
+    picture: bytes | None = None
+
+
 def _examine_cases(
     settings: QualitySettings, with_pictures: bool, cases: list[Case]
 ) -> list[_Examined]:
@@ -139,61 +149,93 @@ def _examine_cases(
 
 
 def _examine(case: Case, settings: QualitySettings, *, with_pictures: bool) -> _Examined:
-    """Check one case; whatever goes wrong is a finding of that case alone."""
-    baseline, scan = case.baseline, FollowUpScan()
-    at: dict[TimePoint, tuple[Finding, ...]] = {}
-    facts: ScanFacts | None = None
-    later: ScanFacts | None = None
-    pictures: dict[TimePoint, bytes] = {}
-    try:
-        at["baseline"], facts = examine_baseline(baseline, settings)
-    except Exception as error:
-        at["baseline"] = (_unexpected(error),)
-    try:
-        scan = read_follow_up(case)
-        at["follow_up"], later = examine_follow_up(case, baseline, scan, settings)
-    except CaseError as error:
-        at["follow_up"] = (*case.follow_up.findings, unreadable(error))
-    except Exception as error:
-        at["follow_up"] = (_unexpected(error),)
-    sources = {
-        "baseline": (case.image, case.mask),
-        "follow_up": (case.follow_up.image, case.follow_up.mask),
+    baseline = case.baseline
+    sides: dict[TimePoint, _Side] = {
+        "baseline": _guarded(_of_baseline, case, baseline, settings, with_pictures),
+        "follow_up": _guarded(_of_follow_up, case, baseline, settings, with_pictures),
     }
-    for time_point, findings in at.items():
-        if any(finding.code.endswith("geometry_mismatch") for finding in findings):
-            at[time_point] = (*findings, *placement_findings(*sources[time_point]))
-    if with_pictures:
-        from tumor_response.quality.thumbnails import thumbnail
-
-        if facts is not None:
-            pictures["baseline"] = thumbnail(
-                baseline.image, baseline.mask, in_hu=settings.judges_hu(_modality(facts))
-            )
-        if scan.image is not None and scan.mask is not None and later is not None:
-            pictures["follow_up"] = thumbnail(
-                scan.image, scan.mask, in_hu=settings.judges_hu(_modality(later))
-            )
     baseline.release()
     found = [
         Located(*case.key, time_point, finding)
-        for time_point, findings in at.items()
-        for finding in findings
+        for time_point, side in sides.items()
+        for finding in side.findings
     ]
-    return _Examined(CaseFacts(*case.key, case.site, facts, later), found, pictures)
+    facts = CaseFacts(*case.key, case.site, sides["baseline"].facts, sides["follow_up"].facts)
+    pictures = {at: side.picture for at, side in sides.items() if side.picture is not None}
+    return _Examined(facts, found, pictures)
 
 
-def _modality(facts: ScanFacts) -> object:
-    return facts.acquisition.get("modality")
+def _guarded(
+    examine: Callable[[Case, BaselineCase, QualitySettings, bool], _Side],
+    case: Case,
+    baseline: BaselineCase,
+    settings: QualitySettings,
+    with_pictures: bool,
+) -> _Side:
+    """Check one time point; whatever goes wrong is a finding of it alone."""
+    try:
+        return examine(case, baseline, settings, with_pictures)
+    except Exception as error:
+        return _Side(
+            (
+                Finding(
+                    "unexpected_error",
+                    "error",
+                    f"Unexpected {type(error).__name__}: {error}",
+                    remedy="Please report it with this message.",
+                ),
+            )
+        )
 
 
-def _unexpected(error: Exception) -> Finding:
-    return Finding(
-        "unexpected_error",
-        "error",
-        f"Unexpected {type(error).__name__}: {error}",
-        remedy="Please report it with this message.",
-    )
+def _of_baseline(
+    case: Case, baseline: BaselineCase, settings: QualitySettings, with_pictures: bool
+) -> _Side:
+    findings, facts = examine_baseline(baseline, settings)
+    if facts is None:
+        return _Side((*case.findings, *findings, *_place(findings, case.image, case.mask)))
+    picture = None
+    if with_pictures:
+        picture = _picture(baseline.image, baseline.mask, facts, findings, settings)
+    return _Side(findings, facts, picture)
+
+
+def _of_follow_up(
+    case: Case, baseline: BaselineCase, settings: QualitySettings, with_pictures: bool
+) -> _Side:
+    of = case.follow_up
+    try:
+        scan = read_follow_up(case)
+    except CaseError as error:
+        findings: tuple[Finding, ...] = (*of.findings, unreadable(error))
+        return _Side((*findings, *_place(findings, of.image, of.mask)))
+    findings, facts = examine_follow_up(case, baseline, scan, settings)
+    picture = None
+    if with_pictures and facts is not None and scan.image is not None and scan.mask is not None:
+        picture = _picture(scan.image, scan.mask, facts, findings, settings)
+    return _Side(findings, facts, picture)
+
+
+def _place(
+    findings: Sequence[Finding], image: ImageSource | None, mask: MaskSource | None
+) -> list[Finding]:
+    """Return whether a mask that was refused for its grid lies in the image at all."""
+    if all(not finding.code.endswith("geometry_mismatch") for finding in findings):
+        return []
+    return placement_findings(image, mask)
+
+
+def _picture(
+    image: sitk.Image,
+    mask: sitk.Image,
+    facts: ScanFacts,
+    findings: Sequence[Finding],
+    settings: QualitySettings,
+) -> bytes:
+    from tumor_response.quality.thumbnails import thumbnail
+
+    in_hu = settings.judges_hu(facts.acquisition.get("modality"))
+    return thumbnail(image, mask, in_hu=in_hu and all(f.code != "not_hu" for f in findings))
 
 
 _TIME_POINTS = ("baseline", "follow_up", "cohort")

@@ -155,15 +155,15 @@ def _acquisition(cases: Sequence[CaseFacts]) -> list[Finding]:
         if len(values) < 2:
             continue
         told = [
-            (f"site {site!r}: " if site else "")
-            + ", ".join(f"{value} in {n}" for value, n in sorted(counts.items()))
+            (f"site {site!r}: " if site else "no site: " if len(sites) > 1 else "")
+            + ", ".join(f"{value} ({n})" for value, n in sorted(counts.items()))
             for site, counts in sorted(sites.items())
         ]
         found.append(
             Finding(
                 code,
                 "warning",
-                f"The baselines differ in {what}. {'; '.join(told)}.",
+                f"The baselines differ in {what}; scans in brackets: {'; '.join(told)}.",
                 measured=f"{len(values)} different",
                 limit="1",
                 remedy="Give sites in the manifest, resample and harmonise within the folds, and "

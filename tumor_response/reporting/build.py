@@ -133,9 +133,7 @@ def report(
     return path
 
 
-def _pseudonyms(
-    table: FeatureTable, key_file: str | Path | None, folder: Path
-) -> dict[str, str]:
+def _pseudonyms(table: FeatureTable, key_file: str | Path | None, folder: Path) -> dict[str, str]:
     """Return a pseudonym for each patient that the page would name; mostly nobody."""
     named = table.failures["patient_id"].unique()
     return Pseudonyms(key_file, apart_from=folder).of_all(named) if len(named) else {}

@@ -12,7 +12,7 @@ import pytest
 import tumor_response as tr
 from tests import dicom_factory as factory
 from tests import dicom_factory_rt as factory_rt
-from tumor_response.exceptions import ManifestError
+from tumor_response.exceptions import ManifestError, OutcomeError
 
 
 def square(half_mm: float, z_mm: float, centre: tuple[float, float] = (15.0, 15.0)) -> np.ndarray:
@@ -247,3 +247,97 @@ def test_choices_that_are_none(archive: Path) -> None:
             read(archive, **{option: "next"})
     with pytest.raises(ManifestError, match="is no regular expression"):
         read(archive, "GTV(")
+
+
+def test_structures_of_one_name_and_names_beyond_ascii(tmp_path: Path) -> None:
+    def rename(dataset: object) -> None:
+        for item, name in zip(dataset.StructureSetROISequence, names, strict=True):
+            item.ROIName = name
+
+    names = ["GTV Läsion", "GTV Läsion", "GTV 腫瘍"]
+    series = factory.ct_series(tmp_path / "archive" / "ct")
+    rois = {"a": cube(2.2), "b": cube(3.2), "c": cube(4.2)}
+    factory.rtstruct(tmp_path / "archive" / "rs.dcm", series, rois, edit=rename)
+    cohort = read(tmp_path / "archive")
+    assert [case.lesion_id for case in cohort] == ["GTV Läsion (1)", "GTV Läsion (2)", "GTV 腫瘍"]
+    volumes = tr.shrinkage(cohort)["volume_baseline_cc"]
+    assert (volumes / 0.012).round().tolist() == [25, 49, 81]
+
+
+def test_structure_without_contours_is_a_failed_case(tmp_path: Path) -> None:
+    scan(tmp_path / "archive", "P1", "20200101", {"GTVp": [], "GTVn": cube(3.2)})
+    table = tr.extract(read(tmp_path / "archive"), [tr.ClinicalFactors(["age"])])
+    assert table.data["clinical__age"].notna().tolist() == [False, True]
+    [row] = table.failures[table.failures["lesion_id"] == "GTVp"].to_dict("records")
+    assert (row["reason"], row["n_columns_missing"]) == ("roi_empty", 1)
+
+
+def test_follow_up_structure_without_contours_has_to_be_declared(tmp_path: Path) -> None:
+    scan(tmp_path / "archive" / "a", "P1", "20200101", {"GTVp": cube(5.2)})
+    scan(tmp_path / "archive" / "b", "P1", "20200131", {"GTVp": []})
+    with pytest.raises(OutcomeError, match="has no voxel for 1 lesion"):
+        tr.shrinkage(read(tmp_path / "archive"))
+    declared = pd.DataFrame({"patient_id": ["P1"], "follow_up_status": ["complete_response"]})
+    outcomes = tr.shrinkage(read(tmp_path / "archive", clinical=declared))
+    assert outcomes["shrinkage_percent"].tolist() == [100.0]
+
+
+def test_contours_that_lie_beside_the_images_they_name(tmp_path: Path) -> None:
+    """A structure set that was shifted by a slice after it was drawn."""
+
+    def shift(dataset: object) -> None:
+        for contour in dataset.ROIContourSequence[0].ContourSequence:
+            points = np.array(contour.ContourData, dtype=float).reshape(-1, 3)
+            points[:, 2] += 3
+            contour.ContourData = [f"{v:.2f}" for v in points.ravel()]
+
+    series = factory.ct_series(tmp_path / "archive" / "ct")
+    factory.rtstruct(tmp_path / "archive" / "rs.dcm", series, {"GTVp": cube(5.2)}, edit=shift)
+    [case] = read(tmp_path / "archive")
+    assert "contour_image_shift" in [finding.code for finding in case.baseline.findings]
+
+
+def test_manifest_of_dicom_gives_the_same_cohort(archive: Path) -> None:
+    rows = [
+        {
+            "patient_id": "P1",
+            "image": "b/images",
+            "rtstruct": "b/contours.dcm",
+            "roi": "GTV.*",
+            "date": "2020-01-01",
+            "follow_up_image": "a/images",
+            "follow_up_rtstruct": "a/contours.dcm",
+            "follow_up_date": "2020-01-31",
+        },
+        {
+            "patient_id": "P2",
+            "image": "c/images",
+            "rtstruct": "c/contours.dcm",
+            "roi": "GTVp",
+            "date": "2020-02-01",
+        },
+    ]
+    manifest = archive / "manifest.csv"
+    pd.DataFrame(rows).to_csv(manifest, index=False)
+    expected = tr.shrinkage(read(archive))
+    pd.testing.assert_frame_equal(tr.shrinkage(tr.Cohort.from_csv(manifest)), expected)
+    rows[1]["roi"] = "PTV"
+    rows[0]["image"] = "."
+    pd.DataFrame(rows).to_csv(manifest, index=False)
+    with pytest.raises(ManifestError) as caught:
+        tr.Cohort.from_csv(manifest)
+    assert "no structure of 'contours.dcm' matches 'PTV'; there are: 'GTVp', 'Body'" in str(
+        caught.value
+    )
+
+
+def test_manifest_with_a_segmentation(tmp_path: Path) -> None:
+    series = factory.ct_series(tmp_path / "ct")
+    mask = np.zeros((10, 32, 32), dtype=np.uint8)
+    mask[3:7, 10:21, 10:21] = 1
+    factory_rt.seg(tmp_path / "seg.dcm", series, {"GTVp": mask, "Lung": 1 - mask})
+    row = {"patient_id": "P1", "image": "ct", "mask": "seg.dcm"}
+    with pytest.raises(ManifestError, match="There are: 1 'GTVp', 2 'Lung'"):
+        tr.Cohort.from_frame(pd.DataFrame([row]), base=tmp_path)
+    [case] = tr.Cohort.from_frame(pd.DataFrame([row | {"mask_label": 1}]), base=tmp_path)
+    assert tr.shrinkage(tr.Cohort([case]))["volume_baseline_cc"].tolist() == [1.452]

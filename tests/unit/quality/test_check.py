@@ -119,7 +119,7 @@ def test_acquisition_that_differs_between_sites() -> None:
     assert set(found) == {"kernel_differs", "contrast_differs"}
     assert {one.time_point for one in found.values()} == {"cohort"}
     message = found["kernel_differs"].finding.message
-    assert "site 'A': B30f in 3; site 'B': FC13 in 2, not recorded in 1" in message
+    assert "site 'A': B30f (3); site 'B': FC13 (2), not recorded (1)." in message
 
 
 def test_what_is_recorded_for_some_alone_is_no_difference() -> None:

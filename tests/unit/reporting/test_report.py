@@ -159,7 +159,7 @@ def test_shap_values_by_block_and_column(study, page) -> None:
 
 
 def test_planted_markup_stays_text_wherever_it_comes_from(page) -> None:
-    reader = page(title=f"Study {SCRIPT}", notes=[IMAGE])
+    reader = page(title=f"Study {SCRIPT}", notes=[IMAGE], identified=True)
     assert not reader.named("script")
     assert all(not name.startswith("on") for _, a in reader.elements for name in a)
     for planted in (f"Study {SCRIPT}", f"Refused: {SCRIPT}", f"outcome: {SCRIPT}", IMAGE):

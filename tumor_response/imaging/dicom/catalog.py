@@ -32,7 +32,7 @@ from tumor_response.imaging.dicom.references import References, Resolver
 from tumor_response.imaging.findings import Finding
 from tumor_response.settings import checked_n_jobs
 
-__all__ = ["Catalog", "open_index"]
+__all__ = ["Catalog", "open_index", "printable"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,10 @@ class Catalog:
     @property
     def unreadable(self) -> pd.DataFrame:
         """``unreadable_files`` as a table: file (without its folders), reason, message."""
-        rows = [(one.file.name, one.reason, one.message) for one in self.unreadable_files]
+        rows = [
+            tuple(printable(text) for text in (one.file.name, one.reason, one.message))
+            for one in self.unreadable_files
+        ]
         return pd.DataFrame(rows, columns=["file", "reason", "message"], dtype=str)
 
     def series_of(
@@ -169,7 +172,7 @@ def open_index(folder: str | Path, *, index: str | Path | None = None, n_jobs: i
     Raises
     ------
     CaseError
-        Codes ``folder_missing`` and ``index_unusable``.
+        Codes ``folder_missing``, ``folder_unreadable`` and ``index_unusable``.
     SettingsError
         If ``n_jobs`` is no number of processes, or ``index`` another kind of file.
 
@@ -183,6 +186,11 @@ def open_index(folder: str | Path, *, index: str | Path | None = None, n_jobs: i
     """
     place = None if index is None else Path(index)
     return _catalog(read_index(Path(folder), place, checked_n_jobs(n_jobs)))
+
+
+def printable(text: str) -> str:
+    """Return a text that every table can hold: names of files need not be text."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _catalog(indexed: Indexed) -> Catalog:

@@ -31,12 +31,20 @@ __all__ = ["decode_frame", "serve"]
 START_S = 60.0
 """Time for the helper to start (s): it imports pydicom and the codecs, on a busy machine."""
 
-FRAME_S = 20.0
-"""Time for one frame (s), and as much again per MAX_PLANE_PIXELS; real ones take some 10 ms."""
+FRAME_S = 10.0
+"""Time for one frame (s), and twice as much for one of 4096 x 4096; real ones take some 10 ms."""
 
 MEMORY_BYTES = 8 * 1024**3
 """Address space of the helper: a stream may make a codec ask for more than its image needs."""
 
+# of the codecs that pydicom knows for a syntax, the one that damage does least to: OpenJPEG as
+# Pillow has it met 12,000 damaged streams without dying, GDCM dies where CharLS alone would hang
+_PREFERRED = {
+    "1.2.840.10008.1.2.4.80": "gdcm",
+    "1.2.840.10008.1.2.4.81": "gdcm",
+    "1.2.840.10008.1.2.4.90": "pillow",
+    "1.2.840.10008.1.2.4.91": "pillow",
+}
 _HEAD = struct.Struct("<II")  # lengths of the description and of the data that follow
 _SERVE = "from tumor_response.imaging.dicom.decoder import serve; serve()"
 
@@ -73,31 +81,32 @@ class _Helper:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._owner = 0
-        atexit.register(self.stop)
 
     def decode(self, stream: bytes, described: dict[str, Any]) -> np.ndarray:
         size = int(described["Rows"]) * int(described["Columns"])
+        limit_s = FRAME_S * (1 + size / 2**24)
         with self._lock:
             process = self._running()
             try:
-                self._send(process, described, stream)
-                answer, data = self._receive(process, FRAME_S * (1 + size / 2**24))
-            except (OSError, EOFError, ValueError):
-                self.stop()
-                raise _damaged("the codec failed on them") from None
+                self._send(process, {**described, "limit_s": limit_s}, stream)
+                answer, data = self._receive(process, limit_s)
             except TimeoutError:
                 self.stop()
                 raise _damaged("the codec does not come to an end with them") from None
+            except (OSError, EOFError, ValueError):
+                self.stop()
+                raise _damaged("the codec died of them") from None
+            except BaseException:  # interrupted: the next frame must not get this one's answer
+                self.stop()
+                raise
         if "error" in answer:
             raise _damaged(str(answer["error"]))
-        values = np.frombuffer(data, answer["dtype"])
-        return values.reshape(answer["shape"])
+        return np.frombuffer(data, answer["dtype"]).reshape(answer["shape"])
 
     def stop(self) -> None:
         """End the helper; the next frame starts another."""
         process, self._process = self._process, None
-        if process is None or self._owner != os.getpid():  # a forked copy leaves it alone
+        if process is None:
             return
         process.kill()
         for pipe in (process.stdin, process.stdout):
@@ -106,8 +115,14 @@ class _Helper:
                     pipe.close()
         process.wait()
 
+    def forget(self) -> None:
+        """Leave the helper to the process that this one was forked from."""
+        if self._process is not None:
+            self._process.returncode = 0  # not ours to wait for
+        self._process, self._lock = None, threading.Lock()
+
     def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is not None and self._owner == os.getpid() and self._process.poll() is None:
+        if self._process is not None and self._process.poll() is None:
             return self._process
         self.stop()
         environment = {
@@ -125,7 +140,6 @@ class _Helper:
                 stderr=subprocess.DEVNULL,  # codecs tell every oddity there
                 env=environment,
             )
-            self._owner = os.getpid()
             self._receive(self._process, START_S)  # says that it is there
         except (OSError, EOFError, ValueError):
             self.stop()
@@ -134,6 +148,9 @@ class _Helper:
                 "started here. Export the series uncompressed (Explicit VR Little Endian).",
                 code="transfer_syntax",
             ) from None
+        except BaseException:
+            self.stop()
+            raise
         return self._process
 
     @staticmethod
@@ -170,17 +187,22 @@ class _Helper:
 
 
 _helper = _Helper()
+atexit.register(_helper.stop)
+os.register_at_fork(after_in_child=_helper.forget)
 
 
 def serve() -> None:
     """Answer requests on standard input until it is closed; this is the helper process."""
     import logging
     import resource
+    import signal
 
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     limit = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
     resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a dump would hold a patient's image
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends a codec that hangs, parent or no parent
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     from pydicom.pixels import get_decoder
@@ -194,11 +216,14 @@ def serve() -> None:
         n_described, n_data = _HEAD.unpack(head)
         described = json.loads(source.read(n_described))
         data = source.read(n_data)
+        signal.alarm(int(described.pop("limit_s")) + 5)
         try:
             values = _decoded(data, described)
         except Exception as error:  # a codec fed with foreign bytes may fail in any way
             _answer(sink, {"error": f"they cannot be decoded, {type(error).__name__}"}, b"")
             continue
+        finally:
+            signal.alarm(0)
         shape = list(values.shape)
         _answer(sink, {"dtype": values.dtype.str, "shape": shape}, values.tobytes())
 
@@ -222,8 +247,14 @@ def _decoded(stream: bytes, described: dict[str, Any]) -> np.ndarray:
             setattr(dataset, keyword, value)
     dataset.SamplesPerPixel = 1
     dataset.PixelData = encapsulate([stream])
-    values, _ = get_decoder(described["syntax"]).as_array(
-        dataset, index=0, raw=True, correct_unused_bits=False
+    decoder = get_decoder(described["syntax"])
+    preferred = _PREFERRED.get(described["syntax"], "")
+    values, _ = decoder.as_array(
+        dataset,
+        index=0,
+        raw=True,
+        correct_unused_bits=False,
+        decoding_plugin=preferred if preferred in decoder.available_plugins else "",
     )
     return np.asarray(values)
 

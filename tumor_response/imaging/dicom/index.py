@@ -119,17 +119,24 @@ def read_index(folder: Path, index: Path | None, n_jobs: int) -> Indexed:
     Raises
     ------
     CaseError
-        Codes ``folder_missing``, and ``index_unusable`` (no place to write, disk full).
+        Codes ``folder_missing``, ``folder_unreadable``, and ``index_unusable`` (no place to
+        write, disk full).
     SettingsError
         If ``index`` is a file that is no index.
     """
     if not folder.exists():
         raise CaseError(f"{folder}: there is no such folder.", code="folder_missing")
+    if not os.access(folder, os.R_OK):  # else all it held would be taken as gone
+        raise CaseError(f"{folder}: it cannot be read.", code="folder_unreadable")
     place = default_index(folder) if index is None else index
     root = folder.resolve()
     try:
         with _alone_on(place):
-            _check_is_index(place, may_be_damaged=index is None)
+            if index is not None and _is_of_somebody_else(place):  # the cache is ours
+                raise SettingsError(
+                    f"index={str(place)!r} is a file, but not the index of a DICOM folder; name "
+                    "another."
+                )
             rebuilt = False
             while True:
                 try:
@@ -168,19 +175,21 @@ def _alone_on(place: Path) -> Iterator[None]:
         yield
 
 
-def _check_is_index(place: Path, *, may_be_damaged: bool) -> None:
-    """Refuse to touch somebody's file; remove what was a file of ours."""
+def _is_of_somebody_else(place: Path) -> bool:
+    """Return whether there is a file that was not written here."""
     if not place.exists() or place.stat().st_size == 0:
-        return
+        return False
     with place.open("rb") as stream:
         start = stream.read(100)
-    is_ours = start[:15] == b"SQLite format 3" and start[68:72] == _APPLICATION_ID.to_bytes(
-        4, "big"
-    )
-    if not is_ours and not may_be_damaged:
-        raise SettingsError(
-            f"index={str(place)!r} is a file, but not the index of a DICOM folder; name another."
-        )
+    if start[:15] != b"SQLite format 3":
+        return True
+    if start[68:72] == _APPLICATION_ID.to_bytes(4, "big"):
+        return False
+    try:  # killed before anything was in it?
+        with closing(sqlite3.connect(place)) as database:
+            return bool(database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    except sqlite3.DatabaseError:
+        return True
 
 
 def _connection(place: Path) -> sqlite3.Connection:
@@ -205,7 +214,8 @@ def _transaction(database: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        database.execute("ROLLBACK")
+        if database.in_transaction:  # some errors, as a full disk, have ended it already
+            database.execute("ROLLBACK")
         raise
     database.execute("COMMIT")
 

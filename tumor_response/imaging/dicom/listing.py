@@ -18,7 +18,7 @@ import pandas as pd
 import SimpleITK as sitk
 
 from tumor_response.exceptions import CaseError
-from tumor_response.imaging.dicom.catalog import Catalog, open_index
+from tumor_response.imaging.dicom.catalog import Catalog, open_index, printable
 from tumor_response.imaging.dicom.entries import (
     CatalogSeries,
     SegmentationEntry,
@@ -306,6 +306,8 @@ def _frame(rows: list[dict[str, Any]], columns: dict[str, str]) -> pd.DataFrame:
     """Return the rows as a table of these columns and types; a text that is not there is ``""``."""
     empty = {name: "" if kind == "str" else None for name, kind in columns.items()}
     full = [{name: row.get(name, empty[name]) for name in columns} for row in rows]
+    for row in full:
+        row.update({name: printable(row[name]) for name in columns if columns[name] == "str"})
     return pd.DataFrame(full, columns=list(columns)).astype(columns)
 
 

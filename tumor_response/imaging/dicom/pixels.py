@@ -15,6 +15,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from tumor_response.exceptions import CaseError
+from tumor_response.imaging.dicom.decoder import decode_frame
 from tumor_response.imaging.dicom.files import items, number, text, whole_number
 
 __all__ = ["StoredPlane", "stored_plane"]
@@ -28,6 +29,7 @@ _NATIVE = {
     _EXPLICIT_BIG,
     "1.2.840.10008.1.2.1.99",  # deflated: the file, not the pixels
 }
+_RLE = "1.2.840.10008.1.2.5"
 _LOSSY = {
     "1.2.840.10008.1.2.4.50",  # JPEG Baseline
     "1.2.840.10008.1.2.4.51",  # JPEG Extended
@@ -37,7 +39,7 @@ _LOSSY = {
 
 @dataclass(frozen=True, eq=False)
 class StoredPlane:
-    """Stored values of one frame, int64 of shape (rows, columns), and what was noticed."""
+    """Stored values of one frame, integers of shape (rows, columns), and what was noticed."""
 
     values: np.ndarray
     padded: np.ndarray
@@ -69,13 +71,15 @@ def stored_plane(dataset: Dataset, frame: int, rows: int, columns: int) -> Store
         accounts for), ``dicom_attribute``.
     """
     allocated, stored, high, signed = _format(dataset)
-    raw = _decoded(dataset, frame, rows, columns, allocated)
+    raw = _decoded(dataset, frame, (rows, columns), (allocated, stored, high, signed))
     # as a pattern of bits, whatever sign the decoder gave it
-    words = raw.astype(np.int64) & ((1 << allocated) - 1)
+    roomy: Any = np.int64 if allocated == 32 else np.int32
+    words = raw.astype(roomy) & ((1 << allocated) - 1)
     values = _interpreted(words, stored, high, signed)
     padded, padding_value = _padding(dataset, words, values, allocated, signed)
-    lost = _interpreted(words, allocated, allocated - 1, signed) != values
-    foreign = bool((lost & ~padded).any())
+    foreign = stored < allocated and bool(
+        (_unused_bits_set(words, values, allocated, stored, high, signed) & ~padded).any()
+    )
     if foreign and not _has_embedded_overlay(dataset):
         raise CaseError(
             f"pixels have bits set beyond the {stored} bits that the header calls stored, and no "
@@ -122,6 +126,17 @@ def _interpreted(words: np.ndarray, stored: int, high: int, signed: bool) -> np.
     return np.asarray(values)
 
 
+def _unused_bits_set(
+    words: np.ndarray, values: np.ndarray, allocated: int, stored: int, high: int, signed: bool
+) -> np.ndarray:
+    """Return where bits beside the stored ones are set; a repeated sign bit is no such thing."""
+    above = words >> (high + 1)
+    below = words & ((1 << (high + 1 - stored)) - 1)
+    all_set = (1 << (allocated - high - 1)) - 1
+    repeated_sign = (above == all_set) & (values < 0) if signed else np.False_
+    return np.asarray((below != 0) | ((above != 0) & ~repeated_sign))
+
+
 def _padding(
     dataset: Dataset, words: np.ndarray, values: np.ndarray, allocated: int, signed: bool
 ) -> tuple[np.ndarray, int | None]:
@@ -160,21 +175,65 @@ def _has_embedded_overlay(dataset: Dataset) -> bool:
     )
 
 
-def _decoded(dataset: Dataset, frame: int, rows: int, columns: int, allocated: int) -> np.ndarray:
+def _decoded(
+    dataset: Dataset, frame: int, shape: tuple[int, int], depth: tuple[int, int, int, bool]
+) -> np.ndarray:
     syntax = _syntax(dataset)
     decoder = _decoder(syntax)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what matters is checked on the result
-            _check_size(dataset, syntax, frame, rows, columns, allocated)
-            values, _ = decoder.as_array(dataset, index=frame, raw=True, correct_unused_bits=False)
+            data = dataset["PixelData"].value
+            if syntax in _NATIVE:
+                _check_length(data, frame, shape, depth[0])
+            if syntax in _NATIVE or syntax == _RLE:  # pydicom does this itself
+                values, _ = decoder.as_array(
+                    dataset, index=frame, raw=True, correct_unused_bits=False
+                )
+            else:
+                values = _by_codec(dataset, data, frame, shape, depth)
     except CaseError:
         raise
-    except Exception as error:  # a codec fed with foreign bytes may fail in any way
+    except Exception as error:  # foreign bytes may make a parser fail in any way
         raise _damaged(f"the pixel data cannot be decoded ({type(error).__name__})") from None
-    if values.shape != (rows, columns) or values.dtype.kind not in "iu":
-        raise _damaged(f"the pixel data do not decode to {rows} x {columns} grey values")
+    if values.shape != shape or values.dtype.kind not in "iu":
+        raise _damaged(f"the pixel data do not decode to {shape[0]} x {shape[1]} grey values")
     return np.asarray(values)
+
+
+def _check_length(data: bytes, frame: int, shape: tuple[int, int], allocated: int) -> None:
+    needed = (frame + 1) * shape[0] * shape[1] * allocated // 8
+    if len(data) < needed:
+        raise _damaged(
+            f"{len(data):,} bytes of pixel data, where {frame + 1} frame(s) of {shape[0]} x "
+            f"{shape[1]} pixels of {allocated} bits need {needed:,}"
+        )
+
+
+def _by_codec(
+    dataset: Dataset,
+    data: bytes,
+    frame: int,
+    shape: tuple[int, int],
+    depth: tuple[int, int, int, bool],
+) -> np.ndarray:
+    from pydicom.encaps import get_frame
+
+    n_frames = whole_number(dataset, "NumberOfFrames") or 1
+    stream = get_frame(data, frame, number_of_frames=n_frames)
+    if _stream_size(stream) not in (None, shape):
+        raise _damaged("the compressed image is of another size than the header says")
+    return decode_frame(
+        stream,
+        _syntax(dataset),
+        Rows=shape[0],
+        Columns=shape[1],
+        BitsAllocated=depth[0],
+        BitsStored=depth[1],
+        HighBit=depth[2],
+        PixelRepresentation=int(depth[3]),
+        PhotometricInterpretation=text(dataset, "PhotometricInterpretation") or "MONOCHROME2",
+    )
 
 
 def _decoder(syntax: str) -> Any:
@@ -208,27 +267,6 @@ def _syntax(dataset: Dataset) -> str:
     if implicit:
         return _IMPLICIT_LITTLE
     return _EXPLICIT_LITTLE if little else _EXPLICIT_BIG
-
-
-def _check_size(
-    dataset: Dataset, syntax: str, frame: int, rows: int, columns: int, allocated: int
-) -> None:
-    """Check that the pixel data can hold the frame, before a decoder asks for its memory."""
-    from pydicom.encaps import get_frame
-
-    data = dataset["PixelData"].value
-    if syntax in _NATIVE:
-        needed = (frame + 1) * rows * columns * allocated // 8
-        if len(data) < needed:
-            raise _damaged(
-                f"{len(data):,} bytes of pixel data, where {frame + 1} frame(s) of {rows} x "
-                f"{columns} pixels of {allocated} bits need {needed:,}"
-            )
-        return
-    n_frames = whole_number(dataset, "NumberOfFrames") or 1
-    claimed = _stream_size(get_frame(data, frame, number_of_frames=n_frames))
-    if claimed not in (None, (rows, columns)):
-        raise _damaged("the compressed image is of another size than the header says")
 
 
 def _stream_size(stream: bytes) -> tuple[int, int] | None:

@@ -26,6 +26,7 @@ __all__ = [
     "MAX_CONTOURS_PER_PLANE",
     "MAX_OVERLAPS",
     "NESTED_SHARE",
+    "SAME_PATH",
     "Region",
     "area_outside",
     "combine",
@@ -42,6 +43,9 @@ MAX_CONTOURS_PER_PLANE = 3000
 
 MAX_OVERLAPS = 5000
 """Pairs of contours of one structure on one plane whose boxes meet."""
+
+SAME_PATH = 0.05
+"""Contours whose paths stay this close repeat each other (voxels): copies differ by rounding."""
 
 _SAMPLES = 128  # per axis and contour, to compare areas
 
@@ -236,7 +240,7 @@ def _levels(drawn: Sequence[_Drawn], what: str) -> tuple[list[int], int, int]:
             if levels[i] < 0 or not meet[i, j]:
                 continue
             share = _share_within(drawn[i].polygon, samples[j])
-            if share >= NESTED_SHARE and areas[j] >= NESTED_SHARE * areas[i]:
+            if share >= NESTED_SHARE and _same_path(drawn[i].polygon, drawn[j].polygon):
                 levels[j] = -1
                 repeated += 1
                 break
@@ -274,6 +278,27 @@ def _too_many(what: str, number: str, limit: int) -> CaseError:
         "many. Export the structure set again.",
         code="contour_too_many",
     )
+
+
+def _same_path(one: np.ndarray, other: np.ndarray) -> bool:
+    """Return whether two contours run along each other all the way."""
+    lows, highs = one.min(axis=0) - other.min(axis=0), one.max(axis=0) - other.max(axis=0)
+    if max(np.abs(lows).max(), np.abs(highs).max()) > SAME_PATH:
+        return False
+    return _farthest(one, other) <= SAME_PATH and _farthest(other, one) <= SAME_PATH
+
+
+def _farthest(points: np.ndarray, path: np.ndarray) -> float:
+    """Return how far any of (at most 200) vertices lies from a closed path."""
+    edges = np.roll(path, -1, axis=0) - path
+    length_2 = np.maximum((edges**2).sum(axis=1), np.finfo(float).tiny)
+    farthest = 0.0
+    for point in points[:: -(-len(points) // 200)]:
+        offset = point - path
+        along = np.clip((offset * edges).sum(axis=1) / length_2, 0.0, 1.0)
+        gap = offset - along[:, None] * edges
+        farthest = max(farthest, float(np.sqrt((gap**2).sum(axis=1).min())))
+    return farthest
 
 
 def _repeated(polygons: Sequence[np.ndarray]) -> int:

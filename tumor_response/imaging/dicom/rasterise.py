@@ -112,7 +112,7 @@ def rasterise(
         volume[k][region.box] = region.mask
         _count(met, region)
     _tell_combined(met, exclusive, grid, what, findings)
-    _tell_cut(on_slices, (rows, columns), what, findings)
+    _tell_cut(on_slices, (rows, columns), what, findings, empty=not met["voxels"])
     if not met["voxels"]:
         raise CaseError(
             f"{what}: its contours enclose no voxel centre of the image. It is smaller than a "
@@ -251,6 +251,8 @@ def _tell_cut(
     shape: tuple[int, int],
     what: str,
     findings: list[Finding],
+    *,
+    empty: bool,
 ) -> None:
     """Tell what lies beyond the edges of the slices; refuse a structure that wholly does."""
     first, last = -0.5 - _EDGE, np.array(shape)[::-1] - 0.5 + _EDGE
@@ -265,7 +267,7 @@ def _tell_cut(
     ).sum(axis=0)
     share = float(areas[1] / areas[0]) if areas[0] else 1.0
     cut = [k for k, is_beyond in beyond.items() if is_beyond]
-    if share > 1 - 1e-9:
+    if empty and share > 0.5:
         raise CaseError(
             f"{what} lies outside the image: all of its contours are beyond the edges of the "
             "slices. It was drawn on another series; check the pair.",

@@ -17,10 +17,12 @@ from pydicom.dataset import Dataset
 from pydicom.uid import RTStructureSetStorage
 
 from tumor_response.exceptions import CaseError
+from tumor_response.imaging.dicom.contour_images import check_contour_images
 from tumor_response.imaging.dicom.contours import PlanarContour
 from tumor_response.imaging.dicom.files import DicomFile, items, numbers, text, whole_number
 from tumor_response.imaging.dicom.headers import naming
 from tumor_response.imaging.dicom.rasterise import rasterise
+from tumor_response.imaging.dicom.series import DicomSeries, read_series_geometry
 from tumor_response.imaging.findings import Finding
 from tumor_response.imaging.geometry import Geometry, with_grid
 
@@ -231,6 +233,8 @@ class RtstructRoi:
         Its name; a file in which the number has another name by now is refused.
     fill_gaps
         Whether slices without contours between others are filled.
+    drawn_on
+        The series it was drawn on, to see whether its contours lie on the images they name.
 
     Examples
     --------
@@ -243,6 +247,7 @@ class RtstructRoi:
     roi_number: int
     name: str
     fill_gaps: bool = False
+    drawn_on: DicomSeries | None = None
 
     @property
     def what(self) -> str:
@@ -278,13 +283,18 @@ class RtstructRoi:
         """
         drawn = self.contours()
         grid = with_grid(grid, self.what)
-        return rasterise(
+        mask, found = rasterise(
             drawn.planes,
             grid,
             what=self.what,
             fill_gaps=self.fill_gaps,
             gaps_declared=drawn.gaps_declared,
         )
+        if self.drawn_on is not None:
+            series = read_series_geometry(self.drawn_on.files)
+            uids = series.slices.sop_instance_uids
+            found += check_contour_images(drawn.planes, series.grid, uids, self.what)
+        return mask, found
 
     def read(self, grid: Geometry) -> sitk.Image:
         """Return the mask (uint8, 0 and 1) on a grid; errors as :meth:`load`."""

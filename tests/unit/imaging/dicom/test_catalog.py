@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import os
 import pickle
 import random
 import shutil
@@ -26,6 +27,7 @@ from tumor_response.exceptions import SettingsError
 from tumor_response.imaging.dicom.catalog import Catalog, open_index
 from tumor_response.imaging.dicom.entries import CatalogSeries
 from tumor_response.imaging.dicom.files import DicomFile
+from tumor_response.imaging.dicom.listing import list_rois
 from tumor_response.imaging.dicom.references import References, Resolver
 
 OTHER = SQUARE + np.array([0, 0, 3])
@@ -446,6 +448,20 @@ def test_structure_sets_in_implicit_encoding(folder):
     path.write_bytes(stream.getvalue())
     found, findings = resolved(folder)
     assert (found.n, findings) == (10, ())
+
+
+def test_names_of_files_that_are_no_text(folder):
+    """Discs from elsewhere carry names in encodings nobody remembers."""
+    inside = folder / os.fsdecode(b"M\xfcller")
+    series = factory.ct_series(inside)
+    factory.rtstruct(inside / os.fsdecode(b"RS\xfc"), series, {"GTV": [SQUARE]})
+    (inside / os.fsdecode(b"br\xfcchig")).write_bytes(bytes(128) + b"DICM")
+    catalog = catalog_of(folder)
+    assert catalog.unreadable["file"].tolist() == ["br\\udcfcchig"]
+    assert catalog.series[0].files[0].read().PatientID == "P1"
+    table = list_rois(catalog)
+    assert table["file"].tolist() == ["RS\\udcfc"]
+    assert table["volume_cc"].notna().all()
 
 
 def test_n_jobs_is_checked(folder):

@@ -307,6 +307,16 @@ def test_nobodys_file_is_overwritten(folder, tmp_path):
     assert other.read_bytes() == before
 
 
+def test_an_index_that_never_held_anything_is_used(folder, place):
+    database = sqlite3.connect(place)
+    database.execute("CREATE TABLE files (path)")
+    database.execute("DROP TABLE files")
+    database.commit()
+    database.close()
+    assert place.stat().st_size > 0
+    assert not read_index(folder, place, 1).rebuilt
+
+
 def test_no_place_for_the_index(folder, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CaseError, match="index=") as refused:

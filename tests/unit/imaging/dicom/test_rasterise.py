@@ -151,6 +151,28 @@ def test_a_duplicate_counts_once_wherever_it_starts_and_turns():
     assert list(findings) == ["contour_duplicate"]
 
 
+def test_a_copy_that_differs_by_rounding_counts_once():
+    contour = circle(9.3, 6.0)
+    mask, _ = drawn(contour)
+    twice, findings = drawn(contour, np.round(contour, 2) + np.array([0.003, -0.004, 0]))
+    assert (twice != mask).sum() <= 2
+    assert list(findings) == ["contour_duplicate"]
+
+
+def test_a_rind_thinner_than_a_hundredth_of_its_area_is_a_rind():
+    grid = Geometry((400, 400, 2), (1.0, 1.0, 3.0), (0.0, 0.0, 0.0), GRID.direction)
+    skin, within = square(2.5, 392.5, 0.0), square(3.5, 391.5, 0.0)
+    mask, findings = drawn(skin, within, grid=grid)
+    assert mask.sum() == 390**2 - 388**2
+    assert list(findings) == ["contour_hole"]
+
+
+def test_a_contour_far_larger_than_the_image_fills_it():
+    mask, findings = drawn(square(-9e4, 9e4, 6.0))
+    assert mask[2].all()
+    assert findings["contour_outside_image"].severity == "error"
+
+
 def test_a_duplicate_of_a_hole_is_no_island():
     outer, hole = square(2.5, 14.5, 6.0), square(4.5, 9.5, 6.0)
     mask, findings = drawn(outer, hole, hole)

@@ -182,16 +182,19 @@ def test_values_of_fewer_bits_than_allocated(tmp_path, signed):
     np.testing.assert_array_equal(values(found), hu)
 
 
-def test_sign_extended_twelve_bit_values_are_no_fault(tmp_path):
+@pytest.mark.parametrize("mask", [0xFFFF, 0x0FFF], ids=["sign repeated", "zeros above"])
+def test_twelve_bit_values_with_either_filling_of_their_words_are_no_fault(tmp_path, mask):
     hu = np.arange(-100, 100).reshape(2, 10, 10)
-    narrow = put(BitsStored=12, HighBit=11)
-    found = read(
-        factory.ct_series(
-            tmp_path, voxels=hu, signed=True, intercept=0.0, edit=lambda d, k: narrow(d)
-        )
-    )
-    np.testing.assert_array_equal(values(found), hu)
-    assert found.findings == ()
+    hu[:, 0, :4] = -2000
+
+    def narrow(dataset: Dataset, k: int) -> None:
+        dataset.BitsStored, dataset.HighBit = 12, 11
+        dataset.add_new("PixelPaddingValue", "SS", -2000)
+        words(dataset, lambda plane: plane & mask)
+
+    found = read(factory.ct_series(tmp_path, voxels=hu, signed=True, intercept=0.0, edit=narrow))
+    np.testing.assert_array_equal(values(found), np.where(hu == -2000, -1024, hu))
+    assert [f.code for f in found.findings] == ["padding_replaced"]
 
 
 def test_eight_bit_pixels(tmp_path):
@@ -371,7 +374,10 @@ def test_the_source_of_a_case_is_small_and_pickled(tmp_path):
     series = pickle.loads(pickle.dumps(DicomSeries(tuple(DicomFile(f) for f in files))))
     assert series.name == "CT0000.dcm and 2 more"
     assert Geometry.of(series.read()) == series.geometry()
-    assert series.findings() == ()
+    image, findings = series.load()
+    assert Geometry.of(image) == series.geometry()
+    assert findings == ()
+    assert series.acquisition()["kernel"] == "STANDARD"
     geometry = read_series_geometry(series.files)
     assert geometry.slices == read_series(series.files).slices
     assert geometry.slices.instance_numbers == (1, 2, 3)

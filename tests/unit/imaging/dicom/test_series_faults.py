@@ -57,7 +57,17 @@ def test_what_is_told_does_not_depend_on_the_order_of_files(tmp_path: Path, faul
 
 def test_codes_are_few_and_each_is_planted():
     planted = {fault.code for fault in SERIES_FAULTS}
-    rooms = ("headers", "stacking", "spacing", "pixels", "values", "suv", "decay", "series")
+    rooms = (
+        "headers",
+        "stacking",
+        "spacing",
+        "pixels",
+        "values",
+        "suv",
+        "decay",
+        "decoder",
+        "series",
+    )
     import re
 
     import tumor_response.imaging.dicom.series as room

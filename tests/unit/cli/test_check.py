@@ -1,0 +1,72 @@
+"""``tumor-response check``: what is there, what is wrong, and the exit code that tells scripts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.unit import cases
+from tests.unit.cli.test_cli import run
+from tests.unit.cohort.test_from_dicom import cube, scan
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    root = tmp_path / "archive"
+    scan(root / "a", "P1", "20200101", {"GTVp": cube(6.2), "Parotid_L": cube(2.2, (24, 24))})
+    scan(root / "b", "P1", "20200131", {"GTVp": cube(5.2)})
+    return root
+
+
+def test_folder_shows_its_structures(archive: Path, tmp_path: Path) -> None:
+    code, said = run("check", archive, "--index", tmp_path / "i.sqlite", "--n-jobs", 1)
+    assert code == 0
+    for word in ("P1", "GTVp", "Parotid_L", "CT", "--roi"):
+        assert word in said
+    assert "2020" not in said
+
+
+def test_folder_with_roi_shows_findings_and_writes_them(archive: Path, tmp_path: Path) -> None:
+    code, said = run(
+        *("check", archive, "--roi", "GTVp", "--index", tmp_path / "i.sqlite", "--n-jobs", 1),
+        *("--html", tmp_path / "f.html", "--csv", tmp_path / "f.csv"),
+    )
+    assert "'GTVp' gives 1 lesions of 1 patients; 1 with a contoured follow-up" in said
+    table = pd.read_csv(tmp_path / "f.csv")
+    assert (tmp_path / "f.html").is_file()
+    assert code == int((table["severity"] == "error").any())
+
+
+def test_manifest_with_an_error_ends_with_code_1(tmp_path: Path) -> None:
+    frame = cases.cohort_folder(tmp_path)
+    frame.loc[1, "mask"] = cases.write(tmp_path, "empty.nii.gz", cases.empty_mask())
+    frame.to_csv(tmp_path / "manifest.csv", index=False)
+    code, said = run("check", tmp_path / "manifest.csv", "--n-jobs", 1)
+    assert code == 1
+    assert "mask_empty" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere"], "no such manifest"),
+        (["nowhere.zip"], "nowhere.zip"),
+        (["manifest.csv", "--roi", "GTV"], "--roi and --index are for folders"),
+        ([".", "--html", "x.html"], "say which structure with --roi"),
+        ([".", "--roi", "GTV("], "is no regular expression"),
+    ],
+)
+def test_misuse_is_a_message(
+    archive: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(archive)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(archive.parent / "cache"))
+    code, printed = run("check", *arguments, "--n-jobs", 1)
+    assert code == 2
+    assert said in printed
+    assert "Traceback" not in printed
