@@ -456,7 +456,7 @@ SERIES_FAULTS = [
     Fault("lookup table", lookup_table, "values by a Modality LUT", "pixel_format",
           "slice 2"),
     Fault("stream of another size", stream_of_another_size, "JPEG-LS data claiming 60,000 squared",
-          "pixel_data", "slice 5"),
+          "pixel_data", "slice 5: CT0004.dcm: the compressed image is of another size"),
     Fault("stray bits", stray_bits, "values beyond Bits Stored", "pixel_bits",
           "slice 5"),
     Fault("overlay bits", overlay_bits, "an overlay in unused bits", "overlay_bits",

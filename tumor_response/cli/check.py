@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 import tumor_response as tr
 from tumor_response.cli.console import say, show_records
 from tumor_response.exceptions import SettingsError
@@ -11,7 +13,9 @@ from tumor_response.exceptions import SettingsError
 __all__ = ["check_folder", "check_manifest"]
 
 _SHOWN_STRUCTURES = 200
-_SHOWN_FINDINGS = 100
+_SHOWN_LEFT_OUT = 100
+_SHOWN_LESIONS = 8
+_SEVERITIES = ("error", "warning", "info")
 
 
 def check_folder(
@@ -40,7 +44,7 @@ def check_folder(
         f"{sum(case.follow_up.mask is not None for case in cohort)} with a contoured follow-up."
     )
     if len(cohort.left_out):
-        show_records("Left out", cohort.left_out, _SHOWN_FINDINGS)
+        show_records("Left out", cohort.left_out, _SHOWN_LEFT_OUT)
     return _findings(cohort, html, csv, n_jobs)
 
 
@@ -58,12 +62,23 @@ def _findings(cohort: tr.Cohort, html: Path | None, csv: Path | None, n_jobs: in
         csv.parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(csv, index=False)
     counts = table["severity"].value_counts()
-    told = ", ".join(f"{counts.get(s, 0)} {s}" for s in ("error", "warning", "info"))
+    told = ", ".join(f"{counts.get(s, 0)} {s}" for s in _SEVERITIES)
     say(f"Findings: {told}.")
-    if len(table):
-        shown = table[["patient_id", "lesion_id", "time_point", "severity", "code", "message"]]
-        show_records("Findings", shown, _SHOWN_FINDINGS)
+    for severity in _SEVERITIES:
+        of_severity = table[table["severity"] == severity]
+        for code, rows in of_severity.groupby("code", sort=False):
+            say(f"{severity} {code}: {_whose(rows)}")
+            first = rows.iloc[0]
+            say(f"    {first['message']} {first['remedy']}".rstrip())
     for path in (html, csv):
         if path is not None:
             say(f"All of them: {path}")
     return bool(counts.get("error", 0))
+
+
+def _whose(rows: pd.DataFrame) -> str:
+    """Say which lesions a finding is of: the first few by name."""
+    keys = rows[["patient_id", "lesion_id", "time_point"]].to_numpy().tolist()
+    names = [" ".join(key) if key[0] else "the cohort" for key in keys]
+    more = f" and {len(names) - _SHOWN_LESIONS} more" if len(names) > _SHOWN_LESIONS else ""
+    return ", ".join(names[:_SHOWN_LESIONS]) + more

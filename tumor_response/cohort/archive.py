@@ -279,6 +279,7 @@ class _Patient:
             series
             for series in self._images
             if series.modality == self._rules.modality
+            and not series.is_localizer
             and series.date is not None
             and day is not None
             and series.date > day

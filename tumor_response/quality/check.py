@@ -15,9 +15,9 @@ from tumor_response.cohort import BaselineCase, Case, Cohort
 from tumor_response.exceptions import CaseError, SettingsError
 from tumor_response.imaging import Finding, ImageSource, MaskSource
 from tumor_response.parallel import spread
-from tumor_response.quality.baseline import examine_baseline, unreadable
+from tumor_response.quality.baseline import examine_baseline
 from tumor_response.quality.cohort_wide import CaseFacts, Located, TimePoint, check_cohort
-from tumor_response.quality.follow_up import examine_follow_up, read_follow_up
+from tumor_response.quality.follow_up import examine_follow_up, read_follow_up, refused
 from tumor_response.quality.placement import placement_findings
 from tumor_response.quality.scan import ScanFacts
 from tumor_response.quality.settings import QualitySettings
@@ -207,7 +207,7 @@ def _of_follow_up(
     try:
         scan = read_follow_up(case)
     except CaseError as error:
-        findings: tuple[Finding, ...] = (*of.findings, unreadable(error))
+        findings = refused(case, error)
         return _Side((*findings, *_place(findings, of.image, of.mask)))
     findings, facts = examine_follow_up(case, baseline, scan, settings)
     picture = None

@@ -18,7 +18,13 @@ from tumor_response.quality.contour import slice_thickness_mm
 from tumor_response.quality.scan import ScanFacts, check_scan, voxels_sha256
 from tumor_response.quality.settings import QualitySettings
 
-__all__ = ["FollowUpScan", "check_follow_up", "examine_follow_up", "read_follow_up"]
+__all__ = [
+    "FollowUpScan",
+    "check_follow_up",
+    "examine_follow_up",
+    "read_follow_up",
+    "refused",
+]
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,21 @@ def check_follow_up(case: Case, settings: QualitySettings | None = None) -> tupl
     try:
         scan = read_follow_up(case)
     except CaseError as error:
-        return (*case.follow_up.findings, unreadable(error))
+        return refused(case, error)
     return examine_follow_up(case, case.baseline, scan, settings)[0]
+
+
+def refused(case: Case, error: CaseError) -> tuple[Finding, ...]:
+    """Return the findings of a follow-up that :func:`read_follow_up` could not read.
+
+    A structure that is there without a contour (``roi_empty``) is an empty contour: right where a
+    complete response was declared, and to be declared where none was.
+    """
+    noticed = case.follow_up.findings
+    if error.code != "roi_empty":
+        return (*noticed, unreadable(error))
+    gone = case.follow_up.status == "complete_response"
+    return noticed if gone else (*noticed, _undeclared())
 
 
 def read_follow_up(case: Case) -> FollowUpScan:
@@ -150,16 +169,7 @@ def _declared(case: Case, mask: sitk.Image) -> list[Finding]:
     empty = voxel_count(mask) == 0
     gone = case.follow_up.status == "complete_response"
     if empty and not gone:
-        return [
-            Finding(
-                "follow_up_empty",
-                "error",
-                "The follow-up contour has no voxel, and no complete response was declared.",
-                measured="0 voxels",
-                remedy="If the tumour is gone, say so: follow_up_status = complete_response; if "
-                "the contour was lost, draw it or set follow_up_status = missing.",
-            )
-        ]
+        return [_undeclared()]
     if gone and not empty:
         return [
             Finding(
@@ -173,6 +183,17 @@ def _declared(case: Case, mask: sitk.Image) -> list[Finding]:
             )
         ]
     return []
+
+
+def _undeclared() -> Finding:
+    return Finding(
+        "follow_up_empty",
+        "error",
+        "The follow-up contour has no voxel, and no complete response was declared.",
+        measured="0 voxels",
+        remedy="If the tumour is gone, say so: follow_up_status = complete_response; if the "
+        "contour was lost, draw it or set follow_up_status = missing.",
+    )
 
 
 def _days(case: Case, settings: QualitySettings) -> list[Finding]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import SimpleITK as sitk
 
 from tests.unit.quality import faults
+from tumor_response.exceptions import CaseError
 from tumor_response.imaging import Finding
 from tumor_response.quality import QualitySettings, check_follow_up
 
@@ -103,6 +105,21 @@ def test_empty_contours_have_to_be_declared(tmp_path: Path) -> None:
     row = faults.row(tmp_path, follow_up_mask=empty)
     assert found(row)["follow_up_empty"].severity == "error"
     assert found(row | {"follow_up_status": "complete_response"}) == {}
+
+
+class _WithoutContours:
+    """A structure that is there and has no contour."""
+
+    def load(self, grid):
+        raise CaseError("the structure has no contour.", code="roi_empty")
+
+
+def test_a_structure_without_contours_is_an_empty_contour(tmp_path: Path) -> None:
+    case = faults.case(faults.row(tmp_path))
+    for status, expected in (("measured", ["follow_up_empty"]), ("complete_response", [])):
+        later = dataclasses.replace(case.follow_up, mask=_WithoutContours(), status=status)
+        findings = check_follow_up(dataclasses.replace(case, follow_up=later))
+        assert [finding.code for finding in findings] == expected
 
 
 def test_a_declared_complete_response_with_voxels(tmp_path: Path) -> None:

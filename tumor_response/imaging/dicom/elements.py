@@ -1,9 +1,10 @@
 """Elements of a DICOM data set straight from its bytes: those asked for, nothing else.
 
 An index of an archive wants some thirty attributes of each of 100,000 files. pydicom takes two
-milliseconds a file to parse and convert them; walking over the element headers and keeping the
-bytes of the wanted values takes a twentieth of that (``benchmarks/dicom_index.py``). Everything
-else in the library reads with pydicom, which also is the truth this module is tested against.
+milliseconds of computing a file to parse and convert them; walking over the element headers and
+keeping the bytes of the wanted values takes a quarter of that with the database and all
+(``benchmarks/dicom_index.py``). Everything else in the library reads with pydicom, which also is
+the truth this module is tested against.
 
 The encodings are those of PS3.5, chapter 7 and annex A: implicit and explicit VR, little and big
 endian, deflated, sequences and items of defined and undefined length.
@@ -30,6 +31,7 @@ MAX_BYTES = 512 * 1024**2
 MAX_ELEMENTS = 5_000_000
 MAX_DEPTH = 24
 MAX_VALUE_BYTES = 4096
+_PIECE_BYTES = 1024**2
 
 TRANSFER_SYNTAX, MEDIA_STORAGE_CLASS = 0x00020010, 0x00020002
 _BIG_ENDIAN = b"1.2.840.10008.1.2.2"
@@ -86,6 +88,23 @@ class DicomBytes:
     def begins_with(self, *marks: bytes) -> bool:
         """Return whether the file's first bytes are one of these marks."""
         return self._data.startswith(marks)
+
+    def inflates_to_more_than(self, limit_bytes: int) -> bool:
+        """Return whether a deflated data set is larger than a limit once it is inflated.
+
+        It is counted in pieces and never held. The stream is read to its end.
+        """
+        if not self._deflated:
+            return False
+        inflate, counted = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        piece = self._data[self._start :]
+        try:
+            while piece and counted <= limit_bytes:
+                counted += len(inflate.decompress(piece, _PIECE_BYTES))
+                piece = inflate.unconsumed_tail or self._stream.read(_PIECE_BYTES)
+        except zlib.error:
+            return False  # damaged; who parses it says so
+        return counted > limit_bytes
 
     def elements(self, wanted: Wanted) -> Elements:
         """Return the wanted elements of the data set; what is absent is left out.

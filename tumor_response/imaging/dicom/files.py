@@ -15,6 +15,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,10 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from tumor_response.exceptions import CaseError
+from tumor_response.imaging.dicom.elements import DamagedError, DicomBytes
 
 __all__ = [
+    "MAX_INFLATED_BYTES",
     "MAX_MEMBER_BYTES",
     "DicomFile",
     "date_of",
@@ -36,6 +39,9 @@ __all__ = [
 
 MAX_MEMBER_BYTES = 4 * 1024**3
 """No single object in a zip archive may unpack to more than this (4 GiB)."""
+
+MAX_INFLATED_BYTES = 1024**3
+"""No object of a deflated transfer syntax may unpack to more than this (1 GiB)."""
 
 
 @dataclass(frozen=True, order=True)
@@ -83,10 +89,12 @@ class DicomFile:
         import pydicom
 
         try:
+            source = self._stream()
+            self._check_inflation(source)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of values that are checked when they are used
                 dataset = pydicom.dcmread(
-                    self._stream(),
+                    source,
                     stop_before_pixels=not pixels,
                     specific_tags=None if tags is None else list(tags),
                     force=True,  # objects written without the 128-byte preamble are common
@@ -101,7 +109,7 @@ class DicomFile:
             raise self._not_dicom("no SOP Class UID")
         return dataset
 
-    def _stream(self) -> Any:
+    def _stream(self) -> Path | io.BytesIO:
         if not self.member:
             return self.path
         try:
@@ -121,6 +129,19 @@ class DicomFile:
                 code="archive_refused",
             ) from None
 
+    def _check_inflation(self, source: Path | io.BytesIO) -> None:
+        """Refuse a deflated object that would fill the memory: pydicom inflates it whole."""
+        with source.open("rb") if isinstance(source, Path) else nullcontext(source) as stream:
+            try:
+                too_large = DicomBytes(stream).inflates_to_more_than(MAX_INFLATED_BYTES)
+            except DamagedError:
+                too_large = False  # the parser says so
+            stream.seek(0)
+        if too_large:
+            raise self._not_dicom(
+                f"deflated, and it unpacks to more than {MAX_INFLATED_BYTES >> 20} MiB"
+            )
+
     def _not_dicom(self, why: str) -> CaseError:
         return CaseError(f"{self.name}: no readable DICOM object ({why}).", code="not_dicom")
 
@@ -138,11 +159,12 @@ def text(dataset: Dataset, keyword: str) -> str:
     ('CT', '')
     """
     value = _raw(dataset, keyword)
-    if value is None or isinstance(value, bytes):
+    if value is None or isinstance(value, bytes | Dataset):
         return ""
-    several = isinstance(value, Sequence) and not isinstance(value, str)
-    joined = "\\".join(str(one) for one in value) if several else str(value)
-    return joined.replace("\x00", "").strip()
+    several = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    if any(isinstance(one, Dataset) for one in several):
+        return ""  # a sequence where a value belongs: written out it would say all it holds
+    return "\\".join(str(one) for one in several).replace("\x00", "").strip()
 
 
 def numbers(dataset: Dataset, keyword: str, n: int | None = None) -> tuple[float, ...] | None:

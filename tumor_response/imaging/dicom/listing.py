@@ -305,7 +305,9 @@ def _kind_of(entry: StructureSetEntry | SegmentationEntry) -> str:
 def _frame(rows: list[dict[str, Any]], columns: dict[str, str]) -> pd.DataFrame:
     """Return the rows as a table of these columns and types; a text that is not there is ``""``."""
     empty = {name: "" if kind == "str" else None for name, kind in columns.items()}
-    full = [{name: row.get(name, empty[name]) for name in columns} for row in rows]
+    full: list[dict[str, Any]] = [
+        {name: row.get(name, empty[name]) for name in columns} for row in rows
+    ]
     for row in full:
         row.update({name: printable(row[name]) for name in columns if columns[name] == "str"})
     return pd.DataFrame(full, columns=list(columns)).astype(columns)

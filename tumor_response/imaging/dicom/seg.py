@@ -311,7 +311,7 @@ def _place(
 ) -> _Placed:
     numbers = {segment.number for segment in header.segments if name in ("", segment.label)}
     if number not in numbers:
-        known = ", ".join(f"{s.number} {s.label!r}" for s in header.segments[:20])
+        known = ", ".join(f"{s.number} {s.label[:64]!r}" for s in header.segments[:20])
         raise CaseError(
             f"there is no segment {number} {name!r}; there are: {known or 'none'}. If the file "
             "was changed since it was listed, read the folder again.",

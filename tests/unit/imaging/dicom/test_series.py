@@ -165,6 +165,24 @@ def test_whole_values_stay_whole_and_large_ones_get_the_bits_they_need(tmp_path)
     np.testing.assert_array_equal(values(found), hu)
 
 
+def test_large_whole_values_beside_broken_ones_are_floats(tmp_path):
+    def own(dataset: Dataset, k: int) -> None:
+        dataset.RescaleSlope, dataset.RescaleIntercept = (0.5, 0.0) if k else (2.0, 0.0)
+        dataset.PixelData = np.full((32, 32), 60_001, "<u2").tobytes()
+
+    found = read(factory.ct_series(tmp_path, n_slices=2, edit=own))
+    assert found.image.GetPixelID() == sitk.sitkFloat32
+    np.testing.assert_array_equal(values(found)[:, 0, 0], [120_002.0, 30_000.5])
+
+
+def test_equal_pixels_elsewhere_in_the_plane_are_no_copy(tmp_path):
+    files = dicom_faults.series(tmp_path / "a")
+    other = dicom_faults.series(tmp_path / "b", lambda d, k: dicom_faults.moved(d, x=1.0))
+    with pytest.raises(CaseError) as caught:
+        read([*files, other[2]])
+    assert caught.value.code == "slices_overlap"
+
+
 @pytest.mark.parametrize("signed", [False, True])
 def test_values_of_fewer_bits_than_allocated(tmp_path, signed):
     """Twelve bits, stored high in their words: the four below and above are no part of them."""
@@ -195,6 +213,26 @@ def test_twelve_bit_values_with_either_filling_of_their_words_are_no_fault(tmp_p
     found = read(factory.ct_series(tmp_path, voxels=hu, signed=True, intercept=0.0, edit=narrow))
     np.testing.assert_array_equal(values(found), np.where(hu == -2000, -1024, hu))
     assert [f.code for f in found.findings] == ["padding_replaced"]
+
+
+@pytest.mark.parametrize(
+    ("high", "change"),
+    [
+        (11, lambda plane: np.where(plane == 5, plane | 0xF000, plane & 0xFFF)),
+        (13, lambda plane: ((plane & 0xFFF) << 2) | (plane == 5)),
+    ],
+    ids=["all set above a positive value", "one set below the values"],
+)
+def test_bits_beside_the_stored_ones_are_refused(tmp_path, high, change):
+    def stray(dataset: Dataset, k: int) -> None:
+        dataset.BitsStored, dataset.HighBit = 12, high
+        words(dataset, change)
+
+    hu = np.arange(-100, 100).reshape(2, 10, 10)
+    files = factory.ct_series(tmp_path, voxels=hu, signed=True, intercept=0.0, edit=stray)
+    with pytest.raises(CaseError, match="slice 2") as caught:
+        read(files)
+    assert caught.value.code == "pixel_bits"
 
 
 def test_eight_bit_pixels(tmp_path):
