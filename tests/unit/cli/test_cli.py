@@ -30,6 +30,7 @@ def run(*arguments: object) -> tuple[int, str]:
 def manifest(tmp_path: Path) -> Path:
     """Three patients with tiny images and a clinical column."""
     image = sitk.Image(8, 8, 8, sitk.sitkInt16)
+    image[0, 0, 0] = -1000
     mask = sitk.Image(8, 8, 8, sitk.sitkUInt8)
     mask[2:5, 2:5, 2:5] = 1
     sitk.WriteImage(image, tmp_path / "ct.nii.gz")
