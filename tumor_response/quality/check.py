@@ -64,7 +64,8 @@ def check(
     -------
     pandas.DataFrame
         One row per finding, all columns text: ``patient_id``, ``lesion_id``, ``time_point``
-        (``"baseline"``, ``"follow_up"``, or ``"cohort"`` with empty ids), ``code``, ``severity``
+        (``"baseline"``, ``"follow_up"``, or ``"cohort"`` with an empty ``lesion_id``, which is
+        also for patients who were left out), ``code``, ``severity``
         (``"info"``, ``"warning"``, ``"error"``), ``measured``, ``limit``, ``message``,
         ``remedy``. In cohort order, baseline before follow-up, the cohort's own findings last.
         A case that cannot be read is a row with the code of its error. An empty table means that
@@ -96,7 +97,8 @@ def check(
     work = partial(_examine_cases, settings, page is not None)
     examined = list(spread(work, list(cohort), n_jobs, "Checking cases"))
     across = check_cohort([e.facts for e in examined], settings)
-    found = _in_order(cohort, [*(one for e in examined for one in e.found), *across])
+    own = [one for e in examined for one in e.found]
+    found = _in_order(cohort, [*own, *across, *_left_out(cohort)])
     if page is not None:
         from tumor_response.quality.page import write_page
 
@@ -239,6 +241,20 @@ def _picture(
 
 
 _TIME_POINTS = ("baseline", "follow_up", "cohort")
+
+
+def _left_out(cohort: Cohort) -> list[Located]:
+    """Return who is in the source of the cohort and not in the cohort, and why."""
+    located = []
+    for patient_id, reason, message in cohort.left_out.itertuples(index=False):
+        whose = f"patient {patient_id!r}: " if patient_id else ""
+        finding = Finding(
+            reason,
+            "error" if patient_id else "warning",
+            f"Left out of the cohort, {whose}{message}",
+        )
+        located.append(Located(patient_id, "", "cohort", finding))
+    return located
 
 
 def _in_order(cohort: Cohort, found: Sequence[Located]) -> list[Located]:

@@ -341,3 +341,11 @@ def test_manifest_with_a_segmentation(tmp_path: Path) -> None:
         tr.Cohort.from_frame(pd.DataFrame([row]), base=tmp_path)
     [case] = tr.Cohort.from_frame(pd.DataFrame([row | {"mask_label": 1}]), base=tmp_path)
     assert tr.shrinkage(tr.Cohort([case]))["volume_baseline_cc"].tolist() == [1.452]
+
+
+def test_check_tells_who_was_left_out(archive: Path, tmp_path: Path) -> None:
+    scan(archive / "d", "P3", "20200301", None)
+    table = tr.check(read(archive), html=tmp_path / "page.html")
+    [row] = table[table["patient_id"] == "P3"].to_dict("records")
+    assert (row["time_point"], row["code"], row["severity"]) == ("cohort", "no_contours", "error")
+    assert "Left out of the cohort, patient &#39;P3&#39;" in (tmp_path / "page.html").read_text()
