@@ -259,7 +259,17 @@ class Row:
             return None
 
     def _path(self, text: str) -> Path | None:
-        return (self._base / Path(text)).absolute() if text else None
+        if not text:
+            return None
+        path = (self._base / Path(text)).absolute()
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # told by who needs it
+        except (OSError, ValueError):  # longer than a name may be, or with a zero byte in it
+            self.faults.append(f"{text[:80]!r} is no name of a file")
+            return None
+        return path
 
     def _is_there(self, column: str, text: str, path: Path) -> bool:
         if path.is_file():

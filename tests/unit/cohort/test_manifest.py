@@ -213,3 +213,10 @@ def test_fifty_faults_are_shown_and_the_rest_counted(tmp_path: Path) -> None:
     message = fault(written(tmp_path, frame))
     assert "120 faults" in message
     assert "... and 70 more" in message
+
+
+@pytest.mark.parametrize("name", ["ct\x00.nii", "x" * 5000, "y" * 300])
+def test_name_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    for column in ("image", "mask", "follow_up_mask"):
+        frame = cases.cohort_folder(tmp_path, 1).assign(**{column: name})
+        assert "is no name of a file" in fault(written(tmp_path, frame))

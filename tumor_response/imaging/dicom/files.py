@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import logging
 import math
 import re
 import warnings
@@ -88,6 +89,8 @@ class DicomFile:
         """
         import pydicom
 
+        # it logs values of damaged elements, identifiers among them
+        logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
         try:
             source = self._stream()
             self._check_inflation(source)

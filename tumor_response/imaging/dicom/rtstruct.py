@@ -398,7 +398,10 @@ def _coordinates(item: Dataset) -> np.ndarray | None:
     Straight from the bytes: pydicom makes an object of every number, which takes ten times as
     long, and contours are nearly all of a file.
     """
-    element: Any = item.get_item(_CONTOUR_DATA) if _CONTOUR_DATA in item else None
+    try:
+        element: Any = item.get_item(_CONTOUR_DATA) if _CONTOUR_DATA in item else None
+    except Exception:  # of an element whose kind is damaged, in any way pydicom may fail
+        return None
     value = getattr(element, "value", None)
     if not isinstance(value, bytes):
         found = numbers(item, "ContourData")
