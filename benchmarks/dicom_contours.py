@@ -23,10 +23,10 @@ from pydicom.tag import Tag
 from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage
 
 from tumor_response.imaging import Geometry
+from tumor_response.imaging.dicom.contours.rasterise import rasterise
+from tumor_response.imaging.dicom.contours.rtstruct import read_contours, read_structures
+from tumor_response.imaging.dicom.contours.trace import outlines
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.rasterise import rasterise
-from tumor_response.imaging.dicom.rtstruct import read_contours, read_structures
-from tumor_response.imaging.dicom.trace import outlines
 
 GRID = Geometry(
     (512, 512, 200), (0.977, 0.977, 2.0), (-250.0, -250.0, -700.0), (1, 0, 0, 0, 1, 0, 0, 0, 1)

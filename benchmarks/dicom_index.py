@@ -81,7 +81,7 @@ def measure(folder: str, index: str, n_jobs: int) -> None:
     """Index a folder in this process and print what it took."""
     from joblib.externals.loky import get_reusable_executor
 
-    from tumor_response.imaging.dicom.catalog import open_index
+    from tumor_response.imaging.dicom.archive.catalog import open_index
 
     start = time.perf_counter()
     catalog = open_index(folder, index=index, n_jobs=n_jobs)
@@ -151,7 +151,7 @@ def change_some(folder: Path, n: int) -> None:
 
 def time_pydicom(folder: Path, n: int) -> dict[str, object]:
     """Read the same attributes with pydicom, for comparison, and give the time per 100,000."""
-    from tumor_response.imaging.dicom.allow_list import COMMON
+    from tumor_response.imaging.dicom.archive.allow_list import COMMON
 
     tags = [Tag(tag) for tag in COMMON]
     paths = sorted(folder.rglob("CT*"))[:n]

@@ -35,13 +35,13 @@ from tests import dicom_factory as factory
 from tests import dicom_factory_rt as factory_rt
 from tumor_response.cohort import Cohort
 from tumor_response.exceptions import TumorResponseError
-from tumor_response.imaging.dicom.brief_header import read_header
-from tumor_response.imaging.dicom.dose import read_dose
+from tumor_response.imaging.dicom.archive.brief_header import read_header
+from tumor_response.imaging.dicom.contours.rtstruct import RtstructRoi, read_structures
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.plan import read_plan
-from tumor_response.imaging.dicom.rtstruct import RtstructRoi, read_structures
-from tumor_response.imaging.dicom.seg import SegSegment, list_segments
-from tumor_response.imaging.dicom.series import read_series, read_series_geometry
+from tumor_response.imaging.dicom.segments.seg import SegSegment, list_segments
+from tumor_response.imaging.dicom.series.series import read_series, read_series_geometry
+from tumor_response.imaging.dicom.treatment.dose import read_dose
+from tumor_response.imaging.dicom.treatment.plan import read_plan
 
 RESULTS = Path(__file__).parent / "results" / "fuzz_readers.csv"
 SECONDS = 20

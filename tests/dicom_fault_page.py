@@ -17,7 +17,7 @@ from tests.dicom_faults_rt import DOSE_FAULTS, PLAN_FAULTS, SEG_FAULTS
 from tests.dicom_faults_tree import TREE_FAULTS
 from tumor_response.exceptions import CaseError
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.series import read_series
+from tumor_response.imaging.dicom.series.series import read_series
 from tumor_response.imaging.findings import Finding
 
 PAGE = Path(__file__).parents[1] / "docs" / "dicom_faults.md"

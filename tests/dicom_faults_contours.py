@@ -18,10 +18,10 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 
 from tests import dicom_factory as factory
-from tumor_response.imaging.dicom.contour_images import check_contour_images
+from tumor_response.imaging.dicom.contours.contour_images import check_contour_images
+from tumor_response.imaging.dicom.contours.rtstruct import RtstructRoi, read_structures
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.rtstruct import RtstructRoi, read_structures
-from tumor_response.imaging.dicom.series import read_series_geometry
+from tumor_response.imaging.dicom.series.series import read_series_geometry
 from tumor_response.imaging.findings import Finding
 
 Edit = Callable[[Dataset], object]

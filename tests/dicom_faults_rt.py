@@ -20,12 +20,12 @@ from pydicom.uid import ExplicitVRLittleEndian, RLELossless
 from tests import dicom_factory as factory
 from tests import dicom_factory_rt as factory_rt
 from tests.dicom_faults import put
-from tumor_response.imaging.dicom.dose import read_dose
-from tumor_response.imaging.dicom.dose_in_mask import mean_dose_gy
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.plan import read_plan
-from tumor_response.imaging.dicom.seg import SegSegment
-from tumor_response.imaging.dicom.series import read_series_geometry
+from tumor_response.imaging.dicom.segments.seg import SegSegment
+from tumor_response.imaging.dicom.series.series import read_series_geometry
+from tumor_response.imaging.dicom.treatment.dose import read_dose
+from tumor_response.imaging.dicom.treatment.dose_in_mask import mean_dose_gy
+from tumor_response.imaging.dicom.treatment.plan import read_plan
 from tumor_response.imaging.findings import Finding
 
 SIZE = (12, 10, 8)  # columns, rows, slices
@@ -245,13 +245,11 @@ def dose(
     edit: Callable[[Dataset], object] | None = None, **options: object
 ) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
-        gy = options.pop("gy", uniform_gy())
         return factory_rt.dose(
             folder / "dose.dcm",
             plan()(folder),
-            gy,
             edit=edit,
-            **options,  # type: ignore[arg-type]
+            **{"gy": uniform_gy(), **options},  # type: ignore[arg-type]
         )
 
     return make

@@ -21,7 +21,7 @@ from pydicom.sequence import Sequence as Items
 from pydicom.uid import ExplicitVRLittleEndian
 
 from tests import dicom_factory as factory
-from tumor_response.imaging.dicom.catalog import open_index
+from tumor_response.imaging.dicom.archive.catalog import open_index
 
 SQUARE = np.array([(4, 4, 3), (20, 4, 3), (20, 20, 3), (4, 20, 3)], float)
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from tumor_response.features.deep import DeepFeatures, ViewSettings
     from tumor_response.features.radiomics import Radiomics, RadiomicsSettings
     from tumor_response.imaging import resample_mask
-    from tumor_response.imaging.dicom.listing import list_rois
-    from tumor_response.imaging.dicom.rtstruct_writer import write_rtstruct
-    from tumor_response.imaging.dicom.seg_writer import write_seg
+    from tumor_response.imaging.dicom.archive.listing import list_rois
+    from tumor_response.imaging.dicom.contours.rtstruct_writer import write_rtstruct
+    from tumor_response.imaging.dicom.segments.seg_writer import write_seg
     from tumor_response.models import PatientKFold, make_model
     from tumor_response.outcomes import ResponderCut, label_responders, shrinkage
     from tumor_response.privacy import Pseudonyms
@@ -54,14 +54,14 @@ _HOME = {
     "explain": "explanation",
     "extract": "table",
     "label_responders": "outcomes",
-    "list_rois": "imaging.dicom.listing",
+    "list_rois": "imaging.dicom.archive.listing",
     "make_model": "models",
     "report": "reporting",
     "resample_mask": "imaging",
     "shrinkage": "outcomes",
     "simulate_cohort": "simulate",
-    "write_rtstruct": "imaging.dicom.rtstruct_writer",
-    "write_seg": "imaging.dicom.seg_writer",
+    "write_rtstruct": "imaging.dicom.contours.rtstruct_writer",
+    "write_seg": "imaging.dicom.segments.seg_writer",
 }
 
 __all__ = [

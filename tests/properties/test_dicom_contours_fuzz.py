@@ -19,9 +19,9 @@ from tests import dicom_factory as factory
 from tests.dicom_faults_contours import block, square
 from tumor_response.exceptions import CaseError, TumorResponseError
 from tumor_response.imaging import Geometry
+from tumor_response.imaging.dicom.contours.rasterise import rasterise
+from tumor_response.imaging.dicom.contours.rtstruct import read_contours, read_structures
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.rasterise import rasterise
-from tumor_response.imaging.dicom.rtstruct import read_contours, read_structures
 
 GRID = Geometry((32, 32, 10), (1.0, 1.0, 3.0), (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
 ROIS = {

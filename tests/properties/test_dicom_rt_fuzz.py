@@ -18,12 +18,12 @@ from tests import dicom_factory_rt as factory_rt
 from tests.dicom_factory import SECRETS
 from tests.dicom_faults_rt import block, ct, structures, uniform_gy
 from tumor_response.exceptions import CaseError
-from tumor_response.imaging.dicom.dose import read_dose
-from tumor_response.imaging.dicom.dose_in_mask import mean_dose_gy
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.plan import read_plan
-from tumor_response.imaging.dicom.seg import SegSegment, list_segments
-from tumor_response.imaging.dicom.series import read_series_geometry
+from tumor_response.imaging.dicom.segments.seg import SegSegment, list_segments
+from tumor_response.imaging.dicom.series.series import read_series_geometry
+from tumor_response.imaging.dicom.treatment.dose import read_dose
+from tumor_response.imaging.dicom.treatment.dose_in_mask import mean_dose_gy
+from tumor_response.imaging.dicom.treatment.plan import read_plan
 
 # lengths, delimiters, numbers and representations that a parser may stumble over
 TOKENS = [

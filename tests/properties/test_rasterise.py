@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from matplotlib.path import Path as Outline
 
-from tumor_response.imaging.dicom.planes import NESTED_SHARE, combine
-from tumor_response.imaging.dicom.polygon import PATH_TOLERANCE, even_odd, on_path
-from tumor_response.imaging.dicom.trace import outlines
+from tumor_response.imaging.dicom.contours.planes import NESTED_SHARE, combine
+from tumor_response.imaging.dicom.contours.polygon import PATH_TOLERANCE, even_odd, on_path
+from tumor_response.imaging.dicom.contours.trace import outlines
 
 SHAPE = (17, 23)
 Y, X = np.indices(SHAPE)

@@ -10,9 +10,9 @@ import SimpleITK as sitk
 from tests.conftest import data_directory
 from tests.dicom_factory import ct_series
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.seg import SegSegment, list_segments
-from tumor_response.imaging.dicom.seg_writer import write_seg
-from tumor_response.imaging.dicom.series import read_series_geometry
+from tumor_response.imaging.dicom.segments.seg import SegSegment, list_segments
+from tumor_response.imaging.dicom.segments.seg_writer import write_seg
+from tumor_response.imaging.dicom.series.series import read_series_geometry
 from tumor_response.imaging.geometry import Geometry
 
 SHAPE = (9, 34, 36)  # slices, rows, columns; GDCM compresses no odd number of pixels

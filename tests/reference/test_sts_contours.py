@@ -7,10 +7,10 @@ import pytest
 import SimpleITK as sitk
 
 from tumor_response.imaging import Geometry, read_mask
+from tumor_response.imaging.dicom.contours.rtstruct import RtstructRoi, read_structures
+from tumor_response.imaging.dicom.contours.rtstruct_writer import write_rtstruct
 from tumor_response.imaging.dicom.derived import as_series
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.rtstruct import RtstructRoi, read_structures
-from tumor_response.imaging.dicom.rtstruct_writer import write_rtstruct
 
 PATIENTS = ("STS_001", "STS_002", "STS_003", "STS_004", "STS_006", "STS_008")
 

@@ -14,7 +14,7 @@ import SimpleITK as sitk
 
 from tumor_response.imaging import Geometry
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.series import read_series, read_series_geometry
+from tumor_response.imaging.dicom.series.series import read_series, read_series_geometry
 
 PATIENTS = ("STS_001", "STS_002", "STS_003", "STS_004", "STS_006", "STS_008")
 

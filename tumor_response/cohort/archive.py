@@ -13,15 +13,15 @@ from tumor_response.cohort.lesions import checked_roi, lesion_names, match_lesio
 from tumor_response.cohort.planned import PLANNED_VARIABLES, Planned, planned_for
 from tumor_response.cohort.row import Several
 from tumor_response.imaging import Finding, MaskSource, UnionOfMasks
-from tumor_response.imaging.dicom.catalog import Catalog
-from tumor_response.imaging.dicom.entries import (
+from tumor_response.imaging.dicom.archive.catalog import Catalog
+from tumor_response.imaging.dicom.archive.entries import (
     CatalogSeries,
     SegmentationEntry,
     StructureSetEntry,
 )
-from tumor_response.imaging.dicom.rtstruct import RtstructRoi
-from tumor_response.imaging.dicom.seg import SegSegment
-from tumor_response.imaging.dicom.series import DicomSeries
+from tumor_response.imaging.dicom.contours.rtstruct import RtstructRoi
+from tumor_response.imaging.dicom.segments.seg import SegSegment
+from tumor_response.imaging.dicom.series.series import DicomSeries
 
 __all__ = ["ArchiveRules", "FollowUpChoice", "Found", "FoundRow", "StructureSetChoice", "search"]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from tumor_response.cohort.lesions import checked_roi, lesion_names
 from tumor_response.exceptions import ManifestError
 from tumor_response.imaging import ImageSource, MaskSource
-from tumor_response.imaging.dicom.catalog import open_index
-from tumor_response.imaging.dicom.entries import CatalogSeries
+from tumor_response.imaging.dicom.archive.catalog import open_index
+from tumor_response.imaging.dicom.archive.entries import CatalogSeries
+from tumor_response.imaging.dicom.contours.rtstruct import RtstructRoi, read_structures
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.rtstruct import RtstructRoi, read_structures
-from tumor_response.imaging.dicom.seg import SegSegment, list_segments
-from tumor_response.imaging.dicom.series import DicomSeries
+from tumor_response.imaging.dicom.segments.seg import SegSegment, list_segments
+from tumor_response.imaging.dicom.series.series import DicomSeries
 
 __all__ = ["segment_of_file", "series_of_file", "series_of_folder", "structures_of_file"]
 

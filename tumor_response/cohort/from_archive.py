@@ -22,7 +22,7 @@ from tumor_response.cohort.manifest import Rows, cases_from_rows, listed
 from tumor_response.cohort.roles import Role
 from tumor_response.cohort.row import RowRules, Several
 from tumor_response.exceptions import ManifestError
-from tumor_response.imaging.dicom.catalog import open_index
+from tumor_response.imaging.dicom.archive.catalog import open_index
 from tumor_response.settings import checked_n_jobs
 
 __all__ = ["cases_of_archive"]

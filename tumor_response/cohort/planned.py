@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from tumor_response.exceptions import CaseError
 from tumor_response.imaging import Finding, ImageSource, MaskSource
-from tumor_response.imaging.dicom.dose import read_dose
-from tumor_response.imaging.dicom.dose_in_mask import mean_dose_gy, mean_eqd2_gy
-from tumor_response.imaging.dicom.entries import DoseEntry, PlanEntry
-from tumor_response.imaging.dicom.plan import Plan, read_plan
+from tumor_response.imaging.dicom.archive.entries import DoseEntry, PlanEntry
+from tumor_response.imaging.dicom.treatment.dose import read_dose
+from tumor_response.imaging.dicom.treatment.dose_in_mask import mean_dose_gy, mean_eqd2_gy
+from tumor_response.imaging.dicom.treatment.plan import Plan, read_plan
 
 __all__ = ["PLANNED_VARIABLES", "Planned", "planned_for"]
 

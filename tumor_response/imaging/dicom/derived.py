@@ -13,9 +13,9 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ImplicitVRLittleEndian
 
 from tumor_response.exceptions import CaseError, SettingsError
+from tumor_response.imaging.dicom.archive.tree import walk
 from tumor_response.imaging.dicom.files import DicomFile, text
-from tumor_response.imaging.dicom.series import DicomSeries
-from tumor_response.imaging.dicom.tree import walk
+from tumor_response.imaging.dicom.series.series import DicomSeries
 
 __all__ = [
     "PATIENT_AND_STUDY",

@@ -24,11 +24,11 @@ from tests import dicom_factory as factory
 from tests.dicom_factory_rt import dose, plan, seg
 from tests.dicom_faults_tree import SQUARE, dicomdir, without_images, without_series
 from tumor_response.exceptions import SettingsError
-from tumor_response.imaging.dicom.catalog import Catalog, open_index
-from tumor_response.imaging.dicom.entries import CatalogSeries
+from tumor_response.imaging.dicom.archive.catalog import Catalog, open_index
+from tumor_response.imaging.dicom.archive.entries import CatalogSeries
+from tumor_response.imaging.dicom.archive.listing import list_rois
+from tumor_response.imaging.dicom.archive.references import References, Resolver
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.listing import list_rois
-from tumor_response.imaging.dicom.references import References, Resolver
 
 OTHER = SQUARE + np.array([0, 0, 3])
 

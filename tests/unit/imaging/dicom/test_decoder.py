@@ -18,7 +18,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless
 
 from tests import dicom_factory as factory
 from tumor_response.exceptions import CaseError
-from tumor_response.imaging.dicom import decoder
+from tumor_response.imaging.dicom.series import decoder
 
 DESCRIBED = {
     "BitsAllocated": 16,
@@ -118,7 +118,7 @@ def test_the_helper_ends_with_a_parent_that_is_killed(tmp_path: Path):
     (file,) = factory.ct_series(tmp_path, n_slices=1, transfer_syntax=JPEG2000Lossless)
     script = (
         "import os, signal, sys, pydicom\n"
-        "from tumor_response.imaging.dicom import decoder, pixels\n"
+        "from tumor_response.imaging.dicom.series import decoder, pixels\n"
         "pixels.stored_plane(pydicom.dcmread(sys.argv[1]), 0, 32, 32)\n"
         "print(decoder._helper._process.pid, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from tests import dicom_factory_rt as factory_rt
 from tests.dicom_faults_rt import plan
 from tumor_response.exceptions import CaseError, SettingsError
-from tumor_response.imaging.dicom.dose import Dose, read_dose
-from tumor_response.imaging.dicom.dose_in_mask import eqd2_gy, mean_dose_gy, mean_eqd2_gy
 from tumor_response.imaging.dicom.files import DicomFile
+from tumor_response.imaging.dicom.treatment.dose import Dose, read_dose
+from tumor_response.imaging.dicom.treatment.dose_in_mask import eqd2_gy, mean_dose_gy, mean_eqd2_gy
 
 AXIAL, PRONE, FEET_FIRST = (1, 0, 0, 0, 1, 0), (-1, 0, 0, 0, -1, 0), (-1, 0, 0, 0, 1, 0)
 OBLIQUE = (0.96, 0.28, 0.0, -0.224, 0.768, 0.6)

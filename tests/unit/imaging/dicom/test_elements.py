@@ -26,7 +26,7 @@ from pydicom.uid import (
 from tests import dicom_factory as factory
 from tests.dicom_factory_rt import seg
 from tumor_response.imaging.dicom import elements
-from tumor_response.imaging.dicom.brief_header import read_header
+from tumor_response.imaging.dicom.archive.brief_header import read_header
 from tumor_response.imaging.dicom.elements import DamagedError, DicomBytes
 
 PLAIN = (

@@ -19,10 +19,10 @@ import pytest
 from tests import dicom_factory as factory
 from tests.dicom_factory_rt import plan, seg
 from tumor_response.exceptions import CaseError, SettingsError
-from tumor_response.imaging.dicom import index as index_room
-from tumor_response.imaging.dicom import scan
-from tumor_response.imaging.dicom.catalog import open_index
-from tumor_response.imaging.dicom.index import Indexed, default_index, read_index
+from tumor_response.imaging.dicom.archive import index as index_room
+from tumor_response.imaging.dicom.archive import scan
+from tumor_response.imaging.dicom.archive.catalog import open_index
+from tumor_response.imaging.dicom.archive.index import Indexed, default_index, read_index
 
 SQUARE = np.array([(4, 4, 3), (20, 4, 3), (20, 20, 3), (4, 20, 3)], float)
 
@@ -195,7 +195,7 @@ CRAWL = """
 import sys
 import time
 from pathlib import Path
-from tumor_response.imaging.dicom import index
+from tumor_response.imaging.dicom.archive import index
 index._BATCH_FILES = 20
 real = index._store
 def slowly(database, rows):

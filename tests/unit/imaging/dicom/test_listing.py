@@ -13,8 +13,8 @@ from pydicom.dataset import Dataset
 from tests import dicom_factory as factory
 from tests.dicom_factory_rt import seg
 from tumor_response.imaging import read_mask, volume_cc
-from tumor_response.imaging.dicom.catalog import open_index
-from tumor_response.imaging.dicom.listing import (
+from tumor_response.imaging.dicom.archive.catalog import open_index
+from tumor_response.imaging.dicom.archive.listing import (
     ROI_COLUMNS,
     SERIES_COLUMNS,
     list_rois,
@@ -88,7 +88,7 @@ def test_without_volumes_nothing_is_rasterised(folder, monkeypatch):
     def never(*_: object, **__: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("tumor_response.imaging.dicom.listing._measure_all", never)
+    monkeypatch.setattr("tumor_response.imaging.dicom.archive.listing._measure_all", never)
     table = list_rois(folder, index=index_of(folder), volumes=False)
     assert table["volume_cc"].isna().all()
     assert table["n_contours"].tolist()[:3] == [3, 3, 3]

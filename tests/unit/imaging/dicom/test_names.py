@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tumor_response.imaging.dicom.names import _BOTH, _ORGANS, suggest_tg263
+from tumor_response.imaging.dicom.archive.names import _BOTH, _ORGANS, suggest_tg263
 
 # standard names as TG-263 prints them (Mayo et al. 2018, tables and appendix)
 STANDARD = [

@@ -10,7 +10,7 @@ from pydicom.sequence import Sequence as Items
 from tests import dicom_factory_rt as factory_rt
 from tests.dicom_faults_rt import in_group, structures
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.plan import read_plan
+from tumor_response.imaging.dicom.treatment.plan import read_plan
 
 
 @pytest.fixture

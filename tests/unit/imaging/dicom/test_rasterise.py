@@ -9,8 +9,8 @@ import SimpleITK as sitk
 from tests.dicom_faults_contours import square
 from tumor_response.exceptions import CaseError
 from tumor_response.imaging import Geometry
-from tumor_response.imaging.dicom.contours import PlanarContour
-from tumor_response.imaging.dicom.rasterise import rasterise
+from tumor_response.imaging.dicom.contours.contours import PlanarContour
+from tumor_response.imaging.dicom.contours.rasterise import rasterise
 
 GRID = Geometry((32, 24, 10), (1.0, 1.0, 3.0), (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
 

@@ -10,7 +10,7 @@ import pytest
 from tests.dicom_factory import SECRETS
 from tests.dicom_faults_rt import RT_FAULTS, Fault, dose, plan, seg
 from tumor_response.exceptions import CaseError
-from tumor_response.imaging.dicom import seg as seg_room
+from tumor_response.imaging.dicom.segments import seg as seg_room
 
 
 @pytest.mark.parametrize("fault", RT_FAULTS, ids=lambda f: f"{f.kind} {f.name}")
@@ -35,11 +35,14 @@ def test_what_has_no_fault_has_no_finding(kind, make, tmp_path):
     assert sound.look(sound.make(tmp_path)) == ()
 
 
-ROOMS = ("seg", "seg_frames", "multiframe", "plan", "dose", "dose_in_mask")
+ROOMS = (
+    *("segments/seg", "segments/seg_frames", "series/multiframe"),
+    *("treatment/plan", "treatment/dose", "treatment/dose_in_mask"),
+)
 
 
 def test_every_code_of_the_readers_is_in_the_table():
-    folder = Path(seg_room.__file__).parent
+    folder = Path(seg_room.__file__).parents[1]
     source = "".join((folder / f"{room}.py").read_text(encoding="utf-8") for room in ROOMS)
     codes = set(re.findall(r'code="(\w+)"|Finding\(\s*"(\w+)"', source))
     codes = {one or other for one, other in codes}

@@ -15,14 +15,14 @@ from tests import dicom_factory as factory
 from tests.dicom_faults_contours import block, contour, declared, raw, structures
 from tumor_response.exceptions import CaseError
 from tumor_response.imaging import Geometry
-from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.rtstruct import (
+from tumor_response.imaging.dicom.contours.rtstruct import (
     Roi,
     RtstructRoi,
     read_contours,
     read_structures,
 )
-from tumor_response.imaging.dicom.series import read_series_geometry
+from tumor_response.imaging.dicom.files import DicomFile
+from tumor_response.imaging.dicom.series.series import read_series_geometry
 
 ROIS = {"GTVp": block(), "GTVn": block(low=20.5, high=24.5), "planned, never drawn": []}
 

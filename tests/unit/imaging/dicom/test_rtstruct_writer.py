@@ -14,11 +14,11 @@ from tests import dicom_factory as factory
 from tests.dicom_factory import phantom
 from tumor_response.exceptions import CaseError, GeometryError, SettingsError
 from tumor_response.imaging import Geometry
+from tumor_response.imaging.dicom.contours.rtstruct import RtstructRoi, read_structures
+from tumor_response.imaging.dicom.contours.rtstruct_writer import write_rtstruct
 from tumor_response.imaging.dicom.derived import set_text
 from tumor_response.imaging.dicom.files import DicomFile, text
-from tumor_response.imaging.dicom.rtstruct import RtstructRoi, read_structures
-from tumor_response.imaging.dicom.rtstruct_writer import write_rtstruct
-from tumor_response.imaging.dicom.series import DicomSeries
+from tumor_response.imaging.dicom.series.series import DicomSeries
 
 OBLIQUE = (0.96, 0.28, 0.0, -0.224, 0.768, 0.6)
 

@@ -18,9 +18,9 @@ from tests import dicom_factory_rt as factory_rt
 from tests.dicom_faults_rt import SIZE, block, ct
 from tumor_response.exceptions import CaseError, GeometryError, SettingsError
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.multiframe import StoredFrames
-from tumor_response.imaging.dicom.seg import SegSegment, list_segments, read_segmentation
-from tumor_response.imaging.dicom.series import read_series_geometry
+from tumor_response.imaging.dicom.segments.seg import SegSegment, list_segments, read_segmentation
+from tumor_response.imaging.dicom.series.multiframe import StoredFrames
+from tumor_response.imaging.dicom.series.series import read_series_geometry
 from tumor_response.imaging.geometry import Geometry
 
 

@@ -13,9 +13,9 @@ from tests import dicom_factory as factory
 from tests.dicom_faults_rt import SIZE, block, ct
 from tumor_response.exceptions import CaseError, GeometryError, SettingsError
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.seg import SegSegment, list_segments, read_segmentation
-from tumor_response.imaging.dicom.seg_writer import write_seg
-from tumor_response.imaging.dicom.series import DicomSeries, read_series_geometry
+from tumor_response.imaging.dicom.segments.seg import SegSegment, list_segments, read_segmentation
+from tumor_response.imaging.dicom.segments.seg_writer import write_seg
+from tumor_response.imaging.dicom.series.series import DicomSeries, read_series_geometry
 
 WRITTEN = dt.datetime(2026, 1, 2, 3, 4, 5)
 

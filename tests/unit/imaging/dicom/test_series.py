@@ -29,7 +29,7 @@ from tests import dicom_faults
 from tests.dicom_faults import put, words
 from tumor_response.exceptions import CaseError
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.series import (
+from tumor_response.imaging.dicom.series.series import (
     DicomSeries,
     SeriesImage,
     read_series,

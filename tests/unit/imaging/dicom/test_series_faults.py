@@ -15,7 +15,7 @@ from tests import dicom_faults
 from tests.dicom_faults import SERIES_FAULTS, Fault
 from tumor_response.exceptions import CaseError, TumorResponseError
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.series import read_series, read_series_geometry
+from tumor_response.imaging.dicom.series.series import read_series, read_series_geometry
 
 
 def files_of(paths: list[Path]) -> list[DicomFile]:
@@ -70,7 +70,7 @@ def test_codes_are_few_and_each_is_planted():
     )
     import re
 
-    import tumor_response.imaging.dicom.series as room
+    import tumor_response.imaging.dicom.series.series as room
 
     folder = Path(room.__file__).parent
     text = "".join((folder / f"{name}.py").read_text() for name in rooms)

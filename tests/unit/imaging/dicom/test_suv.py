@@ -15,7 +15,7 @@ from tests import dicom_factory as factory
 from tests.dicom_faults import always, put
 from tumor_response.exceptions import CaseError
 from tumor_response.imaging.dicom.files import DicomFile
-from tumor_response.imaging.dicom.series import SeriesImage, read_series
+from tumor_response.imaging.dicom.series.series import SeriesImage, read_series
 
 BQML = 1000.0
 # 70 kg, 350 MBq of F-18 (6586.2 s), an hour before the scan: 1000 Bq/ml by hand,

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tumor_response.exceptions import CaseError
-from tumor_response.imaging.dicom import tree
-from tumor_response.imaging.dicom.tree import archive_members, walk
+from tumor_response.imaging.dicom.archive import tree
+from tumor_response.imaging.dicom.archive.tree import archive_members, walk
 
 
 def put(path: Path, content: bytes = b"x") -> Path:
@@ -74,7 +74,7 @@ def test_names_that_are_no_text(tmp_path):
 WALK = """
 import os, sys
 from pathlib import Path
-from tumor_response.imaging.dicom.tree import walk
+from tumor_response.imaging.dicom.archive.tree import walk
 if os.getuid() == 0:
     os.setuid(65534)  # to whom permissions mean something
 print([(found.relative, found.problem) for found in walk(Path(sys.argv[1]))])

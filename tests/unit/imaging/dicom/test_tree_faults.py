@@ -9,7 +9,7 @@ import pytest
 
 from tests import dicom_factory as factory
 from tests.dicom_faults_tree import TREE_FAULTS, drawn, look
-from tumor_response.imaging.dicom import catalog as catalog_room
+from tumor_response.imaging.dicom.archive import catalog as catalog_room
 
 
 @pytest.mark.parametrize("fault", TREE_FAULTS, ids=lambda fault: fault.name)

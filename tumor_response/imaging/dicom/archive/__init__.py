@@ -1,0 +1,1 @@
+"""A folder of DICOM: walked, indexed, and tied together by references."""

@@ -1,0 +1,1 @@
+"""Structure sets: contours read, put on a grid, and written."""

@@ -1,0 +1,1 @@
+"""Segmentations: read, put on a grid, and written."""
