@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,7 +49,26 @@ class Failed(StrEnum):
 
 
 Manifest = Annotated[
-    Path, typer.Argument(metavar="MANIFEST", help="CSV file with one row per lesion.")
+    Path,
+    typer.Argument(
+        metavar="MANIFEST|FOLDER",
+        help="CSV file with one row per lesion; or, with --roi, a folder or zip of DICOM objects.",
+    ),
+]
+RoiOption = Annotated[
+    str | None,
+    typer.Option(
+        "--roi",
+        help="For a folder: the tumour's structure, a regular expression that matches its whole "
+        "name.",
+    ),
+]
+ClinicalTableOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--clinical-table",
+        help="For a folder: CSV file with patient_id and clinical variables, rt_start_date ...",
+    ),
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder that the results go to.")]
 RadiomicsOption = Annotated[
@@ -205,6 +225,8 @@ def check(
 def extract(
     manifest: Manifest,
     out: Out,
+    roi: RoiOption = None,
+    clinical_table: ClinicalTableOption = None,
     radiomics: RadiomicsOption = "head_neck_ct",
     backbone: BackboneOption = "tf_efficientnet_lite0",
     clinical: ClinicalOption = None,
@@ -219,7 +241,10 @@ def extract(
     """
     with (
         messages_for_people(debug, _RESUME),
-        _study(manifest, out, radiomics, backbone, clinical, category, cache_dir, n_jobs) as study,
+        _study(
+            Source(manifest, roi, clinical_table),
+            *(out, radiomics, backbone, clinical, category, cache_dir, n_jobs),
+        ) as study,
     ):
         study.extract()
 
@@ -228,6 +253,8 @@ def extract(
 def evaluate(
     manifest: Manifest,
     out: Out,
+    roi: RoiOption = None,
+    clinical_table: ClinicalTableOption = None,
     radiomics: RadiomicsOption = "head_neck_ct",
     backbone: BackboneOption = "tf_efficientnet_lite0",
     clinical: ClinicalOption = None,
@@ -251,7 +278,10 @@ def evaluate(
     """
     with (
         messages_for_people(debug, _RESUME),
-        _study(manifest, out, radiomics, backbone, clinical, category, cache_dir, n_jobs) as study,
+        _study(
+            Source(manifest, roi, clinical_table),
+            *(out, radiomics, backbone, clinical, category, cache_dir, n_jobs),
+        ) as study,
     ):
         study.evaluate(_plan(by, per, cut, model, n_resamples, seed, failed))
 
@@ -260,6 +290,8 @@ def evaluate(
 def explain(
     manifest: Manifest,
     out: Out,
+    roi: RoiOption = None,
+    clinical_table: ClinicalTableOption = None,
     radiomics: RadiomicsOption = "head_neck_ct",
     backbone: BackboneOption = "tf_efficientnet_lite0",
     clinical: ClinicalOption = None,
@@ -289,14 +321,31 @@ def explain(
     """
     with (
         messages_for_people(debug, _RESUME),
-        _study(manifest, out, radiomics, backbone, clinical, category, cache_dir, n_jobs) as study,
+        _study(
+            Source(manifest, roi, clinical_table),
+            *(out, radiomics, backbone, clinical, category, cache_dir, n_jobs),
+        ) as study,
     ):
         study.explain(_plan(by, per, cut, model, n_resamples, seed, failed))
 
 
+@dataclass(frozen=True)
+class Source:
+    """Where the lesions come from: a manifest, or a folder of DICOM objects with ``roi``."""
+
+    path: Path
+    roi: str | None = None
+    clinical_table: Path | None = None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder or zip archive of DICOM objects."""
+        return self.path.is_dir() or self.path.suffix.lower() == ".zip"
+
+
 @contextmanager
 def _study(
-    manifest: Path,
+    source: Source,
     out: Path,
     radiomics: str,
     backbone: str,
@@ -311,7 +360,7 @@ def _study(
 
     blocks = Blocks(radiomics, backbone, clinical or [], category or [])
     with alone_in(out):
-        yield Study(manifest, out, blocks, cache_dir, checked_n_jobs(n_jobs))
+        yield Study(source, out, blocks, cache_dir, checked_n_jobs(n_jobs))
 
 
 def _plan(

@@ -68,7 +68,7 @@ def run_demo(
     blocks = Blocks(radiomics, "tf_efficientnet_lite0", clinical=["age"], category=[])
     extractors = blocks.extractors()
     cohort = _cohort(directory / "cohort", n_patients, seed, signal, n_jobs)
-    outcomes = tr.shrinkage(cohort)
+    outcomes = tr.shrinkage(cohort, n_jobs=n_jobs)
     table = extract_table(cohort, extractors, directory, directory / ".cache", n_jobs)
     plan = Plan(n_resamples=n_resamples, seed=seed)
     scheme = tr.Bootstrap632Plus(n_resamples=n_resamples, seed=seed)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import tumor_response as tr
+from tumor_response.cli.app import Source
 from tumor_response.cli.console import say, show_table
 from tumor_response.evaluation.checks import check_classes
 from tumor_response.exceptions import OutcomeError, SettingsError
@@ -117,9 +118,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class Study:
-    """A manifest, the blocks to extract from it, and the folder its results go to."""
+    """A manifest or a folder, the blocks to extract from it, and the folder its results go to."""
 
-    manifest: Path
+    source: Source
     out: Path
     blocks: Blocks
     cache_dir: Path | None
@@ -139,10 +140,33 @@ class Study:
         self._go(plan, explained=plan.models or EXPLAINED)
 
     def _cohort(self, extractors: list[FeatureExtractor]) -> tr.Cohort:
-        cohort = tr.Cohort.from_csv(self.manifest)
+        cohort = self._read()
         checked_specs(cohort, extractors)
         if unused := self.blocks.unused(cohort):
             say(f"Manifest columns not used (see --clinical): {', '.join(unused)}")
+        return cohort
+
+    def _read(self) -> tr.Cohort:
+        source = self.source
+        if not source.is_folder:
+            if source.roi is not None or source.clinical_table is not None:
+                raise SettingsError(
+                    "--roi and --clinical-table are for folders; a manifest has columns for both."
+                )
+            return tr.Cohort.from_csv(source.path)
+        if source.roi is None:
+            raise SettingsError(
+                f"{source.path} is a folder: which structure is the tumour? Say --roi, for example "
+                "--roi 'GTV.*'; tumor-response check FOLDER shows the structures."
+            )
+        cohort = tr.Cohort.from_dicom(
+            source.path, source.roi, clinical=source.clinical_table, n_jobs=self.n_jobs
+        )
+        if len(cohort.left_out):
+            path = self.out / "tables" / "left_out.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cohort.left_out.to_csv(path, index=False)
+            say(f"{len(cohort.left_out)} left out, with reasons: {path}")
         return cohort
 
     def _extracted(self, cohort: tr.Cohort, extractors: list[FeatureExtractor]) -> tr.FeatureTable:
@@ -158,13 +182,15 @@ class Study:
         scheme = tr.Bootstrap632Plus(n_resamples=plan.n_resamples, seed=plan.seed)
         cohort = self._cohort(extractors)
         # the end point takes seconds, and its faults should not wait for the features
-        outcomes = tr.shrinkage(cohort, per=cast(Literal["interval_days"], plan.per))
+        outcomes = tr.shrinkage(
+            cohort, per=cast(Literal["interval_days"], plan.per), n_jobs=self.n_jobs
+        )
         _check_end_point(outcomes, plan.by, label)
 
         table = self._extracted(cohort, extractors)
         result = run_models(models, table, outcomes, plan, scheme, self.n_jobs)
         explanations = explain_models(result, [m for m in explained if m in models], self.n_jobs)
-        title = f"Response to radiotherapy: {self.manifest.name}"
+        title = f"Response to radiotherapy: {self.source.path.name}"
         write_results(self.out, result, table, outcomes, explanations, title=title)
         show_results(result)
         say(f"Report: {(self.out / 'report.html').resolve()}")

@@ -70,3 +70,34 @@ def test_misuse_is_a_message(
     assert code == 2
     assert said in printed
     assert "Traceback" not in printed
+
+
+def test_extract_takes_a_folder(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    scan(archive / "c", "P2", "20200101", None)
+    pd.DataFrame({"patient_id": ["P1"], "age": [61]}).to_csv(tmp_path / "clinical.csv", index=False)
+    options = ("--radiomics", "minimal", "--backbone", "none", "--n-jobs", 1)
+    out = ("--out", tmp_path / "out")
+    code, said = run(
+        *("extract", archive, "--roi", "GTVp", "--clinical", "age", *out, *options),
+        *("--clinical-table", tmp_path / "clinical.csv"),
+    )
+    assert code == 0, said
+    table = pd.read_csv(tmp_path / "out" / "tables" / "features.csv", dtype={"patient_id": str})
+    assert table[["patient_id", "lesion_id", "clinical__age"]].to_numpy().tolist() == [
+        ["P1", "GTVp", 61.0]
+    ]
+    left_out = pd.read_csv(tmp_path / "out" / "tables" / "left_out.csv")
+    assert left_out[["patient_id", "reason"]].to_numpy().tolist() == [["P2", "no_contours"]]
+    code, said = run("extract", archive, *out, *options)
+    assert code == 2
+    assert "which structure is the tumour? Say --roi" in said
+
+
+def test_options_of_a_folder_are_refused_for_a_manifest(tmp_path: Path) -> None:
+    cases.cohort_folder(tmp_path).to_csv(tmp_path / "manifest.csv", index=False)
+    code, said = run("extract", tmp_path / "manifest.csv", "--roi", "GTV", "--out", tmp_path / "o")
+    assert code == 2
+    assert "are for folders" in said
