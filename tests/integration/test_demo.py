@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import tumor_response as tr
+from tests.unit.cohort.test_from_dicom import cube, scan
 from tumor_response.cli import app
 
 N_PATIENTS = 12
@@ -95,13 +96,13 @@ def test_explain_on_the_demos_manifest_gives_the_same_estimates(
     assert list(ours.index) == ["volume_only", "clinical_only", "logistic_all"]
     pd.testing.assert_frame_equal(ours, demos.loc[ours.index])
     assert (tmp_path / "study" / "tables" / "shap_logistic_all.csv").is_file()
-    assert "What drove the predictions" in (tmp_path / "study" / "report.html").read_text()
+    assert "What the models used" in (tmp_path / "study" / "report.html").read_text()
 
 
 def test_the_readmes_script_runs_as_printed(
     demo: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
-    script = _python_block(PROJECT / "README.md")
+    _, script = _python_blocks(PROJECT / "README.md")
     smaller = {
         '"manifest.csv"': repr(str(demo[0] / "cohort" / "manifest.csv")),
         '"head_neck_ct"': '"minimal"',
@@ -115,12 +116,27 @@ def test_the_readmes_script_runs_as_printed(
     monkeypatch.chdir(tmp_path)
     exec(compile(script, "README.md", "exec"), {})
     assert "auc_oob" in capsys.readouterr().out
-    assert "What drove the predictions" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "What the models used" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-def _python_block(page: Path) -> str:
-    text = page.read_text(encoding="utf-8")
-    return text[text.index("```python") :].removeprefix("```python").split("```")[0]
+def test_the_readmes_lines_on_dicom_run_as_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for i, date in enumerate(("20200101", "20200131")):
+        scan(tmp_path / "export" / str(i), "P1", date, {"GTVp": cube(6.2 - i)})
+    (tmp_path / "clinical.csv").write_text("patient_id,age\nP1,61\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    script, _ = _python_blocks(PROJECT / "README.md")
+    names: dict = {}
+    exec(compile(script, "README.md", "exec"), names)
+    assert len(names["cohort"]) == 1
+    assert (tmp_path / "findings.html").is_file()
+
+
+def _python_blocks(page: Path) -> list[str]:
+    parts = page.read_text(encoding="utf-8").split("```python")[1:]
+    return [part.split("```")[0] for part in parts]
 
 
 @pytest.mark.needs("chromium")

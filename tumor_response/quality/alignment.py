@@ -93,7 +93,10 @@ def _extent_mm(image: sitk.Image) -> np.ndarray:
 
 def _coarse(image: sitk.Image, step: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the image on a grid along the patient's axes, and where its first voxel lies."""
-    shrink = [max(1, round(step / 2 / spacing)) for spacing in image.GetSpacing()]
+    shrink = [
+        min(n, max(1, round(step / 2 / spacing)))
+        for n, spacing in zip(image.GetSize(), image.GetSpacing(), strict=True)
+    ]
     small = sitk.Cast(sitk.BinShrink(image, shrink), sitk.sitkFloat32)
     small = sitk.Clamp(small, lowerBound=WINDOW_HU[0], upperBound=WINDOW_HU[1])
     last = np.array(small.GetSize()) - 1
