@@ -8,7 +8,7 @@ import pandas as pd
 
 import tumor_response as tr
 from tumor_response.cli.console import say, show_records
-from tumor_response.exceptions import SettingsError
+from tumor_response.exceptions import CaseError, SettingsError
 
 __all__ = ["check_folder", "check_manifest"]
 
@@ -33,6 +33,11 @@ def check_folder(
     if roi is None and (html or csv):
         raise SettingsError("--html and --csv are for findings; say which structure with --roi.")
     listing = tr.list_rois(folder, index=index, n_jobs=n_jobs)
+    if listing.empty:
+        raise CaseError(
+            f"{folder}: no structure set or segmentation (RTSTRUCT, SEG) among the DICOM objects.",
+            code="no_contours",
+        )
     columns = [c for c in _LISTED if c in listing.columns]
     show_records(f"Structures in {folder}", listing[columns], _SHOWN_STRUCTURES)
     if roi is None:

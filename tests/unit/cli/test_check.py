@@ -96,6 +96,13 @@ def test_extract_takes_a_folder(
     assert "which structure is the tumour? Say --roi" in said
 
 
+def test_folder_without_structures(tmp_path: Path) -> None:
+    (tmp_path / "tables").mkdir()
+    code, said = run("check", tmp_path / "tables", "--index", tmp_path / "i.sqlite")
+    assert code == 2
+    assert "no structure set or segmentation" in said
+
+
 def test_options_of_a_folder_are_refused_for_a_manifest(tmp_path: Path) -> None:
     cases.cohort_folder(tmp_path).to_csv(tmp_path / "manifest.csv", index=False)
     code, said = run("extract", tmp_path / "manifest.csv", "--roi", "GTV", "--out", tmp_path / "o")
