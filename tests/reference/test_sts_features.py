@@ -42,3 +42,19 @@ def test_features_do_not_depend_on_the_format(shared_data: Path, tmp_path: Path)
     assert (one["clinical__volume_cc"] / other["clinical__volume_cc"]).to_numpy() == pytest.approx(
         1.0, abs=1e-6
     )
+
+
+@pytest.mark.needs("data")
+def test_integers_and_floats_are_resampled_otherwise(shared_data: Path, tmp_path: Path) -> None:
+    """What the guide says of mixing them: PyRadiomics resamples integers to integers."""
+    folder = shared_data / "sts" / "nifti" / PATIENTS[0]
+    image = sitk.ReadImage(str(folder / "CT_image.nii.gz"))
+    rows = []
+    for name, kind in (("float", sitk.sitkFloat32), ("integer", sitk.sitkInt16)):
+        path = tmp_path / f"{name}.nii.gz"
+        sitk.WriteImage(sitk.Cast(image, kind), str(path))
+        rows.append({"patient_id": name, "image": path, "mask": folder / "CT_mask.nii.gz"})
+    table = tr.extract(tr.Cohort.from_frame(pd.DataFrame(rows)), [tr.Radiomics("minimal")])
+    features = table.data.filter(like="radiomics__")
+    change = (features.iloc[1] / features.iloc[0] - 1).abs()
+    assert change.max() > 0.1

@@ -9,6 +9,7 @@ import pandas as pd
 import tumor_response as tr
 from tumor_response.cli.console import say, show_records
 from tumor_response.exceptions import CaseError, SettingsError
+from tumor_response.imaging.dicom.archive.listing import list_series
 
 __all__ = ["check_folder", "check_manifest"]
 
@@ -26,22 +27,24 @@ def check_folder(
     index: Path | None,
     n_jobs: int,
 ) -> bool:
-    """Show the structures of a folder, and with ``roi`` the findings of that cohort.
+    """Show the series and structures of a folder, and with ``roi`` the findings of that cohort.
 
     Returns whether a finding is an error.
     """
     if roi is None and (html or csv):
         raise SettingsError("--html and --csv are for findings; say which structure with --roi.")
+    series = list_series(folder, index=index, n_jobs=n_jobs)
+    if series.empty:
+        raise CaseError(f"{folder}: no DICOM image series.", code="series_missing")
+    show_records(f"Series in {folder}", series[list(_SERIES)], _SHOWN_STRUCTURES)
     listing = tr.list_rois(folder, index=index, n_jobs=n_jobs)
     if listing.empty:
-        raise CaseError(
-            f"{folder}: no structure set or segmentation (RTSTRUCT, SEG) among the DICOM objects.",
-            code="no_contours",
-        )
-    columns = [c for c in _LISTED if c in listing.columns]
-    show_records(f"Structures in {folder}", listing[columns], _SHOWN_STRUCTURES)
+        say("No structure set or segmentation (RTSTRUCT, SEG).")
+    else:
+        show_records(f"Structures in {folder}", listing[list(_LISTED)], _SHOWN_STRUCTURES)
     if roi is None:
-        say("Name the tumour's structure with --roi to check the cohort it makes.")
+        if not listing.empty:
+            say("Name the tumour's structure with --roi to check the cohort it makes.")
         return False
     cohort = tr.Cohort.from_dicom(folder, roi, index=index, n_jobs=n_jobs)
     say(
@@ -58,6 +61,7 @@ def check_manifest(manifest: Path, html: Path | None, csv: Path | None, n_jobs: 
     return _findings(tr.Cohort.from_csv(manifest), html, csv, n_jobs)
 
 
+_SERIES = ("patient_id", "day", "modality", "series_number", "n_slices", "n_structures")
 _LISTED = ("patient_id", "day", "modality", "roi", "tg263", "volume_cc", "reason")
 
 

@@ -100,7 +100,15 @@ def test_folder_without_structures(tmp_path: Path) -> None:
     (tmp_path / "tables").mkdir()
     code, said = run("check", tmp_path / "tables", "--index", tmp_path / "i.sqlite")
     assert code == 2
-    assert "no structure set or segmentation" in said
+    assert "no DICOM image series" in said
+
+
+def test_series_without_structures_are_shown(tmp_path: Path) -> None:
+    scan(tmp_path / "archive", "P7", "20200101", None)
+    code, said = run("check", tmp_path / "archive", "--index", tmp_path / "i.sqlite")
+    assert code == 0
+    assert "P7" in said
+    assert "No structure set or segmentation" in said
 
 
 def test_options_of_a_folder_are_refused_for_a_manifest(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import logging
+import lzma
 import math
 import re
 import warnings
@@ -29,6 +30,7 @@ from tumor_response.imaging.dicom.elements import DamagedError, DicomBytes
 __all__ = [
     "MAX_INFLATED_BYTES",
     "MAX_MEMBER_BYTES",
+    "READING_ERRORS",
     "DicomFile",
     "date_of",
     "items",
@@ -43,6 +45,19 @@ MAX_MEMBER_BYTES = 4 * 1024**3
 
 MAX_INFLATED_BYTES = 1024**3
 """No object of a deflated transfer syntax may unpack to more than this (1 GiB)."""
+
+
+READING_ERRORS = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
+"""What reading a damaged archive raises, besides :class:`OSError`."""
 
 
 @dataclass(frozen=True, order=True)
@@ -125,7 +140,7 @@ class DicomFile:
                         code="archive_refused",
                     )
                 return io.BytesIO(archive.read(info))
-        except (zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError, zlib.error) as bad:
+        except (KeyError, *READING_ERRORS) as bad:
             raise CaseError(
                 f"{self.name}: the archive is damaged or protected by a password "
                 f"({type(bad).__name__}); unpack it and give the folder.",

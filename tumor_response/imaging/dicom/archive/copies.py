@@ -15,8 +15,8 @@ from typing import BinaryIO
 from pydicom.dataset import Dataset
 
 from tumor_response.exceptions import CaseError
-from tumor_response.imaging.dicom.archive.tree import READING_ERRORS, open_member
-from tumor_response.imaging.dicom.files import DicomFile, text
+from tumor_response.imaging.dicom.archive.tree import open_member
+from tumor_response.imaging.dicom.files import READING_ERRORS, DicomFile, text
 
 __all__ = ["same_content"]
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from tumor_response.exceptions import CaseError
 from tumor_response.imaging.dicom.archive.brief_header import Header, read_header, unreadable
-from tumor_response.imaging.dicom.archive.tree import READING_ERRORS, Found, open_member
-from tumor_response.imaging.dicom.files import DicomFile
+from tumor_response.imaging.dicom.archive.tree import Found, open_member
+from tumor_response.imaging.dicom.files import READING_ERRORS, DicomFile
 
 __all__ = ["Batch", "Row", "is_passing", "member_key", "problem_row", "read_batches", "row_of"]
 

@@ -6,38 +6,23 @@ name. Everything comes in a fixed order.
 
 from __future__ import annotations
 
-import lzma
 import os
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from tumor_response.exceptions import CaseError
-from tumor_response.imaging.dicom.files import MAX_MEMBER_BYTES
+from tumor_response.imaging.dicom.files import MAX_MEMBER_BYTES, READING_ERRORS
 
-__all__ = ["READING_ERRORS", "Found", "archive_members", "open_member", "walk"]
+__all__ = ["Found", "archive_members", "open_member", "walk"]
 
 MAX_MEMBERS = 1_000_000
 MAX_ARCHIVE_BYTES = 4 * 1024**4
 MAX_RATIO = 1100
 """Deflate reaches 1,032 : 1 at most, on constant bytes; an archive that claims more lies."""
-
-
-READING_ERRORS = (
-    zipfile.BadZipFile,
-    zipfile.LargeZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
-    ValueError,
-)
-"""What reading a damaged archive raises, besides :class:`OSError`."""
 
 
 @dataclass(frozen=True)

@@ -118,8 +118,10 @@ def write_rtstruct(
     Examples
     --------
     >>> import tumor_response as tr
-    >>> tr.write_rtstruct("RS.dcm", {"GTVp": mask}, "planning_ct")  # doctest: +SKIP
-    PosixPath('RS.dcm')
+    >>> tr.write_rtstruct("RS.dcm", {}, series="planning_ct")
+    Traceback (most recent call last):
+    ...
+    tumor_response.exceptions.SettingsError: write_rtstruct: masks is empty; ....
     """
     path = Path(path)
     types, colours = dict(interpreted_types or {}), dict(colours or {})
