@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from tumor_response.imaging.dicom.contours.rtstruct_writer import write_rtstruct
     from tumor_response.imaging.dicom.segments.seg_writer import write_seg
     from tumor_response.models import PatientKFold, make_model
-    from tumor_response.outcomes import ResponderCut, label_responders, shrinkage
+    from tumor_response.outcomes import (
+        BaselineAdjustedCut,
+        ResponderCut,
+        label_responders,
+        label_tertiles,
+        outcome_flow,
+        per_patient,
+        shrinkage,
+    )
     from tumor_response.privacy import Pseudonyms
     from tumor_response.quality import ExclusionRule, QualitySettings, check
     from tumor_response.reporting import report
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
     from tumor_response.table import FeatureTable, extract
 
 _HOME = {
+    "BaselineAdjustedCut": "outcomes",
     "BaselineCase": "cohort",
     "Bootstrap632Plus": "evaluation",
     "Case": "cohort",
@@ -54,8 +63,11 @@ _HOME = {
     "explain": "explanation",
     "extract": "table",
     "label_responders": "outcomes",
+    "label_tertiles": "outcomes",
     "list_rois": "imaging.dicom.archive.listing",
     "make_model": "models",
+    "outcome_flow": "outcomes",
+    "per_patient": "outcomes",
     "report": "reporting",
     "resample_mask": "imaging",
     "shrinkage": "outcomes",
@@ -65,6 +77,7 @@ _HOME = {
 }
 
 __all__ = [
+    "BaselineAdjustedCut",
     "BaselineCase",
     "Bootstrap632Plus",
     "Case",
@@ -89,8 +102,11 @@ __all__ = [
     "explain",
     "extract",
     "label_responders",
+    "label_tertiles",
     "list_rois",
     "make_model",
+    "outcome_flow",
+    "per_patient",
     "report",
     "resample_mask",
     "shrinkage",

@@ -6,6 +6,7 @@ by content, so that no stage can pick up a table that belongs to other images or
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,18 +103,21 @@ class Plan:
     failed: str = "error"
 
     def label(self) -> tr.ResponderCut:
-        """Return the rule that makes the classes within each resample."""
+        """Return the rule that makes the classes within each resample.
+
+        ``cut`` is a number, or a word that :class:`tumor_response.ResponderCut` knows.
+        """
         if self.by not in SHRANK_SIGN:
             raise SettingsError(
                 f"--by {self.by!r} is no end point; expected one of {', '.join(SHRANK_SIGN)}."
             )
-        if self.cut == "median":
-            return tr.ResponderCut("median", self.by)
+        cut: str | float = self.cut
+        with contextlib.suppress(ValueError):
+            cut = float(cut)
         try:
-            cut = float(self.cut)
-        except ValueError:
-            raise SettingsError(f"--cut {self.cut!r}: expected median or a number.") from None
-        return tr.ResponderCut(cut, self.by)
+            return tr.ResponderCut(cut, self.by)
+        except OutcomeError as error:
+            raise SettingsError(f"--cut {self.cut}: {error}") from None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from tumor_response.cohort.case import Case, FollowUp, Value
+from tumor_response.cohort.delivered import delivered_faults
 from tumor_response.cohort.lesions import Match, match_lesions
 from tumor_response.cohort.roles import PREDICTOR_ROLES, Role
 from tumor_response.exceptions import CaseError, ManifestError
@@ -132,13 +133,16 @@ class Row:
                 "the image they were drawn on"
             )
         matches = self._matched(lesions, list(regions))
+        fractions = self._parsed("fractions_at_follow_up", self._number, "a number")
+        dose_gy = self._parsed("dose_gy_at_follow_up", self._number, "a number (Gy)")
+        self.faults += delivered_faults(fractions, dose_gy)
         every = FollowUp(
             image=image,
             interval_days=_days(self.date, date),
             treatment_days=_days(start, date),
             status=self._status(),
-            fractions=self._parsed("fractions_at_follow_up", self._number, "a number"),
-            dose_gy=self._parsed("dose_gy_at_follow_up", self._number, "a number (Gy)"),
+            fractions=fractions,
+            dose_gy=dose_gy,
             variables=self._variables("delivered", "post_baseline"),
         )
         return {

@@ -16,7 +16,7 @@ from tumor_response.evaluation.result import EvaluationResult
 from tumor_response.evaluation.rows import EvaluationRows, Failed, prepare_rows
 from tumor_response.evaluation.running import fit_model, run_resamples, score_rows
 from tumor_response.exceptions import EvaluationError, OutcomeError
-from tumor_response.outcomes import ResponderCut
+from tumor_response.outcomes import LabelRule
 from tumor_response.settings import checked_n_jobs
 from tumor_response.table import FeatureTable
 
@@ -31,7 +31,7 @@ def evaluate(
     y: pd.Series,
     scheme: Bootstrap632Plus | None = None,
     *,
-    label: ResponderCut | None = None,
+    label: LabelRule | None = None,
     failed: Failed = "error",
     blocks: Mapping[str, Sequence[str]] | None = None,
     n_jobs: int = 1,
@@ -57,9 +57,11 @@ def evaluate(
     scheme
         Default: ``Bootstrap632Plus(n_resamples=1000, seed=0)``.
     label
-        A cut-point to fit on the training rows of each resample (copies included) and to apply
-        to both sides; the cut on all rows serves strata and apparent AUC alone. Without it ``y``
-        is taken as it is and reported as "cut fixed beforehand", as is a cut that is a number.
+        A cut-point (:class:`~tumor_response.outcomes.responder.ResponderCut`, or
+        :class:`~tumor_response.outcomes.adjusted.BaselineAdjustedCut`) to fit on the training rows
+        of each resample (copies included) and to apply to both sides; what all rows fit serves
+        strata and apparent AUC alone. Without it ``y`` is taken as it is and reported as "cut
+        fixed beforehand", as is a cut that no row decides.
     failed
         What to do where all that a model uses of a block is missing for a lesion: ``"error"``
         (default), ``"drop"`` the lesion for all models, or ``"impute"``: leave it to the models.

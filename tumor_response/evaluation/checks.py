@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tumor_response.exceptions import EvaluationError
-from tumor_response.outcomes import OUTCOME_COLUMNS, ResponderCut
+from tumor_response.outcomes import OUTCOME_COLUMNS, BaselineAdjustedCut, LabelRule, ResponderCut
 from tumor_response.transformers import UNNAMED_BLOCK, block_of
 
 __all__ = [
@@ -55,16 +55,17 @@ def check_columns(X: pd.DataFrame) -> None:
         raise EvaluationError("The table's column names must be text.")
 
 
-def aligned_outcome(y: pd.Series, index: pd.Index, label: ResponderCut | None) -> pd.Series:
+def aligned_outcome(y: pd.Series, index: pd.Index, label: LabelRule | None) -> pd.Series:
     """Return the outcome as float64 in the order of ``index``."""
     if not isinstance(y, pd.Series):
         raise EvaluationError(
             f"y: expected a pandas Series with the table's index, received {type(y).__name__}; "
             "without an index nobody can tell whose outcome is whose."
         )
-    if label is not None and not isinstance(label, ResponderCut):
+    if label is not None and not isinstance(label, (ResponderCut, BaselineAdjustedCut)):
         raise EvaluationError(
-            f"label: expected tr.ResponderCut(...) or None, received {type(label).__name__}."
+            "label: expected tr.ResponderCut(...), tr.BaselineAdjustedCut(...) or None, received "
+            f"{type(label).__name__}."
         )
     if not y.index.is_unique:
         raise EvaluationError("y has index entries more than once.", code="duplicate_index")

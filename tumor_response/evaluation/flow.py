@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from tumor_response.outcomes.flow import group_row
+
 __all__ = ["cohort_flow"]
 
 _COMPARED = ("volume_cc", "age")
@@ -42,11 +44,17 @@ def cohort_flow(X: pd.DataFrame, y: pd.Series, left_out: Mapping[object, str]) -
         for short in _COMPARED
         if (column := _column(X, short)) is not None
     }
-    rows = [
-        _count(y[members], {short: values[members] for short, values in measured.items()})
-        for members in groups.values()
-    ]
-    return pd.DataFrame(rows, index=pd.Index(groups, name="group"))
+    rows = []
+    for members in groups.values():
+        row = group_row(members, measured)
+        of_group = y[members]
+        row["n_responders"] = int((of_group == 1).sum())
+        row["n_non_responders"] = int((of_group == 0).sum())
+        row["n_unknown"] = int(of_group.isna().sum())
+        rows.append(row)
+    table = pd.DataFrame(rows, index=pd.Index(groups, name="group"))
+    counts = [name for name in table if str(name).startswith("n_")]
+    return table[[*counts, *(name for name in table if name not in counts)]]
 
 
 def _column(X: pd.DataFrame, short: str) -> str | None:
@@ -54,17 +62,3 @@ def _column(X: pd.DataFrame, short: str) -> str | None:
         if name in X and pd.api.types.is_numeric_dtype(X[name].dtype):
             return name
     return None
-
-
-def _count(y: pd.Series, measured: Mapping[str, pd.Series]) -> dict[str, float]:
-    row: dict[str, float] = {
-        "n_patients": y.index.get_level_values("patient_id").nunique(),
-        "n_lesions": len(y),
-        "n_responders": int((y == 1).sum()),
-        "n_non_responders": int((y == 0).sum()),
-        "n_unknown": int(y.isna().sum()),
-    }
-    for short, values in measured.items():
-        for name, share in (("median", 0.5), ("q1", 0.25), ("q3", 0.75)):
-            row[f"{short}_{name}"] = float(values.quantile(share))
-    return row

@@ -129,8 +129,8 @@ class EvaluationResult:
     def _cut_description(self) -> str:
         if self.rows.label is None or self.rows.cut is None:
             return "cut fixed beforehand"
-        ties = int((self.rows.outcome == self.rows.cut).sum())
-        end_point = self.rows.label.by or self.rows.outcome.name
+        ties = int((self.rows.end_point == self.rows.cut).sum())
+        end_point = self.rows.end_point.name
         equal = f"{ties} lesion(s) equal to it are class 0"
         if not self.rows.cut_is_fitted:
             return f"cut fixed beforehand at {self.rows.cut:g} of {end_point}; {equal}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from tumor_response.evaluation.flow import cohort_flow
 from tumor_response.evaluation.left_out import block_failures, failure_message, missing_outcomes
 from tumor_response.exceptions import EvaluationError, ModelError
 from tumor_response.models import patients_of
-from tumor_response.outcomes import ResponderCut
+from tumor_response.outcomes import LabelRule
 from tumor_response.table import FeatureTable
 from tumor_response.transformers import bind_blocks, block_selectors, blocks_of, is_predictor
 
@@ -44,12 +44,12 @@ class EvaluationRows:
         All columns, ``meta__*`` included, of the rows that are evaluated.
     outcome : Series
         0/1, or the continuous end point if there is a ``label``.
-    label : ResponderCut or None
+    label : LabelRule or None
         The rule that makes classes of ``outcome``, fitted on training rows.
+    fitted
+        What the rule makes of all rows: for strata and the apparent AUC.
     y : ndarray of int64
-        Classes by the full-data cut: for strata and the apparent AUC.
-    cut : float or None
-        The full-data cut.
+        Classes by ``fitted``.
     patients : ndarray of int64
         An integer per row, the same for all lesions of a patient.
     models : dict of str to estimator
@@ -66,9 +66,9 @@ class EvaluationRows:
 
     X: pd.DataFrame
     outcome: pd.Series
-    label: ResponderCut | None
+    label: LabelRule | None
+    fitted: Any
     y: IntArray
-    cut: float | None
     patients: IntArray
     models: dict[str, BaseEstimator]
     columns: dict[str, list[str] | None]
@@ -79,19 +79,29 @@ class EvaluationRows:
     @property
     def cut_is_fitted(self) -> bool:
         """Whether the training rows decide the cut; False for a number, and without a label."""
-        return self.label is not None and isinstance(self.label.cut, str)
+        return self.label is not None and self.label.is_fitted
+
+    @property
+    def cut(self) -> float | None:
+        """The full-data cut, in the unit of :attr:`end_point`."""
+        return None if self.label is None else self.label.threshold(self.fitted)
+
+    @property
+    def end_point(self) -> pd.Series:
+        """What the cut is made on, by the rule as all rows fit it; its name says what it is."""
+        return self.outcome if self.label is None else self.label.scores(self.outcome, self.fitted)
 
     def labels(self, train: IntArray, test: IntArray) -> tuple[IntArray, IntArray, float | None]:
         """Return the classes of both sides and the cut, which the training rows alone decide."""
         if self.label is None:
             return self.y[train], self.y[test], None
         training = self.outcome.iloc[train]
-        cut = self.label.fit(training)
-        held_out = self.label.label(self.outcome.iloc[test], cut)
+        fitted = self.label.fit(training)
+        held_out = self.label.label(self.outcome.iloc[test], fitted)
         return (
-            self.label.label(training, cut).to_numpy(dtype=np.int64),
+            self.label.label(training, fitted).to_numpy(dtype=np.int64),
             held_out.to_numpy(dtype=np.int64),
-            cut,
+            self.label.threshold(fitted),
         )
 
     def shown_to(self, name: str) -> pd.DataFrame:
@@ -104,7 +114,7 @@ def prepare_rows(
     models: Mapping[str, BaseEstimator] | BaseEstimator,
     table: FeatureTable | pd.DataFrame,
     y: pd.Series,
-    label: ResponderCut | None,
+    label: LabelRule | None,
     failed: Failed,
     blocks: Mapping[str, Sequence[str]] | None,
 ) -> EvaluationRows:
@@ -142,17 +152,17 @@ def prepare_rows(
     check_values(X_kept, (c for blocks in used.values() for c in _flat(blocks)))
     if kept_outcome.empty:
         raise EvaluationError(_nobody_left(reasons), code="no_rows")
-    full_y, cut = _full_labels(kept_outcome, label)
+    full_y, fitted = _full_labels(kept_outcome, label)
     check_no_outcome(X_kept, (c for b in used.values() for c in _flat(b)), kept_outcome, full_y)
     patients = patients_of(X_kept)
     check_classes(full_y, patients)
-    all_y = outcome if label is None or cut is None else label.label(outcome, cut)
+    all_y = outcome if label is None else label.label(outcome, fitted)
     return EvaluationRows(
         X=X_kept,
         outcome=kept_outcome,
         label=label,
+        fitted=fitted,
         y=full_y,
-        cut=cut,
         patients=patients,
         models=named,
         columns=columns,
@@ -232,7 +242,7 @@ def _nobody_left(reasons: Mapping[object, str]) -> str:
     return f"No lesion is left to evaluate. Left out: {told}."
 
 
-def _full_labels(outcome: pd.Series, label: ResponderCut | None) -> tuple[IntArray, float | None]:
+def _full_labels(outcome: pd.Series, label: LabelRule | None) -> tuple[IntArray, Any]:
     if label is None:
         strange = sorted(set(outcome.unique()) - {0.0, 1.0})
         if strange:
@@ -242,5 +252,5 @@ def _full_labels(outcome: pd.Series, label: ResponderCut | None) -> tuple[IntArr
                 code="y",
             )
         return outcome.to_numpy(dtype=np.int64), None
-    cut = label.fit(outcome)
-    return label.label(outcome, cut).to_numpy(dtype=np.int64), cut
+    fitted = label.fit(outcome)
+    return label.label(outcome, fitted).to_numpy(dtype=np.int64), fitted

@@ -199,12 +199,21 @@ def _volume_findings(given_cc: float, case: BaselineCase) -> list[Shortfall]:
     return [
         Shortfall(
             "volume_differs",
-            f"The manifest's volume_cc is {given_cc:.4g}, the contour has {contoured_cc:.4g} cc. "
+            f"The manifest's volume_cc is {given_cc:.4g}, the contour has {contoured_cc:.4g} cc"
+            f"{_other_unit(given_cc / contoured_cc)}. "
             "The manifest's is kept; the end point is computed from the contour. Take the column "
             "out of the manifest to use the contour's.",
             0,
         )
     ]
+
+
+def _other_unit(ratio: float) -> str:
+    """Name the unit that a volume is likely in, if it is off by a power of thousand."""
+    for unit, factor in {"mm³": 1e3, "litres": 1e-3}.items():
+        if abs(ratio / factor - 1) <= VOLUME_TOLERANCE:
+            return f" (is the column in {unit}?)"
+    return ""
 
 
 def _missing(name: str) -> Shortfall:

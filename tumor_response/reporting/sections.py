@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from tumor_response._version import __version__
@@ -25,10 +26,13 @@ UNITS = {
     "volume_change_cc": "cc",
     "volume_change_percent": "%",
     "log_volume_ratio": "ln(V1 / V0)",
-    "sgr_per_day": "1 / day",
+    "log_volume_residual": "ln V1, less what V0 lets expect",
     "shrinkage_percent": "%",
-    "rate_percent_per_day": "% of baseline volume / day",
-    "rate_cc_per_day": "cc / day",
+    **{
+        f"{rate}_per_{amount}": f"{unit} / {words}"
+        for rate, unit in {"sgr": "1", "rate_percent": "% of V0", "rate_cc": "cc"}.items()
+        for amount, words in {"day": "day", "fraction": "fraction", "gy": "Gy"}.items()
+    },
 }
 DAYS = {
     "interval_days": "from CT to CT (interval_days)",
@@ -98,7 +102,8 @@ def _end_point(result: EvaluationResult, outcomes: pd.DataFrame | None) -> Secti
         text += f" Rates are per day {DAYS[days]}."
     parts: list[Part] = [Paragraph(text)]
     if rows.label is not None:
-        values = rows.outcome.astype(float)
+        # what is gone has no logarithm, and is drawn nowhere
+        values = rows.end_point.astype(float).replace([-np.inf], np.nan).dropna()
         unit = UNITS.get(name, "")
         parts.append(
             draw(
@@ -135,7 +140,7 @@ def _end_point(result: EvaluationResult, outcomes: pd.DataFrame | None) -> Secti
 def coupling_note(result: EvaluationResult) -> str:
     """Return the warning that belongs on page one if the end point is in cc; else nothing."""
     name = _name_of_end_point(result)
-    if name not in ("rate_cc_per_day", "volume_change_cc"):
+    if name != "volume_change_cc" and not name.startswith("rate_cc_per_"):
         return ""
     return (
         f"The end point is {name}. A change in cc is larger for a larger tumour by construction, "
@@ -145,8 +150,7 @@ def coupling_note(result: EvaluationResult) -> str:
 
 
 def _name_of_end_point(result: EvaluationResult) -> str:
-    rows = result.rows
-    return str((rows.label and rows.label.by) or rows.outcome.name or "y")
+    return str(result.rows.end_point.name or "y")
 
 
 def _roc(result: EvaluationResult, model: str) -> Section:
