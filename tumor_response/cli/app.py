@@ -107,7 +107,9 @@ PerOption = Annotated[Days, typer.Option("--per", help="Days that rates are per.
 CutOption = Annotated[
     str,
     typer.Option(
-        "--cut", help="Responders shrank more than this: median (of the training rows) or a number."
+        "--cut",
+        help="Responders shrank more than this: median, upper_tertile or lower_tertile (of the "
+        "training rows), volumetric_partial_response, volumetric_progression, or a number.",
     ),
 ]
 ModelOption = Annotated[
@@ -120,6 +122,14 @@ ResamplesOption = Annotated[
 SeedOption = Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")]
 FailedOption = Annotated[
     Failed, typer.Option("--failed", help="Lesions one of whose blocks failed altogether.")
+]
+ObserverOption = Annotated[
+    float,
+    typer.Option(
+        "--observer-error-mm",
+        help="SD of the contour error, for the AUC that it alone gives volume.",
+        min=0.0,
+    ),
 ]
 DebugOption = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error.", show_default=False)
@@ -266,6 +276,7 @@ def evaluate(
     n_resamples: ResamplesOption = 1000,
     seed: SeedOption = 0,
     failed: FailedOption = Failed.error,
+    observer_error_mm: ObserverOption = 1.0,
     cache_dir: CacheOption = None,
     n_jobs: JobsOption = -1,
     debug: DebugOption = False,
@@ -283,7 +294,7 @@ def evaluate(
             *(out, radiomics, backbone, clinical, category, cache_dir, n_jobs),
         ) as study,
     ):
-        study.evaluate(_plan(by, per, cut, model, n_resamples, seed, failed))
+        study.evaluate(_plan(by, per, cut, model, n_resamples, seed, failed, observer_error_mm))
 
 
 @app.command()
@@ -311,6 +322,7 @@ def explain(
     n_resamples: ResamplesOption = 1000,
     seed: SeedOption = 0,
     failed: FailedOption = Failed.error,
+    observer_error_mm: ObserverOption = 1.0,
     cache_dir: CacheOption = None,
     n_jobs: JobsOption = -1,
     debug: DebugOption = False,
@@ -326,7 +338,7 @@ def explain(
             *(out, radiomics, backbone, clinical, category, cache_dir, n_jobs),
         ) as study,
     ):
-        study.explain(_plan(by, per, cut, model, n_resamples, seed, failed))
+        study.explain(_plan(by, per, cut, model, n_resamples, seed, failed, observer_error_mm))
 
 
 @dataclass(frozen=True)
@@ -371,10 +383,14 @@ def _plan(
     n_resamples: int,
     seed: int,
     failed: Failed,
+    observer_error_mm: float,
 ) -> Plan:
     from tumor_response.cli.study import Plan
 
-    return Plan(by, per.value, cut, tuple(model or ()), n_resamples, seed, failed.value)
+    return Plan(
+        *(by, per.value, cut, tuple(model or ()), n_resamples, seed, failed.value),
+        observer_error_mm=observer_error_mm,
+    )
 
 
 _RESUME = "Run the same command again: cases that were finished come from the cache."

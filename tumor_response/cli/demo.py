@@ -70,23 +70,28 @@ def run_demo(
     cohort = _cohort(directory / "cohort", n_patients, seed, signal, n_jobs)
     outcomes = tr.shrinkage(cohort, n_jobs=n_jobs)
     table = extract_table(cohort, extractors, directory, directory / ".cache", n_jobs)
-    plan = Plan(n_resamples=n_resamples, seed=seed)
+    # the simulated contours are without error
+    plan = Plan(n_resamples=n_resamples, seed=seed, observer_error_mm=0.0)
     scheme = tr.Bootstrap632Plus(n_resamples=n_resamples, seed=seed)
     models = study_models(table.blocks, seed)
     result = run_models(models, table, outcomes, plan, scheme, n_jobs)
     explanations = explain_models(result, ("logistic_all", "xgboost_all"), n_jobs)
+    coupling = plan.coupling(outcomes)
     oracles = _oracles(directory / "cohort" / "truth.csv", outcomes, plan)
     write_results(
         directory,
         result,
         table,
         outcomes,
+        coupling,
         explanations,
         title="Demo: response of a simulated cohort",
         notes=[SIMULATED, _sentence(oracles)],
     )
     show_results(
-        result, [(ORACLES[name], f"{value:.2f}", "", "", "") for name, value in oracles.items()]
+        result,
+        coupling,
+        [(ORACLES[name], f"{value:.2f}", "", "", "") for name, value in oracles.items()],
     )
     say("The oracles know the simulator's truth; no model can be expected to pass the second.")
     say(SIMULATED)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
+
+import pandas as pd
 
 import tumor_response as tr
 from tumor_response.cli.app import Source
@@ -21,10 +23,9 @@ from tumor_response.features.checks import checked_specs
 from tumor_response.models import patients_of
 from tumor_response.outcomes import SHRANK_SIGN
 from tumor_response.reporting import save_figure
+from tumor_response.reporting.wording import expected_of_volume
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from tumor_response.explanation import Explanation
     from tumor_response.features.base import FeatureExtractor
 
@@ -101,6 +102,14 @@ class Plan:
     n_resamples: int = 1000
     seed: int = 0
     failed: str = "error"
+    observer_error_mm: float = 1.0
+
+    def coupling(self, outcomes: pd.DataFrame) -> tr.Coupling:
+        """Return what contour error alone would make of volume, for this end point and cut."""
+        cut = self.label().cut
+        return tr.coupling(
+            outcomes, by=self.by, cut=cut, observer_sd_mm=self.observer_error_mm, seed=self.seed
+        )
 
     def label(self) -> tr.ResponderCut:
         """Return the rule that makes the classes within each resample.
@@ -117,7 +126,7 @@ class Plan:
         try:
             return tr.ResponderCut(cut, self.by)
         except OutcomeError as error:
-            raise SettingsError(f"--cut {self.cut}: {error}") from None
+            raise SettingsError(f"--cut: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -190,13 +199,14 @@ class Study:
             cohort, per=cast(Literal["interval_days"], plan.per), n_jobs=self.n_jobs
         )
         _check_end_point(outcomes, plan.by, label)
+        coupling = plan.coupling(outcomes)
 
         table = self._extracted(cohort, extractors)
         result = run_models(models, table, outcomes, plan, scheme, self.n_jobs)
         explanations = explain_models(result, [m for m in explained if m in models], self.n_jobs)
         title = f"Response to radiotherapy: {self.source.path.name}"
-        write_results(self.out, result, table, outcomes, explanations, title=title)
-        show_results(result)
+        write_results(self.out, result, table, outcomes, coupling, explanations, title=title)
+        show_results(result, coupling)
         say(f"Report: {(self.out / 'report.html').resolve()}")
 
 
@@ -300,6 +310,7 @@ def write_results(
     result: tr.EvaluationResult,
     table: tr.FeatureTable,
     outcomes: pd.DataFrame,
+    coupling: tr.Coupling,
     explanations: Sequence[Explanation],
     *,
     title: str,
@@ -311,6 +322,7 @@ def write_results(
         old.unlink()  # of an earlier plan: it would pass for this one's
     outcomes.to_csv(tables / "outcomes.csv")
     result.summary().to_csv(tables / "summary.csv")
+    pd.DataFrame([asdict(coupling)]).to_csv(tables / "coupling.csv", index=False)
     save_figure(lambda axes: result.plot_roc(ax=axes), figures / "roc", width_mm=120, height_mm=120)
     for explanation in explanations:
         explanation.table().to_csv(tables / f"shap_{explanation.name}.csv")
@@ -325,6 +337,7 @@ def write_results(
         out / "report.html",
         table=table,
         outcomes=outcomes,
+        coupling=coupling,
         explanations=explanations,
         headline=HEADLINE if HEADLINE in result.models else None,
         title=title,
@@ -333,8 +346,21 @@ def write_results(
     say(f"Tables: {tables}; figures: {figures}")
 
 
-def show_results(result: tr.EvaluationResult, more: Sequence[Sequence[str]] = ()) -> None:
-    """Print the results as a table, with further rows below."""
+def _coupling_row(coupling: tr.Coupling) -> tuple[str, str, str, str, str]:
+    """Return the row that stands beside volume alone, which every study evaluates."""
+    return (
+        expected_of_volume(coupling.observer_sd_mm),
+        f"{coupling.auc:.2f}",
+        f"{coupling.auc_low:.2f} to {coupling.auc_high:.2f}",
+        "",
+        "",
+    )
+
+
+def show_results(
+    result: tr.EvaluationResult, coupling: tr.Coupling, more: Sequence[Sequence[str]] = ()
+) -> None:
+    """Print the results as a table, volume with what it is compared with, further rows below."""
     left_out = result.cohort_flow["n_lesions"].drop(["evaluated", "all left out"], errors="ignore")
     for reason, n_lesions in left_out.items():
         say(f"{n_lesions} lesion(s) {reason}")
@@ -354,5 +380,6 @@ def show_results(result: tr.EvaluationResult, more: Sequence[Sequence[str]] = ()
         )
         for name, row in summary.iterrows()
     ]
+    rows.insert(list(summary.index).index("volume_only") + 1, _coupling_row(coupling))
     columns = ("model", "AUC out of bag", "interval", ".632+", "apparent")
     show_table("Area under the ROC curve", columns, [*rows, *more])

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tumor_response.evaluation import EvaluationResult
     from tumor_response.explanation import Explanation
+    from tumor_response.outcomes import Coupling
     from tumor_response.table import FeatureTable
 
 __all__ = ["report"]
@@ -34,6 +35,7 @@ def report(
     *,
     table: FeatureTable | None = None,
     outcomes: pd.DataFrame | None = None,
+    coupling: Coupling | None = None,
     explanations: Sequence[Explanation] = (),
     headline: str | None = None,
     title: str = "Response to radiotherapy",
@@ -60,6 +62,9 @@ def report(
         The feature table, for failures and hashes.
     outcomes
         The outcome table, for days and reasons.
+    coupling
+        From :func:`tumor_response.coupling`, of the end point that was evaluated: the AUC of volume
+        to expect from contour error alone, which page one shows beside ``volume_only``.
     explanations
         From :func:`tumor_response.explain`.
     headline
@@ -85,7 +90,7 @@ def report(
     Raises
     ------
     EvaluationError
-        If ``headline`` was not evaluated.
+        If ``headline`` was not evaluated; code ``other_end_point``: ``coupling`` is of another.
     SettingsError
         If ``path`` is a folder, or lies below a file; code ``key_file`` if the key cannot be used.
 
@@ -107,12 +112,14 @@ def report(
     if path.is_dir() or any(one.is_file() for one in path.parents):
         what = "is a folder" if path.is_dir() else "lies below a file"
         raise SettingsError(f"report: {path} {what}; name a file, such as study/report.html.")
-    front = describe_headline(result, headline)
-    warning = coupling_note(result)
+    front = describe_headline(result, headline, coupling)
+    warnings = [coupling_note(result)]
+    if coupling is not None and coupling.true_sd == 0:
+        warnings.append(coupling.warning)
     page = Page(
         title=title,
         version=__version__,
-        notes=[*notes, *([warning] if warning else [])],
+        notes=[*notes, *(text for text in warnings if text)],
         conclusions=front.conclusions,
         facts=front.facts,
         intervals=front.intervals,

@@ -10,10 +10,18 @@ import numpy as np
 from tumor_response.exceptions import EvaluationError
 from tumor_response.reporting.figures import Figure, draw, draw_intervals
 from tumor_response.reporting.parts import Table, number
-from tumor_response.reporting.wording import CHANCE, Conclusions, Interval, brake, conclude
+from tumor_response.reporting.wording import (
+    CHANCE,
+    Conclusions,
+    Interval,
+    brake,
+    conclude,
+    expected_of_volume,
+)
 
 if TYPE_CHECKING:
     from tumor_response.evaluation import EvaluationResult
+    from tumor_response.outcomes import Coupling
 
 __all__ = ["BASELINES", "Headline", "describe_headline"]
 
@@ -45,14 +53,17 @@ class Headline:
     comparisons: Table | None
 
 
-def describe_headline(result: EvaluationResult, headline: str | None) -> Headline:
+def describe_headline(
+    result: EvaluationResult, headline: str | None, coupling: Coupling | None = None
+) -> Headline:
     """Turn an evaluation into page one.
 
     Raises
     ------
     EvaluationError
-        If ``headline`` was not evaluated.
+        If ``headline`` was not evaluated, or ``coupling`` is of another end point.
     """
+    _check_coupling(result, coupling)
     model = _chosen(result, headline)
     estimates = _estimates(result)
     aucs = {
@@ -79,9 +90,17 @@ def describe_headline(result: EvaluationResult, headline: str | None) -> Headlin
         conclusions=conclusions,
         facts=_facts(result, model, headline is not None),
         intervals=_figure(aucs, limits),
-        results=_results(result, model, limits),
+        results=_results(result, model, limits, coupling),
         reading=[
-            text for text in (explanation, _constant(estimates), _how_many(aucs), _APPARENT) if text
+            text
+            for text in (
+                explanation,
+                _expected_of_volume(coupling),
+                _constant(estimates),
+                _how_many(aucs),
+                _APPARENT,
+            )
+            if text
         ],
         comparisons=_comparisons(model, over) if over else None,
     )
@@ -157,9 +176,9 @@ def _figure(aucs: Intervals, limits: str) -> Figure:
     )
 
 
-def _results(result: EvaluationResult, model: str, limits: str) -> Table:
-    rows = [
-        (
+def _results(result: EvaluationResult, model: str, limits: str, coupling: Coupling | None) -> Table:
+    rows = {
+        name: (
             name,
             number(row["auc_oob"]),
             f"{number(row['ci_low'])} to {number(row['ci_high'])}",
@@ -167,13 +186,48 @@ def _results(result: EvaluationResult, model: str, limits: str) -> Table:
             number(row["auc_apparent"]),
         )
         for name, row in _estimates(result).items()
-    ]
+    }
+    listed = list(rows.values())
+    if coupling is not None:
+        expected = (
+            expected_of_volume(coupling.observer_sd_mm),
+            number(coupling.auc),
+            f"{number(coupling.auc_low)} to {number(coupling.auc_high)}",
+            "",
+            "",
+        )
+        # beside volume_only, which it is to be read with
+        place = list(rows).index("volume_only") + 1 if "volume_only" in rows else len(listed)
+        listed.insert(place, expected)
     return Table(
         "Area under the ROC curve. Bold: the model that the sentences above speak about.",
         ("Model", "AUC out of bag", limits, ".632+", "apparent"),
-        rows,
+        listed,
         numeric=frozenset({1, 2, 3, 4}),
-        highlight=result.models.index(model),
+        highlight=listed.index(rows[model]),
+    )
+
+
+def _check_coupling(result: EvaluationResult, coupling: Coupling | None) -> None:
+    end_point = str(result.rows.end_point.name)
+    if coupling is not None and result.rows.label is not None and coupling.by != end_point:
+        raise EvaluationError(
+            f"coupling is of {coupling.by}, and {end_point} was evaluated; give "
+            f"tr.coupling(outcomes, by={end_point!r}).",
+            code="other_end_point",
+        )
+
+
+def _expected_of_volume(coupling: Coupling | None) -> str:
+    """Say what the AUC of volume alone has to be compared with."""
+    if coupling is None or coupling.observer_sd_mm == 0:
+        return ""
+    return (
+        "Baseline volume is a part of the end point, and so is the error of its contour. If the "
+        "response had nothing to do with volume, contours that are off by "
+        f"{coupling.observer_sd_mm:g} mm (SD) would by themselves give volume alone an AUC of "
+        f"{coupling.auc:.2f} (95 % of simulated cohorts of this size: {coupling.auc_low:.2f} to "
+        f"{coupling.auc_high:.2f}). Only what lies above that is a relation of response to size."
     )
 
 

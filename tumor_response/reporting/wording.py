@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Conclusions", "Interval", "brake", "conclude", "minus"]
+__all__ = ["Conclusions", "Interval", "brake", "conclude", "expected_of_volume", "minus"]
 
 CHANCE = 0.5
 MIN_PATIENTS_PER_CLASS = 10
@@ -169,6 +169,19 @@ def brake(auc: Interval, n_smaller_class: int, n_resamples: int) -> str:
     if n_resamples < MIN_RESAMPLES:
         return f"from {n_resamples} resamples"
     return "with an interval of no width" if auc.high == auc.low else ""
+
+
+def expected_of_volume(observer_sd_mm: float) -> str:
+    """Return the name of the row that the AUC of volume alone is to be compared with.
+
+    Examples
+    --------
+    >>> expected_of_volume(1.5)
+    'volume, from contour error of 1.5 mm alone'
+    """
+    if observer_sd_mm == 0:
+        return "volume, if it said nothing"
+    return f"volume, from contour error of {observer_sd_mm:g} mm alone"
 
 
 def _compatible(auc: Interval, n_patients: int) -> str:

@@ -64,7 +64,7 @@ def test_all_faults_of_a_manifest_are_shown(manifest: Path, tmp_path: Path) -> N
 
 WRONG = {
     "end point": (["--by", "shrinkage"], "'shrinkage' is no end point; expected one of"),
-    "cut": (["--cut", "mean"], "expected median or a number"),
+    "cut": (["--cut", "mean"], "expected 'median' or a finite number"),
     "model": (["--model", "forest"], "'forest' is not a model of this study; expected one of"),
     "category": (["--category", "sex"], "sex=female,male"),
     "preset": (["--radiomics", "headneck"], "'headneck' is neither a preset (head_neck_ct"),
@@ -240,7 +240,7 @@ def test_a_fixed_cut_is_a_number_in_the_unit_of_the_end_point() -> None:
     assert Plan(by="volume_change_percent", cut="-30").label() == tr.ResponderCut(
         -30.0, "volume_change_percent"
     )
-    with pytest.raises(SettingsError, match="expected median or a number"):
+    with pytest.raises(SettingsError, match="expected 'median' or a finite number"):
         Plan(cut="thirty").label()
 
 

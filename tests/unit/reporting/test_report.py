@@ -302,3 +302,51 @@ def test_models_that_could_not_be_tuned_are_named(page, study, tmp_path: Path) -
     text = text_of(cut_at(0.98, table), table, tmp_path)
     assert "the strongest was taken: all in 3 resamples." in text
     assert "could not be tuned" not in page().text
+
+
+def coupling(**changes) -> tr.Coupling:
+    found = {
+        "auc": 0.561,
+        "auc_se": 0.001,
+        "auc_low": 0.45,
+        "auc_high": 0.67,
+        "by": "rate_percent_per_day",
+        "cut": "median",
+        "observer_sd_mm": 1.5,
+        "n_lesions": 58,
+        "n_simulations": 2000,
+        "n_one_class": 0,
+        "true_sd": 0.02,
+        "warning": "",
+    }
+    return tr.Coupling(**(found | changes))
+
+
+def test_what_contour_error_makes_of_volume_stands_beside_volume_only(page) -> None:
+    text = front(page(coupling=coupling()))
+    assert "volume, from contour error of 1.5 mm alone 0.56 0.45 to 0.67" in text
+    assert text.index("volume_only 0.") < text.index("volume, from contour error of 1.5 mm")
+    assert "by themselves give volume alone an AUC of 0.56" in text
+    assert "contour error" not in front(page())
+
+
+def test_the_bold_row_is_still_the_headline(study, tmp_path: Path) -> None:
+    result, table, _ = study(0.0, 0)
+    for name in result.models:
+        path = tr.report(
+            result, tmp_path / "r.html", table=table, headline=name, coupling=coupling()
+        )
+        bold = re.findall(r'<tr class="headline">\s*<t[hd][^>]*>([^<]*)<', path.read_text("utf-8"))
+        assert bold == [name]
+
+
+def test_labels_made_of_error_are_warned_of(page) -> None:
+    assert "labels are made of error" in front(
+        page(coupling=coupling(true_sd=0.0, warning="The labels are made of error."))
+    )
+
+
+def test_coupling_of_another_end_point_is_refused(page) -> None:
+    with pytest.raises(EvaluationError, match="was evaluated; give") as caught:
+        page(coupling=coupling(by="rate_cc_per_day"))
+    assert caught.value.code == "other_end_point"
