@@ -31,6 +31,18 @@ def test_real_ct(shared_data: Path, tmp_path: Path) -> None:
     assert outcomes["shrinkage_percent"].between(3, 78).all()
 
 
+def test_end_point(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error::RuntimeWarning", str(EXAMPLES / "02_end_point.py")]
+    run = subprocess.run(
+        [*command, str(tmp_path), "--patients", "8"], capture_output=True, text=True, timeout=540
+    )
+    assert run.returncode == 0, run.stderr
+    assert "labels are uncertain" in run.stdout
+    assert "target_response" in run.stdout
+    figures = {path.stem for path in (tmp_path / "figures").glob("*.png")}
+    assert figures == {"waterfall", "spider", "volumes", "cut", "retreat"}
+
+
 def test_examples_can_be_read_in_two_minutes() -> None:
     scripts = sorted(EXAMPLES.glob("*.py"))
     assert scripts
