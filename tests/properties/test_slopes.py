@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tumor_response.outcomes.slopes import slopes
@@ -21,6 +21,7 @@ def visits_of(x: list[float], volumes: np.ndarray, patient: str = "P") -> pd.Dat
     return pd.DataFrame({"days": x, "volume_cc": volumes}, index=index)
 
 
+@settings(max_examples=30)
 @given(days, st.floats(-0.02, 0.02), st.floats(0.1, 100.0))
 def test_an_exact_exponential_gives_its_rate(x: list[float], rate: float, v0: float) -> None:
     row = slopes(visits_of(x, v0 * np.exp(rate * np.array(x)))).iloc[0]
@@ -29,6 +30,7 @@ def test_an_exact_exponential_gives_its_rate(x: list[float], rate: float, v0: fl
     assert row["slope_low"] <= row["slope"] <= row["slope_high"]
 
 
+@settings(max_examples=30)
 @given(days, st.integers(0, 2**32 - 1), st.floats(0.5, 50.0))
 def test_a_constant_factor_or_summand_changes_no_slope(
     x: list[float], seed: int, constant: float
@@ -43,6 +45,7 @@ def test_a_constant_factor_or_summand_changes_no_slope(
     assert abs(sums[0] - sums[1]) < 1e-8
 
 
+@settings(max_examples=30)
 @given(days, st.integers(0, 2**32 - 1))
 def test_percent_is_the_slope_in_cc_over_the_baseline(x: list[float], seed: int) -> None:
     volumes = np.random.default_rng(seed).uniform(1.0, 60.0, len(x))
@@ -52,6 +55,7 @@ def test_percent_is_the_slope_in_cc_over_the_baseline(x: list[float], seed: int)
     assert np.isclose(percent, 100 * in_cc / volumes[0], rtol=1e-9, atol=1e-12)
 
 
+@settings(max_examples=30)
 @given(st.lists(days, min_size=2, max_size=4), st.integers(0, 2**32 - 1), st.randoms())
 def test_the_order_of_rows_is_irrelevant(courses: list[list[float]], seed: int, shuffle) -> None:
     rng = np.random.default_rng(seed)

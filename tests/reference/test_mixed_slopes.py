@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
 
+from tumor_response.outcomes import mixed
 from tumor_response.outcomes.mixed import fit_lines
 from tumor_response.outcomes.slopes import slopes
 
@@ -94,23 +93,30 @@ def test_unbalanced_lines_are_those_of_statsmodels() -> None:
     from statsmodels.regression.mixed_linear_model import MixedLM
 
     rng = np.random.default_rng(4)
-    x, y = nested(25, 1, 0.008, 0.0, 4)
-    patient, lesion = numbers(y)
-    days = np.tile(x, 25) + rng.uniform(0, 3, 125)
+    patient = np.repeat(np.arange(25), 5)
+    x = np.tile(np.arange(-2.0, 3.0), 25) + rng.uniform(-0.3, 0.3, 125)
+    y = rng.normal(0, 1, 25)[patient] + rng.normal(-1, 0.7, 25)[patient] * x
+    y += rng.normal(0, 0.5, 125)
     kept = rng.random(125) < 0.8
-    patient, lesion, days, values = (v[kept] for v in (patient, lesion, days, y.ravel()))
-    lines = fit_lines(patient, lesion, days, values)
-    scaled = (days - days.mean()) / days.std()
-    fixed = np.column_stack([np.ones_like(scaled), scaled])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        theirs = MixedLM(values, fixed, patient, exog_re=fixed).fit()
+    patient, x, y = patient[kept], x[kept], y[kept]
+    lines = fit_lines(patient, patient, x, y)
+    fixed = np.column_stack([np.ones_like(x), x])
+    theirs = MixedLM(y, fixed, patient, exog_re=fixed).fit()
     assert theirs.converged
-    assert lines.population * days.std() == pytest.approx(theirs.fe_params[1], rel=1e-5)
-    assert lines.population_se * days.std() == pytest.approx(theirs.bse_fe[1], rel=1e-3)
+    assert lines.population == pytest.approx(theirs.fe_params[1], rel=1e-5)
+    assert lines.population_se == pytest.approx(theirs.bse_fe[1], rel=1e-3)
+    assert lines.slope_sd_patient**2 == pytest.approx(theirs.cov_re[1, 1], rel=1e-3)
     assert lines.residual_sd**2 == pytest.approx(theirs.scale, rel=1e-3)
     blups = [theirs.fe_params[1] + theirs.random_effects[k].iloc[1] for k in range(25)]
-    np.testing.assert_allclose(lines.slope * days.std(), blups, rtol=2e-3, atol=1e-5)
+    np.testing.assert_allclose(lines.slope, blups, rtol=1e-3, atol=1e-4)
+    # the same likelihood, and a place at least as high on it
+    data = mixed._stacked(mixed._patients(patient, patient, x, y))
+    relative = np.linalg.cholesky(theirs.cov_re / theirs.scale)
+    at_theirs, _ = mixed._deviance(relative[[0, 1, 1], [0, 0, 1]], data)
+    assert at_theirs == pytest.approx(-2 * theirs.llf, rel=1e-10)
+    spread, residual = mixed._variances(mixed._patients(patient, patient, x, y), False)
+    ours = np.linalg.cholesky(spread[:2, :2] / residual)
+    assert mixed._deviance(ours[[0, 1, 1], [0, 0, 1]], data)[0] <= at_theirs
 
 
 def test_errors_of_the_slopes_are_those_of_a_dense_solution() -> None:
@@ -121,9 +127,7 @@ def test_errors_of_the_slopes_are_those_of_a_dense_solution() -> None:
     lines = fit_lines(patient, lesion, days, y.ravel())
     t = (days - days.mean()) / days.std()
     fixed = np.column_stack([np.ones_like(t), t])
-    # the variances of the levels do not show in the result; they are fitted again from it here
-    from tumor_response.outcomes import mixed
-
+    # not all variances show in the result, so they are fitted once more
     sd = float(y.std())
     patients = mixed._patients(patient, lesion, t, (y.ravel() - y.mean()) / sd)
     spread, residual = mixed._variances(patients, True)

@@ -11,10 +11,10 @@ correction (Heckel et al., IEEE Trans Med Imaging 2014;33:462); the formulation 
   and the mean S of the safe surroundings within a few voxels of each shell voxel. A tumour between
   fat and muscle has two different edges.
 - A shell voxel of intensity I holds the share (I - S) / (T - S) of tumour.
-- Where T and S differ by less than three times the spread of intensities around them, or where
-  either has too few voxels, the intensity says less than the contour: the voxel counts as the mask
-  says. The spread holds the noise, and also what makes a mean meaningless: surroundings that are
-  part air, part muscle.
+- Where T and S differ by less than three times the spread of intensities around either, or where
+  there are too few voxels to know them, the intensity says less than the contour: the voxel counts
+  as the mask says. The spread (SD, the larger of the two) holds the noise, and also what makes a
+  mean meaningless: surroundings that are part air, part muscle.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def partial_volume_cc(image: sitk.Image, mask: sitk.Image) -> PartialVolume:
     tumour, tumour_variance, n_tumour = _around(voxels, core, rim)
     other, other_variance, n_other = _around(voxels, ~reached, rim)
     contrast = tumour - other
-    spread = np.sqrt((tumour_variance + other_variance) / 2)
+    spread = np.sqrt(np.maximum(tumour_variance, other_variance))
     error = spread * np.sqrt(1 / np.maximum(n_tumour, 1) + 1 / np.maximum(n_other, 1))
     trusted = (
         (np.minimum(n_tumour, n_other) >= MIN_VOXELS)
@@ -153,7 +153,7 @@ def partial_volume_cc(image: sitk.Image, mask: sitk.Image) -> PartialVolume:
     n_voxels = np.count_nonzero(core) + float(share.sum())
     return PartialVolume(
         volume_cc=n_voxels * float(np.prod(mask.GetSpacing())) / 1000.0,
-        share_by_intensity=float(judged.mean()),
+        share_by_intensity=float(judged.mean()) if judged.size else 0.0,
     )
 
 

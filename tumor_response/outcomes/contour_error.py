@@ -78,7 +78,7 @@ def offset_share(volume_cc: Array, smooth_over_mm: float | None) -> Array:
     --------
     >>> import numpy as np
     >>> offset_share(np.array([1.0, 12.0, 60.0]), 20.0).round(2)
-    array([0.95, 0.79, 0.55])
+    array([0.95, 0.79, 0.52])
     """
     if smooth_over_mm is None:
         return np.ones_like(volume_cc)
@@ -171,7 +171,7 @@ def voxel_sd_cc(
     --------
     >>> import numpy as np
     >>> (100 * voxel_sd_cc(np.array([1.0, 12.0]), (3.0, 3.0, 3.0)) / [1.0, 12.0]).round(1)
-    array([5.1, 1.0])
+    array([5.1, 1. ])
     """
     surface_mm2 = 4.0 * np.pi * _radius_mm(volume_cc) ** 2 / sphericity
     return np.asarray(np.sqrt(_lattice_mm4(spacing_mm) * surface_mm2) / 1000.0)

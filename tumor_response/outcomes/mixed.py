@@ -100,7 +100,7 @@ def fit_lines(
 
     ``MixedLM`` of statsmodels fits the same model, and gives the same where its search succeeds.
     Where a variance is near zero, which is common here, it stopped short of the maximum and
-    reported convergence in 4 of 12 simulated nested cohorts; hence the search of our own.
+    reported convergence in 2 of 12 simulated nested cohorts; hence the search of our own.
 
     Examples
     --------

@@ -221,6 +221,8 @@ def label_responders(
         "n_ties": int((values == fitted).sum()),
         "reasons": dict(outcomes.attrs.get("reasons", {})),
     }
+    if outcomes.attrs.get("fitted_on_all_lesions"):
+        label.attrs["fitted_on_all_lesions"] = True  # no label hides where its values come from
     return label
 
 

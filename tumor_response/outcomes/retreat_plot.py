@@ -89,11 +89,10 @@ def plot_retreat(
     Examples
     --------
     >>> import tempfile, tumor_response as tr, SimpleITK as sitk
-    >>> from tumor_response.outcomes.retreat_plot import plot_retreat
     >>> folder = tempfile.mkdtemp()
     >>> case = next(iter(tr.simulate_cohort(1, seed=1, directory=folder)))
     >>> retreat = sitk.ReadImage(f"{folder}/truth/P0001_1_retreat.nii.gz")
-    >>> figure = plot_retreat(case.read_image(), case.read_mask(), retreat)
+    >>> figure = tr.plot_retreat(case.read_image(), case.read_mask(), retreat)
     >>> [axes.get_title() for axes in figure.axes[:3]]
     ['axial', 'coronal', 'sagittal']
     """

@@ -98,13 +98,12 @@ def slopes(
 
     Examples
     --------
-    >>> import pandas as pd
-    >>> from tumor_response.outcomes.slopes import slopes
+    >>> import pandas as pd, tumor_response as tr
     >>> index = pd.MultiIndex.from_product(
     ...     [["P1"], ["1"], [0, 1, 2]], names=["patient_id", "lesion_id", "visit"]
     ... )
     >>> visits = pd.DataFrame({"days": [0.0, 10, 20], "volume_cc": [20.0, 16, 10]}, index=index)
-    >>> row = slopes(visits, of="volume_percent").iloc[0]
+    >>> row = tr.slopes(visits, of="volume_percent").iloc[0]
     >>> float(row["rate_percent_per_day"]), round(float(row["slope_se"]), 3), row["reason"]
     (2.5, 0.289, '')
     """

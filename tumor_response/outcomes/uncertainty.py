@@ -31,8 +31,9 @@ __all__ = ["outcome_uncertainty"]
 
 Array = npt.NDArray[np.float64]
 
-TIE_BREAKER = 1e-6
-"""Least variance of the truth, relative to the error's."""
+LEAST_TRUE_SHARE = 0.01
+"""Least variance of the truth, relative to the error's. No cohort of a usual size shows less, and
+with none at all true values would be ties and every ``p_responder`` 0 or 1."""
 
 _CONTOUR_ERROR = ContourError()
 
@@ -220,9 +221,8 @@ def _towards_truth(
     both = (errors.volume * errors.response).mean(axis=0) - (
         errors.volume.mean(axis=0) * errors.response.mean(axis=0)
     )
-    # with no true spread at all every true value would be a tie, and a tie is no responder
-    true_volume = np.maximum(cohort.log_volume.sd**2, TIE_BREAKER * error_volume)
-    true_response = np.maximum(cohort.response.sd**2, TIE_BREAKER * error_response)
+    true_volume = np.maximum(cohort.log_volume.sd**2, LEAST_TRUE_SHARE * error_volume)
+    true_response = np.maximum(cohort.response.sd**2, LEAST_TRUE_SHARE * error_response)
     volume = np.sqrt(true_volume) * rng.standard_normal(shape)
     response = np.sqrt(true_response) * rng.standard_normal(shape)
     # K = T (T + E)^-1 for 2 x 2 matrices, T diagonal; with no error there is nothing to take off

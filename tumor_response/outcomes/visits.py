@@ -111,10 +111,9 @@ def measure_lesions(
     Examples
     --------
     >>> import tempfile, tumor_response as tr
-    >>> from tumor_response.outcomes.visits import measure_lesions
     >>> folder = tempfile.mkdtemp()
     >>> cohort = tr.simulate_cohort(1, seed=1, directory=folder, time_points=3)
-    >>> visits = measure_lesions(cohort, f"{folder}/time_points.csv")
+    >>> visits = tr.measure_lesions(cohort, f"{folder}/time_points.csv")
     >>> visits.loc[("P0001", "1"), "status"].tolist()
     ['measured', 'measured', 'measured']
     >>> bool(visits["volume_cc"].is_monotonic_decreasing)

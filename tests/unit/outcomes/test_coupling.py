@@ -18,13 +18,16 @@ RELATIVE = ["rate_percent_per_day", "sgr_per_day", "shrinkage_percent", "volume_
 N = 3000
 
 
-@pytest.mark.parametrize("smooth_over_mm", [20.0, None])
+@pytest.mark.parametrize(
+    ("smooth_over_mm", "near"), [(20.0, 0.01), (None, 0.02)], ids=["smooth", "whole contour"]
+)
 @pytest.mark.parametrize(("observer_sd_mm", "expected"), [(1.0, 0.56), (2.0, 0.63)])
-def test_the_figures_of_the_definitions(observer_sd_mm, expected, smooth_over_mm) -> None:
-    """Near .56 at 1 mm and near .63 at 2 mm, for smooth errors and for whole contours.
+def test_the_figures_of_the_definitions(observer_sd_mm, expected, smooth_over_mm, near) -> None:
+    """Near .56 at 1 mm and near .63 at 2 mm.
 
-    "Near" is .015: the figures are given to two places, and the two kinds of error differ by .012
-    at 1 mm and by .018 at 2 mm, one on each side. 100 cohorts of 3,000: Monte Carlo error .001.
+    The figures are given to two places, which is .005; 100 cohorts of 3,000 have a Monte Carlo
+    error of .0015, and three of those make the tolerance .01. Contours that are off as a whole
+    couple more, by .01 at 1 mm and .016 at 2 mm in benchmarks/results/coupling.csv.
     """
     error = ContourError(smooth_over_mm=smooth_over_mm)
     table, _ = drawn_cohort(N, observer_sd_mm, error=error)
@@ -32,7 +35,7 @@ def test_the_figures_of_the_definitions(observer_sd_mm, expected, smooth_over_mm
         table, observer_sd_mm=observer_sd_mm, contour_error=error, n_simulations=100, seed=1
     )
     assert found.auc_se < 0.002
-    assert found.auc == pytest.approx(expected, abs=0.015)
+    assert found.auc == pytest.approx(expected, abs=near)
 
 
 @pytest.mark.parametrize("sd", [1.0, 2.0])

@@ -182,7 +182,7 @@ def test_any_disease_after_complete_response_is_progression() -> None:
 
 def test_a_lesion_that_comes_back_outside_of_cr_only_counts_by_its_size() -> None:
     lung, liver = lesion("lung", 20, "gone", 4), lesion("liver", 40, 30, 30)
-    assert target(lung, liver) == ["SD" if 30 > 0.7 * 60 else "PR", "PR"]
+    assert target(lung, liver) == ["PR", "PR"]
 
 
 def test_a_normal_node_that_grows_and_stays_normal_is_no_progression() -> None:
@@ -245,7 +245,7 @@ def test_a_lesion_that_was_not_there_at_baseline_is_pointed_at() -> None:
     ]
     # it is not in the sum, and the overall response is not derived from it
     assert found["sum_diameters_mm"].tolist() == [50.0, 40.0, 40.0, 40.0]
-    assert set(found["overall_response"]) == {"not derivable"}
+    assert found["overall_response"].tolist() == ["baseline", *["not derivable"] * 3]
 
 
 def test_the_columns_are_the_ones_that_are_named() -> None:

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 import tumor_response as tr
-from tumor_response.exceptions import OutcomeError
+from tumor_response.exceptions import EvaluationError, OutcomeError
 from tumor_response.outcomes.slopes import slopes
 from tumor_response.outcomes.visits import measure_lesions
 
@@ -251,3 +251,23 @@ def test_mixed_does_not_pretend_to_know_the_error_of_exact_lines() -> None:
     with pytest.raises(OutcomeError, match="did not converge") as caught:
         slopes(frame(courses), method="mixed")
     assert caught.value.code == "mixed_not_converged"
+
+
+def test_a_slope_that_knows_the_other_lesions_is_no_outcome_of_an_evaluation() -> None:
+    rng = np.random.default_rng(0)
+    keys = [(f"P{i:02d}", "1", k) for i in range(12) for k in range(4)]
+    index = pd.MultiIndex.from_tuples(keys, names=["patient_id", "lesion_id", "visit"])
+    days = np.array([10.0 * k for *_, k in keys])
+    rates = np.repeat(rng.normal(0.01, 0.004, 12), 4)
+    volume = 20 * np.exp(-rates * days + rng.normal(0, 0.05, 48))
+    visits = pd.DataFrame({"days": days, "volume_cc": volume}, index=index)
+    found = {method: tr.slopes(visits, method=method) for method in ("ols", "mixed")}
+    table = pd.DataFrame({"clinical__age": rng.normal(60, 9, 12)}, index=found["ols"].index)
+    label, scheme = tr.ResponderCut(), tr.Bootstrap632Plus(n_resamples=5)
+    model = tr.make_model("logistic")
+    tr.evaluate(model, table, found["ols"]["sgr_per_day"], scheme, label=label)
+    with pytest.raises(EvaluationError, match="fitted on all lesions") as caught:
+        tr.evaluate(model, table, found["mixed"]["sgr_per_day"], scheme, label=label)
+    assert caught.value.code == "outcome_fitted_on_all"
+    with pytest.raises(EvaluationError, match="fitted on all lesions"):  # nor is its label
+        tr.evaluate(model, table, tr.label_responders(found["mixed"], "sgr_per_day"), scheme)

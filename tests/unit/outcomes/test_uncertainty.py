@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -112,27 +114,29 @@ def test_small_errors_follow_the_delta_method() -> None:
 
 def test_more_error_is_less_certain(cohort) -> None:
     found = [outcome_uncertainty(cohort, observer_sd_mm=sd, n_draws=400) for sd in (0.2, 0.5, 1.0)]
-    for less, more in zip(found, found[1:], strict=False):
+    for less, more in itertools.pairwise(found):
         assert (less["rate_percent_per_day_sd"] < more["rate_percent_per_day_sd"]).all()
         assert less.attrs["flip_share"] < more.attrs["flip_share"]
         assert less.attrs["wrong_share"] < more.attrs["wrong_share"]
 
 
 def test_same_seed_same_bytes_and_another_seed_agrees_within_its_error(cohort) -> None:
-    one, again = (outcome_uncertainty(cohort, observer_sd_mm=0.5, seed=3) for _ in range(2))
+    one, again = (
+        outcome_uncertainty(cohort, observer_sd_mm=0.5, seed=3, n_draws=500) for _ in range(2)
+    )
     pd.testing.assert_frame_equal(one, again, check_exact=True)
     assert one.attrs == again.attrs
-    other = outcome_uncertainty(cohort, observer_sd_mm=0.5, seed=4)
+    other = outcome_uncertainty(cohort, observer_sd_mm=0.5, seed=4, n_draws=500)
     assert not one["p_flip"].equals(other["p_flip"])
     # the spread of the truth is estimated from drawn errors, which is small beside the rest
     gap = abs(one.attrs["flip_share"] - other.attrs["flip_share"])
     assert gap < 6 * one.attrs["flip_share_se"]
-    assert np.abs(one["p_flip"] - other["p_flip"]).max() < 5 * 0.5 * np.sqrt(2 / 2000)
+    assert np.abs(one["p_flip"] - other["p_flip"]).max() < 5 * 0.5 * np.sqrt(2 / 500)
 
 
 def test_monte_carlo_error_falls_as_it_says(cohort) -> None:
     few, many = (
-        outcome_uncertainty(cohort, observer_sd_mm=0.5, n_draws=n).attrs for n in (200, 3200)
+        outcome_uncertainty(cohort, observer_sd_mm=0.5, n_draws=n).attrs for n in (100, 1600)
     )
     assert few["flip_share_se"] / many["flip_share_se"] == pytest.approx(4.0, rel=0.2)
 
@@ -177,15 +181,17 @@ def test_missing_outcomes_and_complete_responses() -> None:
 
 
 def test_error_that_explains_everything_leaves_coins() -> None:
-    """Lesions that truly do not differ, drawn with the stated error: no label means anything."""
-    error_free = outcome_table(np.full(80, 20.0), np.full(80, 14.0))
-    error_free["n"] = np.arange(80)
+    """Measured values lie less far apart than the stated error would put equal lesions.
+
+    A hundredth of the error's variance is left to the truth, so that a lesion 2 standard errors off
+    is pulled 0.1 x 2 true standard deviations to its side: a probability of .58.
+    """
     one, _ = drawn_cohort(80, 0.0)
-    found = outcome_uncertainty(one, observer_sd_mm=1.5, n_draws=500)
+    found = outcome_uncertainty(one, by="sgr_per_day", observer_sd_mm=1.5, n_draws=500)
     assert found.attrs["true_sd"] == 0.0
     assert found["uncertain"].all()
-    np.testing.assert_allclose(found["p_responder"], 0.5, atol=0.12)
-    np.testing.assert_allclose(found["p_flip"], 0.5, atol=0.12)
+    np.testing.assert_allclose(found["p_responder"], 0.5, atol=0.15)
+    np.testing.assert_allclose(found["p_flip"], 0.5, atol=0.15)
 
 
 def test_observer_sd_by_lesion(cohort) -> None:

@@ -1,4 +1,4 @@
-"""The best response of each patient over the visits (sections 4.4.3 and 4.5, Table 3)."""
+"""The best response of each patient over the visits (sections 4.4.3 and 4.6, Table 3)."""
 
 from __future__ import annotations
 
