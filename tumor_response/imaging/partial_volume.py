@@ -150,7 +150,7 @@ def partial_volume_cc(image: sitk.Image, mask: sitk.Image) -> PartialVolume:
     beyond = OVERSHOOT * spread[at] / np.abs(contrast[at])
     measured = (voxels[shell][judged] - other[at]) / contrast[at]
     share[judged] = np.clip(measured, -beyond, 1 + beyond)
-    n_voxels = np.count_nonzero(core) + float(share.sum())
+    n_voxels = float(np.count_nonzero(core) + share.sum())
     return PartialVolume(
         volume_cc=n_voxels * float(np.prod(mask.GetSpacing())) / 1000.0,
         share_by_intensity=float(judged.mean()) if judged.size else 0.0,

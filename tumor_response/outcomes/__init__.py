@@ -9,8 +9,11 @@ from tumor_response.outcomes.local import local_shrinkage
 from tumor_response.outcomes.patients import per_patient
 from tumor_response.outcomes.plots import plot_cut, plot_spider, plot_volumes, plot_waterfall
 from tumor_response.outcomes.recist import (
+    overall_response,
     read_diameters,
+    recist_best_response,
     recist_response,
+    recist_targets,
     visits_from_wide,
     volumetric_response,
 )
@@ -41,6 +44,7 @@ __all__ = [
     "measure_lesions",
     "outcome_flow",
     "outcome_uncertainty",
+    "overall_response",
     "per_patient",
     "plot_cut",
     "plot_retreat",
@@ -48,7 +52,9 @@ __all__ = [
     "plot_volumes",
     "plot_waterfall",
     "read_diameters",
+    "recist_best_response",
     "recist_response",
+    "recist_targets",
     "shrinkage",
     "slopes",
     "visits_from_wide",

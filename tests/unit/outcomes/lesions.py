@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 
@@ -35,6 +37,11 @@ def outcome_table(v0, v1, days=30.0, fractions=20.0, dose_gy=40.0) -> pd.DataFra
     return table
 
 
+@lru_cache(maxsize=8)
+def _latents(n: int, signal: float) -> pd.DataFrame:
+    return simulate_latents(n, seed=17, settings=SimulationSettings(signal=signal))
+
+
 def drawn_cohort(
     n: int,
     observer_sd_mm: float,
@@ -43,7 +50,7 @@ def drawn_cohort(
     error: ContourError | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the outcomes that one observer measures, and the true ones."""
-    latents = simulate_latents(n, seed=17, settings=SimulationSettings(signal=signal))
+    latents = _latents(n, signal)
     v0 = latents["target_volume_baseline_cc"].to_numpy()
     v1 = latents["target_volume_follow_up_cc"].to_numpy()
     days = latents["interval_days"].to_numpy(dtype=float)

@@ -79,6 +79,10 @@ def test_4_3_1_a_non_target_node_above_10_mm_prevents_complete_response() -> Non
     lung = lesion("lung", 20, "gone", target="yes")
     assert target(lung, others) == ["PR"]
     assert target(lung, normal) == ["CR"]
+    # one that was not looked at is told of by the non-target status, and no reason against CR here
+    assert target(lung, node("axilla", 12, "-", target="no")) == ["CR"]
+    # one that never was pathological is no disease
+    assert target(lung, node("axilla", 9, 11, target="no")) == ["CR"]
 
 
 # 4.3.2 --------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 
 from tumor_response.exceptions import OutcomeError
 from tumor_response.outcomes.recist import DiameterTable, read_diameters
+from tumor_response.outcomes.recist.read_ids import patients_of
 
 HEADER = ["id", "day", "mm", "arm"]
 ROWS = [["A", -3, 40, 1], ["A", 40, 30, 1], ["B", -5, 20.5, 2], ["B", 44, "NOT EVALUABLE", 2]]
@@ -61,6 +62,16 @@ def test_numbers_that_are_exact_are_identifiers(tmp_path: Path) -> None:
     assert read(write(tmp_path, rows)).measurements["patient_id"].tolist() == ["1001"] * 2
 
 
+def test_whole_floats_that_are_exact_are_whole_numbers() -> None:
+    cells = pd.Series([1001.0, 1001])
+    days = pd.Series([-3.0, 40.0])
+    patients, _, notes = patients_of(
+        cells.astype(object), days, pd.DataFrame(index=[0, 1]), "exact"
+    )
+    assert patients.tolist() == ["1001", "1001"]
+    assert notes == []
+
+
 LONG = 3.65701566790216e18
 
 
@@ -110,6 +121,11 @@ def test_patients_that_fell_together_next_to_each_other(tmp_path: Path, ids: str
     assert "-8" in str(error)
     arms = [[LONG, -3, 40, 1], [LONG, 40, 30, 2]]
     assert refused(write(tmp_path, arms), ids=ids, constant=["arm"]).code == "patient_inconsistent"
+
+
+def test_what_to_do_with_identifiers_is_one_of_three_words(tmp_path: Path) -> None:
+    with pytest.raises(OutcomeError, match="expected exact, as_text or row_groups"):
+        read(write(tmp_path, ROWS), ids="guess")
 
 
 def test_columns_that_are_constant_are_kept(tmp_path: Path) -> None:

@@ -88,7 +88,6 @@ class _Volumes:
     def __init__(self, n_lesions: int) -> None:
         self.n_lesions = n_lesions
         self.baseline = self.nadir = math.nan
-        self.was_gone = False
 
     def see(self, visit: pd.DataFrame) -> dict[str, object]:
         known = visit["volume_cc"].dropna()
@@ -99,10 +98,8 @@ class _Volumes:
         if math.isnan(self.baseline):
             self.baseline = self.nadir = volume
             category = "baseline"
-        elif partial > 0 and (
-            self.was_gone or grew(partial, self.nadir, CLINICAL_CUTS["volumetric_progression"])
-        ):
-            category = "PD"
+        elif grew(partial, self.nadir, CLINICAL_CUTS["volumetric_progression"]):
+            category = "PD"  # after CR anything is: the nadir is 0 then
         elif not complete:
             category = "NE"
             reason = "lesions_not_all_evaluated" if len(known) else "no_lesion_evaluated"
@@ -112,7 +109,6 @@ class _Volumes:
             limit = CLINICAL_CUTS["volumetric_partial_response"]
             category = "PR" if shrank(volume, self.baseline, limit) else "SD"
         nadir = self.nadir
-        self.was_gone |= category == "CR"
         if complete:
             self.nadir = min(self.nadir, volume)
         return {
