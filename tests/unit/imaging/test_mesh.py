@@ -68,6 +68,16 @@ def test_one_voxel_is_an_octahedron_and_nothing_is_nothing() -> None:
     assert mesh_volume_cc(sitk.Image(4, 4, 4, sitk.sitkUInt8)) == 0.0
 
 
+def test_a_hole_of_one_voxel_is_an_octahedron_as_well() -> None:
+    """So that a mask with many holes has more inside its surface than voxels."""
+    solid = np.ones((9, 9, 9), dtype=bool)
+    holes = solid.copy()
+    holes[1:8:2, 1:8:2, 1:8:2] = False
+    difference = mesh_volume_cc(image_of(solid)) - mesh_volume_cc(image_of(holes))
+    assert difference == pytest.approx(64 / 6 / 1000, rel=1e-9)
+    assert mesh_volume_cc(image_of(holes)) > volume_cc(image_of(holes))
+
+
 def test_neighbouring_cells_agree_on_ambiguous_faces() -> None:
     """Two voxels that touch at an edge are two octahedra, wherever in the array they lie."""
     for shift in itertools.product((0, 3), repeat=3):
