@@ -70,8 +70,8 @@ def aligned_outcome(y: pd.Series, index: pd.Index, label: LabelRule | None) -> p
     if y.attrs.get("fitted_on_all_lesions"):
         raise EvaluationError(
             f"y ({y.name}) comes from a model that was fitted on all lesions together, so that "
-            "each value knows the others, test patients included. Use the slopes of single lesions, "
-            "tr.slopes(visits, method='ols').",
+            "each value knows the others, test patients included. Use the slopes of single "
+            "lesions, tr.slopes(visits, method='ols').",
             code="outcome_fitted_on_all",
         )
     if not y.index.is_unique:
