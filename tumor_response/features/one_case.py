@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +14,7 @@ from tumor_response.exceptions import CaseError, FeatureError, TumorResponseErro
 from tumor_response.features.base import FeatureExtractor, FeatureValues, Shortfall
 from tumor_response.features.cache import FeatureCache, image_sha256
 from tumor_response.imaging import Finding
+from tumor_response.imaging.threads import one_thread
 from tumor_response.quality import ExclusionRule, QualitySettings, check_baseline
 
 __all__ = ["CaseResult", "Columns", "RunRules", "keeps_contour", "run_case"]
@@ -64,7 +64,7 @@ def run_case(
     """
     result = CaseResult()
     baseline = case.baseline
-    with _one_itk_thread():
+    with one_thread():
         regions = _regions(case, baseline, rules, result)
         for extractor, known in zip(extractors, columns, strict=True):
             if isinstance(regions, Finding):
@@ -198,20 +198,3 @@ def _meta(case: Case) -> dict[str, float | str]:
     axes = np.abs(np.array(grid.direction).reshape(3, 3))
     meta["meta__slice_thickness_mm"] = grid.spacing_mm[int(axes[2].argmax())]
     return meta
-
-
-@contextmanager
-def _one_itk_thread() -> Iterator[None]:
-    """Hold ITK to one thread: workers must not fight over the cores.
-
-    The deep extractor holds torch by itself, so that a run that needs no network, or finds all in
-    the cache, does not load it.
-    """
-    import SimpleITK as sitk
-
-    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
-    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    try:
-        yield
-    finally:
-        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)

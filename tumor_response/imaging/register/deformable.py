@@ -18,7 +18,7 @@ import SimpleITK as sitk
 
 from tumor_response.imaging.register.region import Region, correlation, region_around
 from tumor_response.imaging.register.settings import RegistrationSettings
-from tumor_response.imaging.register.threads import one_thread
+from tumor_response.imaging.threads import one_thread
 
 __all__ = ["Deformation", "demons", "log_jacobian", "prepared", "register_deformably"]
 

@@ -31,7 +31,7 @@ from scipy import ndimage
 from tumor_response.imaging.register.deformable import demons, log_jacobian, prepared
 from tumor_response.imaging.register.region import Region
 from tumor_response.imaging.register.settings import RegistrationSettings
-from tumor_response.imaging.register.threads import one_thread
+from tumor_response.imaging.threads import one_thread
 
 __all__ = ["noise_sd_hu", "reliability_map"]
 
