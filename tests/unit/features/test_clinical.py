@@ -32,6 +32,15 @@ def test_a_volume_more_than_5_percent_off_the_contours_is_told(share: float, dif
     assert told == ([("volume_differs", 0)] if differs else [])
 
 
+@pytest.mark.parametrize(("factor", "unit"), [(1000.0, "mm³"), (0.001, "litres"), (10.0, None)])
+def test_a_volume_in_another_unit_is_named(factor: float, unit: str | None) -> None:
+    stated = factor * volume_cc(cases.mask())
+    (told,) = tr.ClinicalFactors(["volume_cc"]).extract(cases.baseline(volume_cc=stated)).shortfalls
+    assert told.code == "volume_differs"
+    assert ("is the column in" in told.message) == (unit is not None)
+    assert unit is None or unit in told.message
+
+
 def test_a_stated_volume_beside_a_bad_contour_is_not_compared() -> None:
     case = BaselineCase("P", "1", cases.image(), cases.empty_mask(), variables={"volume_cc": 9.0})
     got = tr.ClinicalFactors(["volume_cc"]).extract(case)
