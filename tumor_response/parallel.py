@@ -7,6 +7,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from tumor_response.exceptions import WorkerError
@@ -89,7 +90,7 @@ def spread(
 
 
 def _quietly(stream: Generator[Answer]) -> Iterator[Answer]:
-    """Pass on what joblib yields, less its warning that it put a new worker for one that grew.
+    """Pass on what joblib yields, less what it says of things that cost nobody anything.
 
     A worker that has taken 300 MB more than at its first task is replaced; a network loaded late
     is enough, and nothing is lost. Where warnings are errors, joblib would stop for ever instead.
@@ -97,7 +98,7 @@ def _quietly(stream: Generator[Answer]) -> Iterator[Answer]:
     """
     try:
         while True:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _last_words_ignored():
                 warnings.filterwarnings("ignore", "A worker stopped while", UserWarning)
                 try:
                     answer = next(stream)
@@ -105,10 +106,32 @@ def _quietly(stream: Generator[Answer]) -> Iterator[Answer]:
                     return
             yield answer
     finally:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _last_words_ignored():
             # nobody takes the rest, and joblib warns of that as well
             warnings.simplefilter("ignore", UserWarning)
             stream.close()
+
+
+@contextmanager
+def _last_words_ignored() -> Iterator[None]:
+    """Leave out the traceback of a pool that is ended while a task is on its way to it.
+
+    loky's manager thread forgets its pending tasks and then looks up one that came in between:
+    a KeyError in a thread that is ending, after its workers have ended. Everything else that
+    fails in a thread goes where it would have gone.
+    """
+    before = threading.excepthook
+
+    def hook(failure: threading.ExceptHookArgs) -> None:
+        of_the_pool = type(failure.thread).__name__ == "_ExecutorManagerThread"
+        if not (of_the_pool and failure.exc_type is KeyError):
+            before(failure)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _answered(
