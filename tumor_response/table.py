@@ -42,8 +42,8 @@ class FeatureTable:
         One row per lesion, index (patient_id, lesion_id); columns float64 or categorical, named
         ``<block>__<group>__<feature>``. ``meta__*`` columns travel along and are never predictors.
     dictionary
-        Index: column. ``block``, ``family``, ``role``, ``ibsi_code``, ``unit``, ``description``,
-        ``settings_sha256``.
+        Index: column. ``block``, ``family``, ``role``, ``ibsi_code``, ``ibsi_name``, ``unit``,
+        ``description``, ``settings_sha256``.
     failures
         One row per shortfall: ``patient_id``, ``lesion_id``, ``block``, ``reason``,
         ``n_columns_missing`` (the block's size if all of it is missing, 0 for a finding whose

@@ -15,7 +15,8 @@ from scipy import ndimage
 
 from tests.unit.imaging.bodies import image_of
 from tumor_response.imaging import bounding_box
-from tumor_response.imaging.mesh import UNITS_PER_CELL, _units_inside, mesh_volume_cc
+from tumor_response.imaging.mesh import mesh_volume_cc
+from tumor_response.imaging.mesh_cells import UNITS_PER_CELL, units_inside
 
 
 def ambiguous_faces(array: np.ndarray) -> int:
@@ -103,7 +104,7 @@ def test_every_configuration() -> None:
             n = int(far.sum())
             diagonal = n == 2 and far[0, 0] == far[1, 1]
             share += (0.25 if diagonal else (0, 1 / 8, 1 / 2, 7 / 8, 1)[n]) / 3
-        assert _units_inside()[code] / UNITS_PER_CELL == pytest.approx(share, abs=1e-12), code
+        assert units_inside()[code] / UNITS_PER_CELL == pytest.approx(share, abs=1e-12), code
         n_equal += 1
     assert n_equal > 128  # the table's entries, and opposites of those without ambiguous faces
 

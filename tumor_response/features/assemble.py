@@ -18,6 +18,7 @@ from tumor_response.features.one_case import CaseResult, RunRules, keeps_contour
 from tumor_response.settings import Settings, sha256_of_json
 
 __all__ = [
+    "DICTIONARY_COLUMNS",
     "FAILURE_COLUMNS",
     "assembled_data",
     "assembled_dictionary",
@@ -26,6 +27,16 @@ __all__ = [
 ]
 
 FAILURE_COLUMNS = ["patient_id", "lesion_id", "block", "reason", "n_columns_missing", "message"]
+DICTIONARY_COLUMNS = [
+    "block",
+    "family",
+    "role",
+    "ibsi_code",
+    "ibsi_name",
+    "unit",
+    "description",
+    "settings_sha256",
+]
 EXCLUDED_SHARE = "meta__excluded_share"
 _META = {
     "meta__site": "Hospital or scanner, as the manifest names it.",
@@ -72,16 +83,25 @@ def assembled_dictionary(
             settings["exclude"] = _dumped(rules.exclude)
         digest = sha256_of_json(settings)
         rows += [
-            (s.column, s.block, s.family, s.role, s.ibsi_code, s.unit, s.description, digest)
+            (
+                s.column,
+                s.block,
+                s.family,
+                s.role,
+                s.ibsi_code,
+                s.ibsi_name,
+                s.unit,
+                s.description,
+                digest,
+            )
             for s in block
         ]
     for name, words in _META.items():
         if name == EXCLUDED_SHARE and rules.exclude is None:
             continue
         unit = {"meta__day": "days", "meta__slice_thickness_mm": "mm"}.get(name, "")
-        rows.append((name, "meta", name.removeprefix("meta__"), "meta", "", unit, words, ""))
-    names = ["block", "family", "role", "ibsi_code", "unit", "description", "settings_sha256"]
-    frame = pd.DataFrame(rows, columns=["column", *names])
+        rows.append((name, "meta", name.removeprefix("meta__"), "meta", "", "", unit, words, ""))
+    frame = pd.DataFrame(rows, columns=["column", *DICTIONARY_COLUMNS])
     return frame.set_index("column").astype("str")
 
 

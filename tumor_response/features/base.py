@@ -43,6 +43,8 @@ class FeatureSpec:
         One sentence.
     categories
         The levels of a categorical column; ``()`` for a number.
+    ibsi_name
+        The initiative's name of the quantity, or ``""``.
     """
 
     column: str
@@ -53,6 +55,7 @@ class FeatureSpec:
     unit: str
     description: str
     categories: tuple[str, ...] = ()
+    ibsi_name: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 import zlib
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def read_mask(path: str | Path, label: int | None = None) -> sitk.Image:
     """
     mask = _read(Path(path))
     _check_finite(Path(path), sitk.GetArrayViewFromImage(mask))
-    values = np.unique(sitk.GetArrayViewFromImage(mask))
+    values = _values_but_zero(sitk.GetArrayViewFromImage(mask))
     if not (values == np.round(values)).all():
         raise CaseError(
             f"{path}: a mask holds whole numbers, this one holds values such as "
@@ -97,7 +98,7 @@ def read_mask(path: str | Path, label: int | None = None) -> sitk.Image:
             "Threshold it and save 0 and 1.",
             code="mask_not_integer",
         )
-    present = [int(v) for v in values if v != 0]
+    present = [int(v) for v in values]
     if label is None and len(present) > 1:
         shown = ", ".join(str(v) for v in present[:10])
         raise CaseError(
@@ -107,18 +108,32 @@ def read_mask(path: str | Path, label: int | None = None) -> sitk.Image:
             code="mask_label_ambiguous",
         )
     wanted = label if label is not None else (present[0] if present else 1)
+    if present == [wanted] == [1]:  # a third of the time of a comparison
+        return sitk.Cast(mask, sitk.sitkUInt8)
     return sitk.Equal(mask, float(wanted)) if present else sitk.Cast(mask * 0, sitk.sitkUInt8)
+
+
+def _values_but_zero(voxels: np.ndarray) -> np.ndarray:
+    """Return the distinct values of a mask, ascending, without sorting the empty part of a scan."""
+    flat = voxels.reshape(-1)
+    if flat.nbytes % 8 == 0 and flat.dtype.kind in "iu":
+        words = flat.view(np.uint64)  # up to eight voxels at a look
+        flat = words[words != 0].view(flat.dtype)
+    return np.unique(flat[flat != 0])
 
 
 def _read(path: Path) -> sitk.Image:
     if not path.is_file():
         raise CaseError(f"{path}: no such file.", code="file_missing")
-    if path.name.endswith((".nii", ".nii.gz")):
-        check_nifti(path)
+    is_nifti = path.name.endswith((".nii", ".nii.gz"))
     try:
         image = sitk.ReadImage(str(path))
     except RuntimeError as error:
+        if is_nifti:
+            check_nifti(path)  # its words are better
         raise CaseError(_not_an_image(path, error), code="not_an_image") from None
+    if is_nifti and not _holds_the_files_bytes(image, path):
+        check_nifti(path)
     if image.GetNumberOfComponentsPerPixel() != 1:
         raise CaseError(
             f"{path}: {image.GetNumberOfComponentsPerPixel()} values per voxel (a colour or vector "
@@ -130,6 +145,33 @@ def _read(path: Path) -> sitk.Image:
     if image.GetDimension() != 3:
         raise CaseError(_not_3d(path, image.GetDimension(), image.GetSize()), code="not_3d")
     return image
+
+
+def _holds_the_files_bytes(image: sitk.Image, path: Path) -> bool:
+    """Whether the voxels are byte for byte what a complete .nii.gz holds, by its own checksum.
+
+    A quarter of the time of unpacking the file a second time. False also where ITK had to convert
+    what it read (a scale, the order of bytes); then only the second look can tell.
+    """
+    if not path.name.endswith(".gz"):
+        return False
+    try:
+        with path.open("rb") as file:
+            file.seek(-8, 2)
+            checksum, n_bytes = struct.unpack("<II", file.read(8))
+        with gzip.open(path) as unpacked:
+            header = unpacked.read(_NIFTI_HEADER)
+            (offset,) = struct.unpack_from("<f", header, _NIFTI_OFFSET_AT)
+            header += unpacked.read(int(offset) - _NIFTI_HEADER)
+    except (EOFError, OSError, ValueError, OverflowError, struct.error, zlib.error):
+        return False
+    voxels = memoryview(sitk.GetArrayViewFromImage(image)).cast("B")
+    whole = bool((len(header) + len(voxels)) % 2**32 == n_bytes)
+    return whole and bool(zlib.crc32(voxels, zlib.crc32(header)) == checksum)
+
+
+_NIFTI_HEADER, _NIFTI_OFFSET_AT = 348, 108
+"""Bytes of a NIfTI-1 header, and where in it the voxels' place in the file is given."""
 
 
 def check_nifti(path: Path) -> None:

@@ -10,8 +10,8 @@ import tumor_response as tr
 from tests.unit import cases
 from tumor_response.exceptions import FeatureError, SettingsError, TumorResponseError
 from tumor_response.features.radiomics import PRESETS
+from tumor_response.features.radiomics.codes import IBSI_CODES, UNITS
 from tumor_response.features.radiomics.columns import columns_of
-from tumor_response.features.radiomics.ibsi import IBSI_CODES, UNITS
 
 
 def test_preset_of_the_definitions() -> None:
@@ -97,7 +97,7 @@ def test_parameter_file_faults(tmp_path: Path) -> None:
 
 
 def test_unknown_preset_and_engine() -> None:
-    with pytest.raises(SettingsError, match="head_neck_ct, minimal"):
+    with pytest.raises(SettingsError, match="head_neck_ct, lung_ct.*minimal, ibsi_a"):
         tr.Radiomics("head_neck")
     with pytest.raises(SettingsError, match="engine='fastest'"):
         tr.Radiomics("minimal", engine="fastest")
@@ -130,8 +130,19 @@ def test_given_dictionary_stays_the_callers_own() -> None:
 
 def test_image_type_whose_package_is_missing_is_refused_not_left_out(monkeypatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "skimage.feature", None)
-    with pytest.raises(SettingsError, match=r"LBP2D.*scikit-image"):
-        tr.RadiomicsSettings(image_types={"LBP2D": {}})
+    with pytest.raises(SettingsError, match=r"LBP2D with skimage.*engine='fast'"):
+        tr.Radiomics(tr.RadiomicsSettings(image_types={"LBP2D": {}}), engine="pyradiomics")
+
+
+def test_fast_engine_needs_no_package_for_local_binary_patterns(monkeypatch) -> None:
+    for package in ("skimage", "skimage.feature", "trimesh"):
+        monkeypatch.setitem(__import__("sys").modules, package, None)
+    settings = tr.RadiomicsSettings(
+        image_types={"LBP2D": {}, "LBP3D": {}}, feature_classes={"firstorder": ["Mean"]}
+    )
+    values = tr.Radiomics(settings).extract(cases.baseline())
+    assert len(values.values) == 4
+    assert not values.shortfalls
 
 
 def test_hash_follows_the_settings() -> None:

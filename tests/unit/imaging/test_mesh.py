@@ -8,13 +8,14 @@ import SimpleITK as sitk
 
 from tests.unit.imaging.bodies import BODIES, SPACINGS, image_of, render
 from tumor_response.imaging import volume_cc
-from tumor_response.imaging.mesh import CORNERS, UNITS_PER_CELL, _units_inside, mesh_volume_cc
+from tumor_response.imaging.mesh import mesh_volume_cc
+from tumor_response.imaging.mesh_cells import CORNERS, UNITS_PER_CELL, units_inside
 
 
 def share(*inside: tuple[int, int, int]) -> float:
     """Of a cell with these corners (0 or 1 along each axis) inside."""
     code = sum(1 << CORNERS.index(tuple(2 * c for c in corner)) for corner in inside)
-    return _units_inside()[code] / UNITS_PER_CELL
+    return units_inside()[code] / UNITS_PER_CELL
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
-"""Handcrafted radiomics with PyRadiomics' definitions."""
+"""Handcrafted radiomics with PyRadiomics' or IBSI's definitions."""
 
 from tumor_response.features.radiomics.extractor import Radiomics
-from tumor_response.features.radiomics.settings import PRESETS, RadiomicsSettings
+from tumor_response.features.radiomics.presets import CITATIONS, PRESETS
+from tumor_response.features.radiomics.settings import RadiomicsSettings
 
-__all__ = ["PRESETS", "Radiomics", "RadiomicsSettings"]
+__all__ = ["CITATIONS", "PRESETS", "Radiomics", "RadiomicsSettings"]

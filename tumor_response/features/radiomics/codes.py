@@ -51,7 +51,7 @@ IBSI_CODES: dict[str, str] = {
             "MeanAbsoluteDeviation": "4FUA",
             "RobustMeanAbsoluteDeviation": "1128",
             "RootMeanSquared": "5ZWQ",
-            "Skewness": "KE2M",
+            "Skewness": "KE2A",
             "Kurtosis": "IPH6",
             "Variance": "ECT3",
             "Uniformity": "BJ5W",

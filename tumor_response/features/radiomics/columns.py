@@ -8,10 +8,11 @@ from itertools import product
 from typing import Any
 
 from tumor_response.features.base import FeatureSpec
-from tumor_response.features.radiomics.ibsi import IBSI_CODES, UNITS
+from tumor_response.features.radiomics.codes import IBSI_CODES, UNITS
+from tumor_response.features.radiomics.ibsi.features import NAMES
 from tumor_response.features.radiomics.settings import RadiomicsSettings
 
-__all__ = ["RadiomicsColumn", "columns_of"]
+__all__ = ["RadiomicsColumn", "columns_of", "image_names"]
 
 _CLASS_TITLES = {
     "shape": "shape",
@@ -73,7 +74,7 @@ def columns_of(settings: RadiomicsSettings, block: str) -> list[RadiomicsColumn]
         for feature in features[name]
     ]
     for image_type, own in parameters["imageType"].items():
-        for image_name in _image_names(image_type, {**parameters["setting"], **own}):
+        for image_name in image_names(image_type, {**parameters["setting"], **own}):
             columns += [
                 _column(block, image_name, name, feature)
                 for name in features
@@ -83,7 +84,7 @@ def columns_of(settings: RadiomicsSettings, block: str) -> list[RadiomicsColumn]
     return columns
 
 
-def _image_names(image_type: str, setting: Mapping[str, Any]) -> list[str]:
+def image_names(image_type: str, setting: Mapping[str, Any]) -> list[str]:
     """Return the names PyRadiomics gives to the images of one type."""
     if image_type in _SINGLE:
         return [_SINGLE[image_type]]
@@ -106,6 +107,7 @@ def _image_names(image_type: str, setting: Mapping[str, Any]) -> list[str]:
 def _column(block: str, image_name: str, feature_class: str, feature: str) -> RadiomicsColumn:
     group, image_words = _readable(image_name)
     code = f"{feature_class}_{feature}"
+    ibsi_code = IBSI_CODES.get(code, "")
     return RadiomicsColumn(
         key=f"{image_name}_{code}",
         spec=FeatureSpec(
@@ -113,7 +115,8 @@ def _column(block: str, image_name: str, feature_class: str, feature: str) -> Ra
             block=block,
             family=f"{group} {feature_class}",
             role="baseline",
-            ibsi_code=IBSI_CODES.get(code, ""),
+            ibsi_code=ibsi_code,
+            ibsi_name=NAMES.get(ibsi_code, ""),
             unit=UNITS.get(code, "") if group == "original" else "",
             description=f"{feature} ({_CLASS_TITLES[feature_class]}) of the {image_words}.",
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from importlib.metadata import version
 from pathlib import Path
@@ -11,15 +12,15 @@ from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import FeatureError, SettingsError
 from tumor_response.features.base import FeatureSpec, FeatureValues, Shortfall, checked_block
 from tumor_response.features.radiomics.columns import RadiomicsColumn, columns_of
-from tumor_response.features.radiomics.settings import (
-    PRESETS,
-    RadiomicsSettings,
-    quiet_pyradiomics,
-)
+from tumor_response.features.radiomics.ibsi.settings import CONFIGURATIONS, IbsiSettings
+from tumor_response.features.radiomics.ibsi.translate import ibsi_settings_of
+from tumor_response.features.radiomics.presets import PRESETS
+from tumor_response.features.radiomics.settings import RadiomicsSettings, quiet_pyradiomics
 
 __all__ = ["Radiomics"]
 
-_ENGINES = ("pyradiomics",)
+_ENGINES = ("fast", "pyradiomics")
+_CONVENTIONS = ("pyradiomics", "ibsi")
 _TOO_SMALL = (
     "too small",
     "too few dimensions",
@@ -27,26 +28,38 @@ _TOO_SMALL = (
     "excluded too many voxels",
     "not present in mask",
 )
+_LIBRARIES = {
+    "fast": ("pyradiomics-bhklab", "SimpleITK", "numba", "numpy", "scipy"),
+    "pyradiomics": ("pyradiomics-bhklab", "SimpleITK", "PyWavelets", "numpy"),
+}
 
 
 class Radiomics:
-    """Extract handcrafted features with PyRadiomics' definitions.
+    """Extract handcrafted features with PyRadiomics' or IBSI's definitions.
 
     Parameters
     ----------
     settings
-        ``"head_neck_ct"`` or ``"minimal"`` (see
-        :data:`tumor_response.features.radiomics.PRESETS`), a :class:`RadiomicsSettings`, or the
-        path of a PyRadiomics parameter file.
+        A preset's name (:data:`tumor_response.features.radiomics.PRESETS`: ``"head_neck_ct"``,
+        ``"lung_ct"``, ``"soft_tissue_mr"``, ``"pet_suv"``, ``"minimal"``; or ``"ibsi_a"`` to
+        ``"ibsi_e"``), a :class:`RadiomicsSettings`, an :class:`IbsiSettings`, or the path of a
+        PyRadiomics parameter file.
     engine
-        ``"pyradiomics"``: PyRadiomics itself computes the values.
+        ``"fast"``: compiled loops and shared work, with the values of PyRadiomics to a relative
+        1e-6. ``"pyradiomics"``: PyRadiomics itself, the referee.
+    convention
+        ``"pyradiomics"`` or ``"ibsi"``: whose definitions, image processing included. ``None``
+        follows the settings. With ``"ibsi"``, settings in PyRadiomics' words are translated
+        (:func:`tumor_response.features.radiomics.ibsi.translate.ibsi_settings_of`); what has no
+        counterpart is refused by name.
     block
         First part of the columns' names, so that two settings can stand side by side.
 
     Raises
     ------
     SettingsError
-        For an unknown preset or engine, or settings that PyRadiomics refuses.
+        For an unknown preset, engine or convention, settings that PyRadiomics refuses, or a
+        combination that does not exist.
 
     Examples
     --------
@@ -61,34 +74,36 @@ class Radiomics:
 
     def __init__(
         self,
-        settings: str | Path | RadiomicsSettings = "head_neck_ct",
+        settings: str | Path | RadiomicsSettings | IbsiSettings = "head_neck_ct",
         *,
-        engine: str = "pyradiomics",
+        engine: str = "fast",
+        convention: str | None = None,
         block: str = "radiomics",
     ) -> None:
-        if engine not in _ENGINES:
-            raise SettingsError(
-                f"Radiomics: engine={engine!r} is not in this version; "
-                f"expected {' or '.join(map(repr, _ENGINES))}."
-            )
+        _check_choice("engine", engine, _ENGINES)
+        if convention is not None:
+            _check_choice("convention", convention, _CONVENTIONS)
         self.block = checked_block(block)
         self.engine = engine
-        self.settings = _resolved(settings)
+        self.settings = _resolved(settings, convention)
+        self.convention = "ibsi" if isinstance(self.settings, IbsiSettings) else "pyradiomics"
+        if engine == "pyradiomics":
+            _check_referee(self.settings)
         # columns are cheap to enumerate, an extractor is pickled to workers without them
         self._columns: list[RadiomicsColumn] | None = None
-        self._engine: Any = None
+        self._referee: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_engine": None}
+        return self.__dict__ | {"_referee": None}
 
     def identity(self) -> dict[str, Any]:
         """Return settings, engine and the versions of the libraries that decide the values."""
-        libraries = ("pyradiomics-bhklab", "SimpleITK", "PyWavelets", "numpy")
         return {
             "extractor": "radiomics",
             "engine": self.engine,
+            "convention": self.convention,
             "settings": self.settings.model_dump(mode="json"),
-            "versions": {name: version(name) for name in libraries},
+            "versions": {name: version(name) for name in _LIBRARIES[self.engine]},
         }
 
     def feature_specs(self) -> list[FeatureSpec]:
@@ -98,28 +113,24 @@ class Radiomics:
     def extract(self, case: BaselineCase) -> FeatureValues:
         """Return the case's features.
 
-        A feature that PyRadiomics gives as NaN or leaves out is absent, with a shortfall of code
-        ``not_defined`` or ``not_computed``.
+        A feature that is NaN by its definition, or that PyRadiomics leaves out, is absent, with a
+        shortfall of code ``not_defined`` or ``not_computed``.
 
         Raises
         ------
         FeatureError
-            Code ``roi_too_small`` or ``pyradiomics_refused``: PyRadiomics would not work on this
-            region at all.
+            Code ``roi_too_small`` or ``region_refused``: no feature is defined on this region, in
+            the words of the engine.
         """
-        if self._engine is None:
-            self._engine = self.settings.build()
-        image, mask = case.image, case.mask
         try:
-            with quiet_pyradiomics():
-                result = self._engine.execute(image, mask, label=1)
-        except (ValueError, RuntimeError, IndexError, AssertionError) as error:
+            result = self._values(case)
+        except (ValueError, RuntimeError, IndexError, AssertionError, ArithmeticError) as error:
             text = " ".join(str(error).split()).rstrip(".!") or type(error).__name__
             small = any(words in text for words in _TOO_SMALL)
             raise FeatureError(
-                f"PyRadiomics refused the region: {text}. A contour of a few voxels, or one that "
+                f"The region was refused: {text}. A contour of a few voxels, or one that "
                 "vanishes when it is resampled, has no texture.",
-                code="roi_too_small" if small else "pyradiomics_refused",
+                code="roi_too_small" if small else "region_refused",
             ) from None
         values: dict[str, float | str] = {}
         undefined: list[str] = []
@@ -141,30 +152,110 @@ class Radiomics:
             ],
         )
 
+    def _values(self, case: BaselineCase) -> dict[str, Any]:
+        """Return the engine's values under the columns' keys."""
+        image, mask = case.image, case.mask
+        if isinstance(self.settings, IbsiSettings):
+            from tumor_response.features.radiomics.ibsi.engine import ibsi_features
+
+            return ibsi_features(image, mask, self.settings)
+        if self.engine == "fast":
+            from tumor_response.features.radiomics.fast.engine import execute
+
+            return execute(image, mask, self.settings.parameters())
+        if self._referee is None:
+            self._referee = self.settings.build()
+        with quiet_pyradiomics():
+            values: dict[str, Any] = self._referee.execute(image, mask, label=1)
+        return values
+
     def _all_columns(self) -> list[RadiomicsColumn]:
         if self._columns is None:
-            self._columns = columns_of(self.settings, self.block)
+            from tumor_response.features.radiomics.ibsi.columns import ibsi_columns_of
+
+            self._columns = (
+                ibsi_columns_of(self.settings, self.block)
+                if isinstance(self.settings, IbsiSettings)
+                else columns_of(self.settings, self.block)
+            )
         return self._columns
 
     def __repr__(self) -> str:
-        return f"Radiomics(block={self.block!r}, engine={self.engine!r})"
+        return (
+            f"Radiomics(block={self.block!r}, engine={self.engine!r}, "
+            f"convention={self.convention!r})"
+        )
 
 
-def _resolved(settings: object) -> RadiomicsSettings:
-    if isinstance(settings, RadiomicsSettings):
+def _check_choice(name: str, received: str, known: tuple[str, ...]) -> None:
+    if received not in known:
+        raise SettingsError(
+            f"Radiomics: {name}={received!r} is not known; expected "
+            f"{' or '.join(map(repr, known))}."
+        )
+
+
+def _check_referee(settings: RadiomicsSettings | IbsiSettings) -> None:
+    """Refuse what PyRadiomics itself would not compute."""
+    if isinstance(settings, IbsiSettings):
+        raise SettingsError(
+            "Radiomics: engine='pyradiomics' has PyRadiomics' definitions only; "
+            "convention='ibsi' needs engine='fast'."
+        )
+    for image_type in settings.image_types:
+        for name in _LBP_NEEDS.get(image_type, []):
+            module, attribute = name.split(":")
+            try:
+                getattr(importlib.import_module(module), attribute)
+            except (ImportError, AttributeError) as error:
+                raise SettingsError(
+                    f"Radiomics: PyRadiomics computes {image_type} with {module}.{attribute}, "
+                    f"which is not here ({error}), and would leave it out. engine='fast' needs "
+                    "no further package."
+                ) from None
+
+
+_LBP_NEEDS = {
+    "LBP2D": ["skimage.feature:local_binary_pattern"],
+    "LBP3D": [
+        "scipy.ndimage.interpolation:map_coordinates",
+        "scipy.special:sph_harm",
+        "trimesh.creation:icosphere",
+    ],
+}
+
+
+def _resolved(settings: object, convention: str | None) -> RadiomicsSettings | IbsiSettings:
+    """Return settings of the convention that is asked for."""
+    named = _named(settings)
+    if isinstance(named, RadiomicsSettings):
+        return ibsi_settings_of(named) if convention == "ibsi" else named
+    if convention == "pyradiomics":
+        raise SettingsError(
+            "Radiomics: these settings follow IBSI's convention; convention='pyradiomics' needs "
+            f"RadiomicsSettings, a parameter file or one of the presets {', '.join(PRESETS)}."
+        )
+    return named
+
+
+def _named(settings: object) -> RadiomicsSettings | IbsiSettings:
+    if isinstance(settings, RadiomicsSettings | IbsiSettings):
         return settings
-    if isinstance(settings, str) and settings in PRESETS:
-        return RadiomicsSettings(**PRESETS[settings])
     if not isinstance(settings, (str, Path)):
         raise SettingsError(
-            f"Radiomics: expected a preset's name, a path or RadiomicsSettings, received "
-            f"{type(settings).__name__}."
+            f"Radiomics: expected a preset's name, a path, RadiomicsSettings or IbsiSettings, "
+            f"received {type(settings).__name__}."
         )
+    if settings in PRESETS:
+        return RadiomicsSettings(**PRESETS[str(settings)])
+    if settings in CONFIGURATIONS:
+        return CONFIGURATIONS[str(settings)]
     if Path(settings).suffix.lower() in (".yaml", ".yml", ".json"):
         return RadiomicsSettings.from_pyradiomics_file(settings)
     raise SettingsError(
-        f"Radiomics: {str(settings)!r} is neither a preset ({', '.join(PRESETS)}) nor a "
-        "PyRadiomics parameter file (.yaml, .yml, .json)."
+        f"Radiomics: {str(settings)!r} is neither a preset "
+        f"({', '.join([*PRESETS, *CONFIGURATIONS])}) nor a PyRadiomics parameter file "
+        "(.yaml, .yml, .json)."
     )
 
 

@@ -1,20 +1,19 @@
-"""Radiomics settings: PyRadiomics' own three parts, validated by its own schema, and presets."""
+"""Radiomics settings: PyRadiomics' own three parts, validated by its own schema."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import model_validator
 
 from tumor_response.exceptions import SettingsError
-from tumor_response.settings import Settings, frozen, thawed
+from tumor_response.settings import Settings, thawed
 
-__all__ = ["PRESETS", "RadiomicsSettings", "quiet_pyradiomics"]
+__all__ = ["RadiomicsSettings", "quiet_pyradiomics"]
 
 
 class RadiomicsSettings(Settings):
@@ -92,7 +91,6 @@ class RadiomicsSettings(Settings):
             raise ValueError("setting.label: the manifest's mask_label column chooses the label")
         if "shape2D" in self.feature_classes and not self.setting.get("force2D", False):
             raise ValueError("feature_classes.shape2D needs setting.force2D = true")
-        _check_lbp(self.image_types)
         self.build()
         return self
 
@@ -120,59 +118,7 @@ class RadiomicsSettings(Settings):
             ) from None
 
 
-_LBP_NEEDS = {
-    "LBP2D": ["skimage.feature:local_binary_pattern"],
-    "LBP3D": [
-        "scipy.ndimage.interpolation:map_coordinates",
-        "scipy.special:sph_harm",
-        "trimesh.creation:icosphere",
-    ],
-}
-
-
-def _check_lbp(image_types: Mapping[str, Any]) -> None:
-    """Refuse local binary patterns that PyRadiomics would leave out for want of a package."""
-    for image_type in image_types:
-        for name in _LBP_NEEDS.get(image_type, []):
-            module, attribute = name.split(":")
-            try:
-                getattr(importlib.import_module(module), attribute)
-            except (ImportError, AttributeError) as error:
-                raise ValueError(
-                    f"image_types.{image_type}: PyRadiomics computes it with {module}.{attribute}, "
-                    f"which is not here ({error}); install scikit-image or trimesh, or leave the "
-                    "image type out"
-                ) from None
-
-
 _CLASSES = ("shape", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
-
-_CT_1_MM = {"binWidth": 25, "resampledPixelSpacing": [1.0, 1.0, 1.0], "interpolator": "sitkBSpline"}
-
-PRESETS: Mapping[str, Mapping[str, Any]] = frozen(
-    {
-        "head_neck_ct": {
-            "image_types": {
-                "Original": {},
-                "LoG": {"sigma": [1.0, 2.0, 3.0, 4.0, 5.0]},
-                "Wavelet": {},
-            },
-            "feature_classes": {name: [] for name in _CLASSES},
-            "setting": _CT_1_MM,
-        },
-        "minimal": {
-            "image_types": {"Original": {}},
-            "feature_classes": {name: [] for name in _CLASSES},
-            "setting": _CT_1_MM,
-        },
-    }
-)
-"""Named settings.
-
-``head_neck_ct``: original, Laplacian of Gaussian at 1 to 5 mm and the eight wavelet bands of one
-level; 1 mm isotropic voxels (B-spline), bins of 25 HU, every class. ``minimal``: the original
-image alone, otherwise the same.
-"""
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""Features from intensities and grey level matrices: one place for each formula."""

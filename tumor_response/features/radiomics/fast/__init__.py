@@ -1,0 +1,1 @@
+"""PyRadiomics' numbers by shared work and compiled loops."""

@@ -1,0 +1,1 @@
+"""The Image Biomarker Standardisation Initiative's own image processing and features."""

@@ -1,0 +1,1 @@
+"""Grey level matrices: counts from discretised voxels, the same for both conventions."""
