@@ -1,67 +1,88 @@
 """How long a case takes from disk to finished row: the fast engine, PyRadiomics, peers, the floor.
 
-    python benchmarks/radiomics_speed.py [--budget-s 60] [--peers <python> ...]
+    python benchmarks/radiomics_speed.py [--parts cases cohort ...] [--peers <python>]
 
-Preset ``head_neck_ct`` (original, LoG 1 to 5 mm, wavelet; 1,316 columns). Every measurement runs in
-a process of its own, pinned to as many cores as it has workers, with one thread per library. Both
-sides read the same files and give one row; they take turns within one run, in an order that turns
-round with each repeat, and the ratio is taken per turn. Compilation and imports are apart (part
-``first``). A case is repeated until its budget is spent, at least ``--least`` and at most nine
-times.
+Preset ``head_neck_ct`` (original, LoG 1 to 5 mm, wavelet; 1,316 columns). The process is pinned to
+as many cores as there are workers, each library has one thread. One side is ``read_image``,
+``read_mask`` and ``Radiomics.extract``; the other is two ``sitk.ReadImage`` and PyRadiomics'
+``execute``. They take turns: the fast side runs before and after each PyRadiomics run, and a
+ratio is a PyRadiomics run over one of its two neighbours. A case is repeated until its budget is
+spent, so a case that takes PyRadiomics longer than the budget has one PyRadiomics run
+(``n_repeats``) and two ratios.
 
-Parts: ``first`` (a first call with an empty and a filled numba cache), ``cases`` (real cases and
-phantoms: seconds, ratio with its spread; the floor is reading the files plus one sum over the
-filtered voxels), ``cohort`` (all cases up to ``--cohort-voxels`` through one and two workers),
-``image size`` and ``filters`` (costs at a fixed region), ``peers`` (each by the interpreter that it
-is installed for).
+Parts: ``first`` (a first row in a new process, numba cache empty and filled), ``cases`` (real
+cases and phantoms; the floor is reading the files plus one sum over the filtered voxels; with
+``additionalInfo``, where PyRadiomics takes less than 20 s), ``cohort`` (the cases up to
+``--cohort-voxels`` by joblib, one and two workers that are started and have their kernels loaded
+before the clock runs), ``image size`` and ``filters`` (at a fixed region), ``peers`` (in the
+interpreter that they are installed for).
 
-Writes ``benchmarks/results/radiomics_speed.csv`` and prints a summary. Real cases are looked for
-in TUMOR_RESPONSE_DATA (default ``../shared/data``).
+Writes ``benchmarks/results/radiomics_speed.csv``; the rows of parts that were not asked for stay.
+Real cases are looked for in TUMOR_RESPONSE_DATA (default ``../shared/data``).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1",
+}
 RESULTS = Path(__file__).parent / "results" / "radiomics_speed.csv"
 N_PHANTOM = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
-MOST_REPEATS = 9
+LOG = {"LoG": {"sigma": [1.0, 2.0, 3.0, 4.0, 5.0]}}
+FILTERS = {1: {}, 6: LOG, 9: {"Wavelet": {}}, 14: LOG | {"Wavelet": {}}}
+MOST_REPEATS = 5
+WITH_INFO_BELOW_S = 20.0
+PEER_CASES = ("lung1", "lung2", "blob_10000")
 PARTS = ("first", "cases", "cohort", "image size", "filters", "peers")
-_THREADS = ("OMP", "OPENBLAS", "MKL", "NUMBA", "ITK_GLOBAL_DEFAULT_NUMBER_OF")
-ONE_THREAD = {
-    name + ("_THREADS" if name[:3] == "ITK" else "_NUM_THREADS"): "1" for name in _THREADS
-}
 Case = tuple[str, str, str]  # name, image, mask
+Side = Callable[[Case], dict[str, float]]
 Row = dict[str, Any]
 
 
-# --- in the measuring process -------------------------------------------------------------------
-
-
-def fast_side(settings: Any) -> Callable[[Case], dict[str, float]]:
-    """Return what takes a case to its row with the fast engine."""
+def settings_of(filters: Mapping[str, Any] = FILTERS[14]) -> Any:
+    """Return the preset with other image types beside the original."""
     import tumor_response as tr
-    from tumor_response.cohort import BaselineCase
+    from tumor_response.features.radiomics import PRESETS
 
-    extractor = tr.Radiomics(settings, engine="fast")
-    return lambda case: (
-        extractor.extract(BaselineCase(case[0], "1", Path(case[1]), Path(case[2]))).values
+    return tr.RadiomicsSettings(
+        **{**PRESETS["head_neck_ct"], "image_types": {"Original": {}, **filters}}
     )
 
 
-def referee_side(settings: Any, additional_info: bool) -> Callable[[Case], dict[str, float]]:
+def fast_side(settings: Any) -> Side:
+    """Return what takes a case to its row with the fast engine."""
+    import tumor_response as tr
+    from tumor_response.cohort import BaselineCase
+    from tumor_response.imaging import read_image, read_mask
+
+    extractor = tr.Radiomics(settings, engine="fast")
+
+    def row(case: Case) -> dict[str, float]:
+        image, mask = read_image(Path(case[1])), read_mask(Path(case[2]))
+        return dict(extractor.extract(BaselineCase(case[0], "1", image, mask)).values)
+
+    return row
+
+
+def pyradiomics_side(settings: Any, additional_info: bool = False) -> Side:
     """Return what takes a case to its row with PyRadiomics, called as its manual says."""
     import logging
 
+    import SimpleITK as sitk
     from radiomics.featureextractor import RadiomicsFeatureExtractor
 
     logging.getLogger("radiomics").setLevel(logging.CRITICAL + 1)
@@ -70,284 +91,218 @@ def referee_side(settings: Any, additional_info: bool) -> Callable[[Case], dict[
     extractor = RadiomicsFeatureExtractor(parameters)
 
     def row(case: Case) -> dict[str, float]:
-        found = extractor.execute(case[1], case[2], label=1)
+        found = extractor.execute(sitk.ReadImage(case[1]), sitk.ReadImage(case[2]), label=1)
         return {k: float(v) for k, v in found.items() if not k.startswith("diagnostics")}
 
     return row
 
 
-def floor_side(settings: Any, case: Case) -> Callable[[Case], dict[str, float]]:
-    """Return what no engine can leave out: the files read, every filtered voxel met once."""
+def floor_s(settings: Any, case: Case) -> float:
+    """Return the seconds that no engine can leave out: files read, filtered voxels met once."""
     from tumor_response.features.radiomics.fast.image_types import image_types
     from tumor_response.features.radiomics.fast.prepare import prepare
     from tumor_response.imaging import read_image, read_mask
 
     parameters = settings.parameters()
     prepared = prepare(read_image(Path(case[1])), read_mask(Path(case[2])), parameters["setting"])
-    filtered = {name: region.values for name, region in image_types(prepared, parameters)}
-
-    def row(case: Case) -> dict[str, float]:
+    filtered = [region.values for _, region in image_types(prepared, parameters)]
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
         read_image(Path(case[1])), read_mask(Path(case[2]))
-        return {name: float(values.sum()) for name, values in filtered.items()}
+        for values in filtered:
+            values.sum()
+        seconds.append(time.perf_counter() - start)
+    return sorted(seconds)[1]
 
+
+def compared(fast: Callable[[], Any], others: Mapping[str, Callable[[], Any]], budget_s: float) -> Row:
+    """Return seconds and ratios of a fast run and the runs that it takes turns with."""
+    import numpy as np
+
+    def timed(run: Callable[[], Any]) -> np.ndarray:
+        wall, cpu = time.perf_counter(), time.process_time()
+        run()
+        return np.array([time.perf_counter() - wall, time.process_time() - cpu])
+
+    pairs: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in others}
+    quick = [timed(fast)]
+    begin = time.perf_counter()
+    for turn in range(1, MOST_REPEATS + 1):
+        for name, run in others.items():
+            if name == "with_info" and pairs["pyradiomics"][0][0][0] > WITH_INFO_BELOW_S:
+                continue
+            taken = timed(run)
+            quick.append(timed(fast))
+            pairs[name] += [(taken, quick[-2]), (taken, quick[-1])]
+        if (time.perf_counter() - begin) * (turn + 1) / turn > budget_s:
+            break
+    row: Row = {"n_repeats": turn, "fast_s": float(np.median([wall for wall, _ in quick]))}
+    for name, of_side in pairs.items():
+        if of_side:
+            ratios = np.array([taken / neighbour for taken, neighbour in of_side])
+            row[f"{name}_s"] = float(np.median([taken[0] for taken, _ in of_side]))
+            prefix = "" if name == "pyradiomics" else f"{name}_"
+            row[f"{prefix}ratio"] = float(np.median(ratios[:, 0]))
+            if name == "pyradiomics":
+                row |= {"ratio_low": ratios[:, 0].min(), "ratio_high": ratios[:, 0].max()}
+                row["cpu_ratio"] = float(np.median(ratios[:, 1]))
     return row
 
 
-def taking_turns(
-    sides: Mapping[str, Callable[[Case], dict[str, float]]], case: Case, budget_s: float, least: int
-) -> dict[str, list[tuple[float, float]]]:
-    """Return wall and CPU seconds of each side, turn by turn."""
-    turns: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
-    begin = time.perf_counter()
-    for repeat in range(MOST_REPEATS):
-        for name in list(sides)[:: 1 if repeat % 2 == 0 else -1]:
-            wall, cpu = time.perf_counter(), time.process_time()
-            sides[name](case)
-            turns[name].append((time.perf_counter() - wall, time.process_time() - cpu))
-        if repeat + 1 >= least and time.perf_counter() - begin > budget_s:
-            break
-    return turns
-
-
-def summarised(turns: Mapping[str, list[tuple[float, float]]], against: str = "fast") -> list[Row]:
-    """Return a row per side: median, range, and how often the fast engine goes into it."""
-    import numpy as np
-
-    rows = []
-    base = np.array(turns[against])
-    for side, pairs in turns.items():
-        wall, cpu = np.array(pairs).T
-        ratio = wall / base[:, 0]
-        rows.append(
-            {
-                "side": side,
-                "repeats": len(pairs),
-                "seconds": round(float(np.median(wall)), 4),
-                "seconds_low": round(float(wall.min()), 4),
-                "seconds_high": round(float(wall.max()), 4),
-                "cpu_seconds": round(float(np.median(cpu)), 4),
-                "ratio": round(float(np.median(ratio)), 3),
-                "ratio_low": round(float(ratio.min()), 3),
-                "ratio_high": round(float(ratio.max()), 3),
-                "cpu_ratio": round(float(np.median(cpu / base[:, 1])), 3),
-            }
-        )
-    return rows
-
-
-def measure(task: Row) -> Iterable[Row]:
-    """Yield the rows of one task, in the process that was pinned for it."""
+def one_by_one(
+    part: str, cases: list[Case], budget_s: float, n_filters: int = 14
+) -> Iterator[Row]:
+    """Yield a row per case, all of it on one core."""
     import SimpleITK as sitk
-    from joblib import Parallel, delayed
 
-    import tumor_response as tr
-    from tumor_response.features.radiomics import PRESETS
-
-    preset = dict(PRESETS["head_neck_ct"])
-    if task["image_types"]:
-        preset["image_types"] = task["image_types"]
-    settings = tr.RadiomicsSettings(**preset)
-    cases: list[Case] = [tuple(case) for case in task["cases"]]
-    fast = fast_side(settings)
-    if task["part"] == "first":
-        start = time.perf_counter()
-        fast(cases[0])
-        yield {"case": cases[0][0], "side": "fast", "seconds": time.perf_counter() - start}
-        return
-    sides = {
-        "fast": fast,
-        "pyradiomics": referee_side(settings, additional_info=False),
-        "pyradiomics with additionalInfo": referee_side(settings, additional_info=True),
-    }
-    if task["part"] == "cohort":
-        # each worker loads its libraries and kernels before the clock starts
-        n_jobs = task["n_jobs"]
-        with Parallel(n_jobs=n_jobs) as workers:
-
-            def whole(side: Callable[[Case], dict[str, float]], these: list[Case]) -> None:
-                if n_jobs == 1:
-                    for case in these:
-                        side(case)
-                else:
-                    workers(delayed(remembered)(side_name(side), preset, case) for case in these)
-
-            def side_name(side: Callable[[Case], dict[str, float]]) -> str:
-                return next(name for name, known in sides.items() if known is side)
-
-            for side in sides.values():
-                whole(side, cases[:1] * 2 * n_jobs)
-            runs = {
-                name: (lambda _, side=side: (whole(side, cases), {})[1])
-                for name, side in sides.items()
-            }
-            turns = taking_turns(runs, cases[0], task["budget_s"], 2)
-        for row in summarised(turns):
-            yield row | {"case": f"{len(cases)} cases", "n_jobs": n_jobs, "cpu_ratio": ""}
-        return
-    fast(cases[0])
+    settings = settings_of(FILTERS[n_filters])
+    fast, slow = fast_side(settings), pyradiomics_side(settings)
+    with_info = pyradiomics_side(settings, additional_info=True)
     for case in cases:
-        values = fast(case)
-        if task["part"] == "cases":
-            sides["floor"] = floor_side(settings, case)
-        else:
-            sides.pop("pyradiomics with additionalInfo", None)
-        turns = taking_turns(sides, case, task["budget_s"], task["least"])
+        n_roi = fast(case)["radiomics__original__shape_VoxelVolume"]  # voxels of 1 mm3
         reader = sitk.ImageFileReader()
         reader.SetFileName(case[1])
         reader.ReadImageInformation()
-        n_roi = round(values["radiomics__original__shape_VoxelVolume"])
-        common = {"case": case[0], "n_roi": n_roi, "n_jobs": 1, "n_filters": task["n_filters"]}
-        common["n_image"] = reader.GetSize()[0] * reader.GetSize()[1] * reader.GetSize()[2]
-        for row in summarised(turns):
-            yield common | row
+        nx, ny, nz = reader.GetSize()
+        others: dict[str, Callable[[], Any]] = {"pyradiomics": lambda case=case: slow(case)}
+        if part == "cases":
+            others["with_info"] = lambda case=case: with_info(case)
+        yield {
+            "part": part,
+            "case": case[0],
+            "n_jobs": 1,
+            "n_filters": n_filters,
+            "n_roi_voxels": round(n_roi),
+            "n_image_voxels": nx * ny * nz,
+            **compared(lambda case=case: fast(case), others, budget_s),
+            **({"floor_s": floor_s(settings, case)} if part == "cases" else {}),
+        }
 
 
-_known: dict[str, Callable[[Case], dict[str, float]]] = {}
+_sides: dict[str, Side] = {}
 
 
-def remembered(name: str, preset: dict[str, Any], case: Case) -> int:
+def in_worker(name: str, case: Case) -> int:
     """Run one side in a worker that keeps its extractor."""
-    import tumor_response as tr
-
-    if name not in _known:
-        settings = tr.RadiomicsSettings(**preset)
-        info = name.endswith("additionalInfo")
-        _known[name] = fast_side(settings) if name == "fast" else referee_side(settings, info)
-    return len(_known[name](case))
-
-
-# --- in the process that plans ------------------------------------------------------------------
+    if name not in _sides:
+        settings = settings_of()
+        _sides[name] = (
+            fast_side(settings)
+            if name == "fast"
+            else pyradiomics_side(settings, additional_info=name == "with_info")
+        )
+    return len(_sides[name](case))
 
 
-def ask(cores: list[int], task: Row, env: Mapping[str, str] = {}) -> list[Row]:
-    """Measure in a fresh process on the given cores; print each row as it comes."""
-    task = {"image_types": None, "n_filters": 14, "n_jobs": 1, **task}
-    run = subprocess.Popen(
-        [sys.executable, __file__, "--measure", json.dumps(task | {"cores": cores})],
-        stdout=subprocess.PIPE,
-        env=os.environ | ONE_THREAD | dict(env),
-        text=True,
-    )
-    rows = []
-    for line in run.stdout or ():
-        if line.startswith("{"):
-            row = {"part": task["part"]} | json.loads(line)
-            rows.append(row)
-            print("  ".join(f"{k} {v}" for k, v in row.items() if v != ""), flush=True)
-    if run.wait():
-        raise SystemExit(f"the measuring process of part {task['part']!r} failed")
-    return rows
+def cohort(cases: list[Case], n_jobs: int, budget_s: float) -> Row:
+    """Return a row for all cases together, by joblib."""
+    from joblib import Parallel, delayed
+
+    with Parallel(n_jobs=n_jobs, batch_size=1) as workers:
+
+        def run(name: str, these: list[Case]) -> Callable[[], Any]:
+            return lambda: workers(delayed(in_worker)(name, case) for case in these)
+
+        for name in ("fast", "pyradiomics", "with_info"):
+            run(name, cases[-1:] * 4 * n_jobs)()  # libraries and kernels loaded in each worker
+        others = {name: run(name, cases) for name in ("pyradiomics", "with_info")}
+        row = compared(run("fast", cases), others, budget_s)
+    if n_jobs > 1:
+        del row["cpu_ratio"]  # the workers' time is not this process'
+    return {"part": "cohort", "case": f"{len(cases)} cases", "n_jobs": n_jobs, **row}
 
 
-def main() -> None:
-    """Plan, measure, write."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    default = os.environ.get("TUMOR_RESPONSE_DATA", "../shared/data")
-    parser.add_argument("--data", type=Path, default=Path(default))
-    parser.add_argument("--budget-s", type=float, default=60.0, help="per case, all sides together")
-    parser.add_argument("--least", type=int, default=2, help="repeats of the longest cases")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--cases", nargs="+", help="only these (names of real cases or blob_<n>)")
-    parser.add_argument("--cohort-voxels", type=int, default=60_000)
-    parser.add_argument("--peers", nargs="+", default=[], metavar="PYTHON", help="interpreters")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--measure", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.measure:
-        task = json.loads(arguments.measure)
-        os.sched_setaffinity(0, task["cores"])
-        for row in measure(task):
-            print(json.dumps(row), flush=True)
-        return
+def first_row(case: Case, folder: Path) -> Iterator[Row]:
+    """Yield the seconds of the first row of a new process: imports and compilation included."""
+    code = "import sys; import radiomics_speed as s; s.fast_side(s.settings_of())(sys.argv[1:])"
+    here = {"PYTHONPATH": str(Path(__file__).parent), "NUMBA_CACHE_DIR": str(folder / "numba")}
+    for name in ("numba cache empty", "numba cache filled"):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code, *case], check=True, env=os.environ | here)
+        yield {
+            "part": "first",
+            "case": f"{case[0]}, {name}",
+            "fast_s": time.perf_counter() - start,
+        }
 
-    import pandas as pd
+
+def measured(arguments: argparse.Namespace, place: Path) -> Iterator[Row]:
+    """Yield the rows of every part that is asked for."""
     from radiomics_parity import real_cases
     from radiomics_phantoms import write_phantom
 
-    cores = sorted(os.sched_getaffinity(0))
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as place:
-        cases: list[Case] = [
-            (name, str(image), str(mask))
-            for name, (image, mask) in real_cases(arguments.data).items()
-        ]
-        cases += [
-            (f"blob_{n}", *map(str, write_phantom(Path(place), n)))
-            for n in N_PHANTOM
-            if not arguments.cases or f"blob_{n}" in arguments.cases
-        ]
-        if arguments.cases:
-            cases = [case for case in cases if case[0] in arguments.cases]
-        common = {"budget_s": arguments.budget_s, "least": arguments.least}
-        if "first" in arguments.parts:
-            cache = {"NUMBA_CACHE_DIR": str(Path(place, "numba"))}
-            for what in ("numba cache empty", "numba cache filled"):
-                found = ask(cores[:1], {"part": "first", "cases": cases[:1]}, cache)
-                rows += [row | {"side": f"fast, {what}"} for row in found]
-        if "cases" in arguments.parts:
-            rows += ask(cores[:1], {"part": "cases", "cases": cases, **common})
-        if "cohort" in arguments.parts:
-            small = [case for case in cases if roi_mm3(case) <= arguments.cohort_voxels]
-            for n_jobs in (1, 2):
-                rows += ask(
-                    cores[:n_jobs],
-                    {"part": "cohort", "cases": small, "n_jobs": n_jobs, **common},
-                )
-        if "image size" in arguments.parts:
-            sizes = [
-                (f"blob_30000_in_{side}", *map(str, write_phantom(Path(place), 30_000, side)))
-                for side in (96, 128, 192, 256, 320)
-            ]
-            rows += ask(cores[:1], {"part": "image size", "cases": sizes, **common})
-        if "filters" in arguments.parts:
-            blob = ("blob_30000", *map(str, write_phantom(Path(place), 30_000, 128)))
-            log = {"LoG": {"sigma": [1.0, 2.0, 3.0, 4.0, 5.0]}}
-            for n, types in ((1, {}), (6, log), (9, {"Wavelet": {}}), (14, log | {"Wavelet": {}})):
-                task = {"part": "filters", "image_types": {"Original": {}} | types, "n_filters": n}
-                rows += ask(cores[:1], task | {"cases": [blob], **common})
-        if "peers" in arguments.parts and arguments.peers:
-            from radiomics_peers import ask_peers
-
-            rows += ask_peers(arguments.peers, cases, cores[0], ONE_THREAD)
-    arguments.results.parent.mkdir(exist_ok=True)
-    table = pd.DataFrame(rows)
-    table.to_csv(arguments.results, index=False)
-    summary(table)
-
-
-def roi_mm3(case: Case) -> float:
-    """Return the volume of a mask; at 1 mm, about the number of voxels of the region."""
     from tumor_response.imaging import read_mask, volume_cc
 
-    return 1000 * volume_cc(read_mask(Path(case[2])))
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[:1])
+    cases: list[Case] = [
+        (name, str(image), str(mask)) for name, (image, mask) in real_cases(arguments.data).items()
+    ]
+    wanted = arguments.cases or [case[0] for case in cases] + [f"blob_{n}" for n in N_PHANTOM]
+    for n in N_PHANTOM:
+        if f"blob_{n}" in [*wanted, "blob_10000" if "peers" in arguments.parts else ""]:
+            cases.append((f"blob_{n}", *map(str, write_phantom(place, n))))
+    chosen = [case for case in cases if case[0] in wanted]
+    budget_s = arguments.budget_s
+    if "first" in arguments.parts:
+        yield from first_row(chosen[0], place)
+    if "image size" in arguments.parts:
+        sizes = [
+            (f"blob_30000_in_{side}", *map(str, write_phantom(place, 30_000, side)))
+            for side in (96, 128, 192, 256, 320)
+        ]
+        yield from one_by_one("image size", sizes, 0.0)
+    if "filters" in arguments.parts:
+        blob = ("blob_30000", *map(str, write_phantom(place, 30_000, 128)))
+        for n_filters in FILTERS:
+            yield from one_by_one("filters", [blob], 0.0, n_filters)
+    if "cohort" in arguments.parts:
+        # the largest first, so that no worker is left with it at the end
+        sized = [(1000 * volume_cc(read_mask(Path(case[2]))), case) for case in chosen]
+        few = [case for mm3, case in sorted(sized)[::-1] if mm3 <= arguments.cohort_voxels]
+        for n_jobs in (1, 2):
+            os.sched_setaffinity(0, cores[:n_jobs])
+            yield cohort(few, n_jobs, budget_s)
+        os.sched_setaffinity(0, cores[:1])
+    if "peers" in arguments.parts and arguments.peers:
+        from radiomics_peers import ask_peers
+
+        few = [case for case in cases if case[0] in PEER_CASES]
+        yield from ask_peers(arguments.peers, few, fast_side, pyradiomics_side, settings_of)
+    if "cases" in arguments.parts:
+        yield from one_by_one("cases", chosen, budget_s)
 
 
-def summary(table: Any) -> None:
-    """Print the ratios, their geometric mean and the worst, and how costs grow."""
-    import numpy as np
+def main() -> None:
+    """Measure, write after each row, sum up."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    default = os.environ.get("TUMOR_RESPONSE_DATA", "../shared/data")
+    parser.add_argument("--data", type=Path, default=Path(default))
+    parser.add_argument("--budget-s", type=float, default=12.0, help="per case, all sides together")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--cases", nargs="+", help="only these (names of real cases or blob_<n>)")
+    parser.add_argument("--cohort-voxels", type=int, default=60_000)
+    parser.add_argument("--peers", metavar="PYTHON", help="the peers' interpreter")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    os.environ.update(ONE_THREAD)  # before anything is imported that reads it
 
-    of_cases = table[table["part"] == "cases"]
-    if not of_cases.empty:
-        wide = of_cases.pivot_table("ratio", ["n_roi", "case"], "side")
-        print("\nHow often the fast engine fits in (median of the turns)\n", wide.to_string())
-        for side in wide:
-            if side != "fast":
-                mean = np.exp(np.log(wide[side]).mean())
-                print(f"{side}: geometric mean {mean:.2f}, least {wide[side].min():.2f}")
-    for part, size in (("cases", "n_roi"), ("image size", "n_image"), ("filters", "n_filters")):
-        these = table[table["part"] == part]
-        if part == "cases" and not these.empty:
-            these = these[these["case"].str.startswith("blob_")]
-        for side, group in these.groupby("side"):
-            if len(set(group[size])) > 1:
-                slope = np.polyfit(np.log(group[size]), np.log(group["seconds"]), 1)[0]
-                print(f"{part}: seconds of {side} grow as {size} ** {slope:.2f}")
-    cohort = table[table["part"] == "cohort"]
-    if len(cohort):
-        seconds = cohort.pivot_table("seconds", "side", "n_jobs")
-        print("\nSeconds for the cohort by workers\n", seconds.to_string())
-        serial = seconds.loc["pyradiomics", 1] / seconds.loc["fast", 2]
-        print(f"two workers of the fast engine against one serial PyRadiomics: {serial:.1f}")
+    import pandas as pd
+    from radiomics_speed_summary import summarise
+
+    rows: list[Row] = []
+    kept = pd.read_csv(arguments.results) if arguments.results.exists() else pd.DataFrame()
+    if len(kept):
+        kept = kept[~kept["part"].isin(arguments.parts)]
+    with tempfile.TemporaryDirectory() as place:
+        for row in measured(arguments, Path(place)):
+            rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}
+            rows.append(rounded)
+            print("  ".join(f"{k} {v}" for k, v in rounded.items()), flush=True)
+            table = pd.concat([kept, pd.DataFrame(rows)], ignore_index=True)
+            table.to_csv(arguments.results, index=False)
+    summarise(table)
 
 
 if __name__ == "__main__":

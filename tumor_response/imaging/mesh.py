@@ -14,6 +14,7 @@ from tumor_response.imaging.volume import bounding_box
 
 __all__ = ["mesh_volume_cc"]
 
+
 def mesh_volume_cc(mask: sitk.Image) -> float:
     """Return the volume inside the marching-cubes surface of a mask, in cubic centimetres.
 

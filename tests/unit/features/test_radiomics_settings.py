@@ -97,7 +97,7 @@ def test_parameter_file_faults(tmp_path: Path) -> None:
 
 
 def test_unknown_preset_and_engine() -> None:
-    with pytest.raises(SettingsError, match="head_neck_ct, lung_ct.*minimal, ibsi_a"):
+    with pytest.raises(SettingsError, match=r"head_neck_ct, lung_ct.*minimal, ibsi_a"):
         tr.Radiomics("head_neck")
     with pytest.raises(SettingsError, match="engine='fastest'"):
         tr.Radiomics("minimal", engine="fastest")

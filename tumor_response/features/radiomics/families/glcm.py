@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tumor_response.features.radiomics.families import rounding
 from tumor_response.features.radiomics.families.maximal_correlation import maximal_correlation
 from tumor_response.features.radiomics.families.neighbourhood import directions_of
 from tumor_response.features.radiomics.kernels import kernel
@@ -46,8 +47,15 @@ FEATURES: tuple[str, ...] = (
 )
 """PyRadiomics' names, in the order of the columns of :func:`glcm_values`."""
 
-_MCC = FEATURES.index("MCC")
+_SHADE, _CORRELATION = FEATURES.index("ClusterShade"), FEATURES.index("Correlation")
+_IMC2, _MCC = FEATURES.index("Imc2"), FEATURES.index("MCC")
 _INVERSE_VARIANCE = FEATURES.index("InverseVariance")
+_INDEPENDENT = 1e-5
+"""Roots below this are those of a number that is zero but for rounding."""
+_NO_SHADE = 1e-12
+"""Share of the highest level's third power below which a cluster shade is rounding."""
+_MOST_BY_ROUNDING = 512
+"""Grey levels up to which PyRadiomics' own order of operations is taken for such values."""
 _EPSILON = float(np.spacing(1))
 _CELLS_AT_ONCE = 8_000_000
 """Bound on the entries held at a time, some 300 MB with what surrounds them."""
@@ -152,7 +160,7 @@ def pyradiomics_features(
         at_once = max(1, _CELLS_AT_ONCE // min(n * n, 16 * len(flat.voxels)))
         values = np.concatenate(
             [
-                _values_of(
+                _pyradiomics_values(
                     cells_along(flat, n, offsets[first : first + at_once], symmetrical),
                     grey_levels,
                 )
@@ -160,7 +168,8 @@ def pyradiomics_features(
             ]
         )
     else:
-        values = _values_of(cells_along(flat, n, offsets, symmetrical, weights), grey_levels)
+        cells = cells_along(flat, n, offsets, symmetrical, weights)
+        values = _pyradiomics_values(cells, grey_levels)
     return dict(zip(FEATURES, _averaged(values, n).tolist(), strict=True))
 
 
@@ -209,6 +218,30 @@ def _averaged(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     counted = valid.sum(axis=0)
     sums = np.where(valid, filled, 0.0).sum(axis=0)
     return np.where(counted > 0, sums / np.maximum(counted, 1), math.nan)
+
+
+def _pyradiomics_values(cells: Cells, grey_levels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the values, with PyRadiomics' rounding where a value is nothing but rounding."""
+    values = _values_of(cells, grey_levels)
+    filled = ~np.isnan(values[:, 0])
+    found = values[filled]
+    if len(grey_levels) > _MOST_BY_ROUNDING or not len(found):
+        return values
+    no_shade = np.abs(found[:, _SHADE]) < _NO_SHADE * float(grey_levels[-1]) ** 3
+    independent = ~(found[:, [_IMC2, _MCC]] > _INDEPENDENT).all(axis=1)
+    if not (no_shade | independent).any():
+        return values
+    p = rounding.probabilities(cells)
+    found[:, _SHADE] = np.where(no_shade, rounding.cluster_shade(p, grey_levels), found[:, _SHADE])
+    if len(grey_levels) > 1:
+        for column, exact in (
+            (_CORRELATION, rounding.correlation(p, grey_levels)),
+            (_IMC2, rounding.imc2(p)),
+            (_MCC, rounding.maximal_correlation(p)),
+        ):
+            found[:, column] = np.where(independent, exact, found[:, column])
+    values[filled] = found
+    return values
 
 
 def _values_of(cells: Cells, grey_levels: NDArray[np.int64]) -> NDArray[np.float64]:

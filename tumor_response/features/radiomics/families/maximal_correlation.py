@@ -12,12 +12,6 @@ __all__ = ["maximal_correlation"]
 
 _EPSILON = float(np.spacing(1))
 
-_ZERO = 1e-6
-"""Coefficients below are the root of an eigenvalue that is zero but for rounding."""
-
-_MOST_BY_ROUNDING = 128
-"""Grey levels up to which the general eigenvalue problem is solved for such a coefficient."""
-
 
 def maximal_correlation(cells: Cells) -> NDArray[np.float64]:
     """Return the maximal correlation coefficient of each matrix.
@@ -45,85 +39,10 @@ def maximal_correlation(cells: Cells) -> NDArray[np.float64]:
     are what this coefficient is made of; it is taken into account by s with p_x p_y + 2.2e-16
     under the root, and by the quotient u^T Q' u / u^T u with the exact (not quite symmetric)
     matrix Q' afterwards.
-
-    If two neighbouring levels are independent of each other (a matrix of rank one: two levels, few
-    voxels), the second eigenvalue is zero but for rounding, and PyRadiomics' root of it is 0, some
-    1e-8 or NaN. Those are met only by its own order of operations, which is taken then.
     """
     found = np.empty(len(cells.starts))
     _second_eigenvalues(cells.starts, cells.columns, cells.counts, found)
-    n = cells.starts.shape[1] - 1
-    if n <= _MOST_BY_ROUNDING and (found < _ZERO).any():
-        filled = ~np.isnan(found)
-        found[filled] = _by_rounding(cells)[filled]
     return found
-
-
-def _by_rounding(cells: Cells) -> NDArray[np.float64]:
-    """Return the coefficients with the rounding of PyRadiomics' order of operations."""
-    n_matrices, n = cells.starts.shape[0], cells.starts.shape[1] - 1
-    p = np.zeros((n, n, n_matrices))
-    for m in range(n_matrices):
-        rows = np.repeat(np.arange(n), np.diff(cells.starts[m]))
-        inside = slice(cells.starts[m, 0], cells.starts[m, n])
-        p[rows, cells.columns[inside], m] = cells.counts[inside]
-    # a matrix without a pair takes no part; its place is filled to keep the arithmetic finite
-    p[0, 0, p.sum(axis=(0, 1)) == 0] = 1.0
-    p /= p.sum(axis=(0, 1))
-    p_row, p_column = p.sum(axis=1), p.sum(axis=0)
-    q = np.zeros((n, n, n_matrices))
-    for k in range(n):
-        q += p[:, None, k] * p[None, :, k] / (p_row[:, None] * p_column[k] + _EPSILON)
-    eigenvalues = np.linalg.eigvals(q.transpose(2, 0, 1))
-    eigenvalues.sort()
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.sqrt(eigenvalues[:, -2]).real)
-
-
-@kernel
-def _largest(alpha: NDArray[np.float64], beta: NDArray[np.float64], n: int) -> float:
-    """Return the largest eigenvalue of a tridiagonal matrix: Newton's method from above."""
-    x = 0.0
-    for k in range(n):
-        x = max(x, alpha[k] + (beta[k - 1] if k > 0 else 0.0) + (beta[k] if k < n - 1 else 0.0))
-    for _ in range(200):
-        pivot, slope, total = 1.0, 0.0, 0.0
-        for k in range(n):
-            square = beta[k - 1] ** 2 if k > 0 else 0.0
-            slope = 1.0 + square * slope / (pivot * pivot)
-            pivot = x - alpha[k] - square / pivot
-            if pivot <= 0:
-                return x
-            total += slope / pivot
-        step = 1.0 / total
-        if step <= 1e-15 * x:
-            break
-        x -= step
-    return x
-
-
-@kernel
-def _perron(
-    alpha: NDArray[np.float64], beta: NDArray[np.float64], n: int, largest: float
-) -> NDArray[np.float64]:
-    """Return the unit eigenvector of the largest eigenvalue of a tridiagonal matrix."""
-    x = np.ones(n)
-    pivot = np.empty(n)
-    shift = largest * (1 + 1e-14)
-    for _ in range(3):
-        # inverse iteration: the matrix is positive definite, elimination needs no pivots
-        for k in range(n):
-            off = beta[k - 1] if k > 0 else 0.0
-            pivot[k] = shift - alpha[k] - (off * off / pivot[k - 1] if k > 0 else 0.0)
-            if pivot[k] <= 1e-15 * largest:
-                pivot[k] = 1e-15 * largest
-            if k > 0:
-                x[k] += off * x[k - 1] / pivot[k - 1]
-        x[n - 1] /= pivot[n - 1]
-        for k in range(n - 2, -1, -1):
-            x[k] = (x[k] + beta[k] * x[k + 1]) / pivot[k]
-        x /= np.sqrt(np.sum(x * x))
-    return x
 
 
 @kernel
@@ -169,6 +88,54 @@ def _times(
         for c in range(starts[m, row], starts[m, row + 1]):
             total += s[c - begin] * across[columns[c]]
         result[row] = total
+
+
+@kernel
+def _largest(alpha: NDArray[np.float64], beta: NDArray[np.float64], n: int) -> float:
+    """Return the largest eigenvalue of a tridiagonal matrix: Newton's method from above."""
+    x = 0.0
+    for k in range(n):
+        x = max(x, alpha[k] + (beta[k - 1] if k > 0 else 0.0) + (beta[k] if k < n - 1 else 0.0))
+    for _ in range(200):
+        pivot, slope, total = 1.0, 0.0, 0.0
+        for k in range(n):
+            square = beta[k - 1] ** 2 if k > 0 else 0.0
+            slope = 1.0 + square * slope / (pivot * pivot)
+            pivot = x - alpha[k] - square / pivot
+            if pivot <= 0:
+                return x
+            total += slope / pivot
+        step = 1.0 / total
+        if step <= 1e-15 * x:
+            break
+        x -= step
+    return x
+
+
+@kernel
+def _perron(
+    alpha: NDArray[np.float64], beta: NDArray[np.float64], n: int, largest: float
+) -> NDArray[np.float64]:
+    """Return the unit eigenvector of the largest eigenvalue of a tridiagonal matrix."""
+    x = np.ones(n)
+    pivot = np.empty(n)
+    shift = largest * (1 + 1e-14)
+    for _ in range(3):
+        # inverse iteration: the matrix is positive definite, elimination needs no pivots
+        for k in range(n):
+            off = beta[k - 1] if k > 0 else 0.0
+            pivot[k] = shift - alpha[k] - (off * off / pivot[k - 1] if k > 0 else 0.0)
+            if pivot[k] <= 1e-15 * largest:
+                pivot[k] = 1e-15 * largest
+            if k > 0:
+                x[k] += off * x[k - 1] / pivot[k - 1]
+        x[n - 1] /= pivot[n - 1]
+        for k in range(n - 2, -1, -1):
+            x[k] = (x[k] + beta[k] * x[k + 1]) / pivot[k]
+        norm = np.sqrt(_dot(x, x))
+        for k in range(n):
+            x[k] /= norm
+    return x
 
 
 @kernel
@@ -220,7 +187,8 @@ def _second_eigenvalues(
         if norm < 1e-12:
             found[m] = 0.0
             continue
-        basis[0] /= norm
+        for row in range(n):
+            basis[0, row] /= norm
         size = 0
         largest = 0.0
         for k in range(most):
@@ -241,13 +209,14 @@ def _second_eigenvalues(
                 weights = _perron(alpha, beta, size, largest)
                 if done or beta[k] * weights[k] <= 1e-8 * largest:
                     break
-            basis[k + 1] = vector / beta[k]
+            for row in range(n):
+                basis[k + 1, row] = vector[row] / beta[k]
         if largest <= 1e-30:
             found[m] = 0.0
             continue
         vector[:] = 0
         for k in range(size):
-            vector += basis[k] * weights[k]
+            _subtract(vector, -weights[k], basis[k])
         # the quotient with the matrix itself
         across[:] = 0
         for row in range(n):

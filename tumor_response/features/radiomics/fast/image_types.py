@@ -44,15 +44,16 @@ def image_types(prepared: Prepared, parameters: Mapping[str, Any]) -> Iterator[t
     """
     for image_type, own in parameters["imageType"].items():
         for name, values in _images(image_type, prepared, {**prepared.setting, **own}):
-            yield (
-                name,
-                Region(
-                    values=np.ascontiguousarray(values, dtype=np.float64),
-                    mask=prepared.mask,
-                    spacing_mm=prepared.image.spacing_mm,
-                    pixel_type=values.dtype,
-                ),
+            region = Region(
+                values=np.ascontiguousarray(values, dtype=np.float64),
+                mask=prepared.mask,
+                spacing_mm=prepared.image.spacing_mm,
+                pixel_type=values.dtype,
             )
+            # what is still named here stays in memory while the next image is computed
+            del values
+            yield name, region
+            del region
 
 
 def _images(image_type: str, prepared: Prepared, setting: Mapping[str, Any]) -> Images:

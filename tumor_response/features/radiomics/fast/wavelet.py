@@ -62,7 +62,8 @@ def wavelet_bands(
             for axis, (edge, size) in enumerate(zip(box, image.shape, strict=True))
         )
     )
-    values = np.ascontiguousarray(values, dtype=filters.dtype)
+    parts = [("", np.ascontiguousarray(values, dtype=filters.dtype))]
+    del values
     lengths = tuple(size + size % 2 for size in image.shape)
     for left in range(rounds - 1, -1, -1):
         # ``left`` more levels will each eat their margin; a detail is wanted in the box alone
@@ -75,12 +76,16 @@ def wavelet_bands(
         )
         level = rounds - left - start
         prefix = "wavelet" if level == 1 else f"wavelet{level}"
-        for letters, band in _split(values, axes, firsts, lengths, filters):
-            if "H" not in letters:
-                values = band
+        approximation = "L" * len(axes)
+        for letters, band in _split(parts, axes, firsts, lengths, filters):
+            if letters == approximation:
+                kept = band
             elif level >= 1:
                 yield f"{prefix}-{letters}", np.ascontiguousarray(band[centre])
-    yield f"{prefix}-{'L' * len(axes)}", values
+            del band
+        parts = [("", kept)]
+        del kept
+    yield f"{prefix}-{approximation}", parts.pop()[1]
 
 
 @functools.lru_cache(maxsize=8)
@@ -110,22 +115,27 @@ def _plain(edge: slice) -> NDArray[np.int64]:
 
 
 def _split(
-    values: Values,
+    parts: list[tuple[str, Values]],
     axes: list[int],
     firsts: tuple[int, ...],
     lengths: tuple[int, ...],
     filters: Values,
 ) -> Iterator[tuple[str, Values]]:
-    """Yield all bands of one level, depth first; the approximation comes first."""
-    if not axes:
-        yield "", values
-        return
-    axis, *others = axes
-    pair = _low_and_high(values, axis, firsts[axis], lengths[axis], filters)
-    del values
-    for letter, part in zip("LH", pair, strict=True):
-        for letters, band in _split(part, others, firsts, lengths, filters):
-            yield letter + letters, band
+    """Yield all bands of one level, depth first; the approximation comes first.
+
+    ``parts`` holds the image at the start and is used up: each part is let go as soon as it is
+    split, so that no more than four of the box's size are there at a time.
+    """
+    while parts:
+        letters, part = parts.pop()
+        if len(letters) == len(axes):
+            yield letters, part
+            del part
+            continue
+        axis = axes[len(letters)]
+        low, high = _low_and_high(part, axis, firsts[axis], lengths[axis], filters)
+        parts += [(letters + "H", high), (letters + "L", low)]
+        del part, low, high
 
 
 def _low_and_high(

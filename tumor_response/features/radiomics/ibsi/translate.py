@@ -114,7 +114,7 @@ _NEUTRAL: Mapping[str, Any] = {
 def _is_default(name: str, value: object) -> bool:
     if name not in _NEUTRAL:
         return False
-    return (list(value) if isinstance(value, tuple | list) else value) == _NEUTRAL[name]
+    return bool((list(value) if isinstance(value, tuple | list) else value) == _NEUTRAL[name])
 
 
 def _interpolation(interpolator: str) -> str:

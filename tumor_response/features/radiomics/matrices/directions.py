@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["both_ways", "directions", "within"]
+__all__ = ["both_ways", "directions"]
 
 
 def directions(
@@ -89,18 +89,3 @@ def both_ways(half: NDArray[np.int32]) -> NDArray[np.int32]:
     (26, 3)
     """
     return np.concatenate([half, -half])
-
-
-def within(offsets: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.int32]:
-    """Return the offsets that join two voxels of a box of this shape.
-
-    PyRadiomics leaves the others out before it counts its directions, which decides what it
-    returns when no direction has a pair.
-
-    Examples
-    --------
-    >>> from tumor_response.features.radiomics.matrices.directions import directions, within
-    >>> len(within(directions([1]), (1, 5, 5)))
-    4
-    """
-    return offsets[np.all(np.abs(offsets) < np.array(shape), axis=1)]
