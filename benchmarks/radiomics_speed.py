@@ -80,21 +80,27 @@ def fast_side(settings: Any) -> Side:
 
 def pyradiomics_side(settings: Any, additional_info: bool = False) -> Side:
     """Return what takes a case to its row with PyRadiomics, called as its manual says."""
-    import logging
-
     import SimpleITK as sitk
     from radiomics.featureextractor import RadiomicsFeatureExtractor
 
-    logging.getLogger("radiomics").setLevel(logging.CRITICAL + 1)
+    from tumor_response.features.radiomics.settings import quiet_pyradiomics
+
     parameters = settings.parameters()
     parameters["setting"]["additionalInfo"] = additional_info
     extractor = RadiomicsFeatureExtractor(parameters)
 
     def row(case: Case) -> dict[str, float]:
-        found = extractor.execute(sitk.ReadImage(case[1]), sitk.ReadImage(case[2]), label=1)
+        with quiet_pyradiomics():
+            found = extractor.execute(sitk.ReadImage(case[1]), sitk.ReadImage(case[2]), label=1)
         return {k: float(v) for k, v in found.items() if not k.startswith("diagnostics")}
 
     return row
+
+
+def both_sides(filters: Mapping[str, Any]) -> dict[str, Side]:
+    """Return the two sides for the original image and some filters."""
+    settings = settings_of(filters)
+    return {"fast": fast_side(settings), "pyradiomics": pyradiomics_side(settings)}
 
 
 def floor_s(settings: Any, case: Case) -> float:
@@ -116,7 +122,9 @@ def floor_s(settings: Any, case: Case) -> float:
     return sorted(seconds)[1]
 
 
-def compared(fast: Callable[[], Any], others: Mapping[str, Callable[[], Any]], budget_s: float) -> Row:
+def compared(
+    fast: Callable[[], Any], others: Mapping[str, Callable[[], Any]], budget_s: float
+) -> Row:
     """Return seconds and ratios of a fast run and the runs that it takes turns with."""
     import numpy as np
 
@@ -150,9 +158,7 @@ def compared(fast: Callable[[], Any], others: Mapping[str, Callable[[], Any]], b
     return row
 
 
-def one_by_one(
-    part: str, cases: list[Case], budget_s: float, n_filters: int = 14
-) -> Iterator[Row]:
+def one_by_one(part: str, cases: list[Case], budget_s: float, n_filters: int = 14) -> Iterator[Row]:
     """Yield a row per case, all of it on one core."""
     import SimpleITK as sitk
 
@@ -269,7 +275,7 @@ def measured(arguments: argparse.Namespace, place: Path) -> Iterator[Row]:
         from radiomics_peers import ask_peers
 
         few = [case for case in cases if case[0] in PEER_CASES]
-        yield from ask_peers(arguments.peers, few, fast_side, pyradiomics_side, settings_of)
+        yield from ask_peers(arguments.peers, few, place, both_sides, FILTERS)
     if "cases" in arguments.parts:
         yield from one_by_one("cases", chosen, budget_s)
 
@@ -287,6 +293,7 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     os.environ.update(ONE_THREAD)  # before anything is imported that reads it
+    parts = [part for part in arguments.parts if part != "peers" or arguments.peers]
 
     import pandas as pd
     from radiomics_speed_summary import summarise
@@ -294,7 +301,7 @@ def main() -> None:
     rows: list[Row] = []
     kept = pd.read_csv(arguments.results) if arguments.results.exists() else pd.DataFrame()
     if len(kept):
-        kept = kept[~kept["part"].isin(arguments.parts)]
+        kept = kept[~kept["part"].isin(parts)]
     with tempfile.TemporaryDirectory() as place:
         for row in measured(arguments, Path(place)):
             rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}

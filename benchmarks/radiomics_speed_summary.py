@@ -1,6 +1,6 @@
 """What ``radiomics_speed.py`` prints at its end, from its table.
 
-    python benchmarks/radiomics_speed_summary.py [benchmarks/results/radiomics_speed.csv]
+python benchmarks/radiomics_speed_summary.py [benchmarks/results/radiomics_speed.csv]
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def summarise(table: pd.DataFrame) -> None:
             _growth("cases", cases[blobs], "n_roi_voxels")
     for part, size in (("image size", "n_image_voxels"), ("filters", "n_filters")):
         if part in parts:
-            print(f"\n{part}\n{parts[part][[size, 'fast_s', 'pyradiomics_s', 'ratio']].to_string()}")
+            print(
+                f"\n{part}\n{parts[part][[size, 'fast_s', 'pyradiomics_s', 'ratio']].to_string()}"
+            )
             _growth(part, parts[part], size)
     if "cohort" in parts:
         cohort = parts["cohort"].set_index("n_jobs")

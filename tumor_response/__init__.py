@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tumor_response.explanation import Explanation, explain
     from tumor_response.features.clinical import ClinicalFactors
     from tumor_response.features.deep import DeepFeatures, ViewSettings
-    from tumor_response.features.radiomics import Radiomics, RadiomicsSettings
+    from tumor_response.features.radiomics import IbsiSettings, Radiomics, RadiomicsSettings
     from tumor_response.imaging import resample_mask
     from tumor_response.imaging.dicom.archive.listing import list_rois
     from tumor_response.imaging.dicom.contours.rtstruct_writer import write_rtstruct
@@ -73,6 +73,7 @@ _HOME = {
     "ExclusionRule": "quality",
     "Explanation": "explanation",
     "FeatureTable": "table",
+    "IbsiSettings": "features.radiomics",
     "PatientKFold": "models",
     "Pseudonyms": "privacy",
     "QualitySettings": "quality",
@@ -130,6 +131,7 @@ __all__ = [
     "ExclusionRule",
     "Explanation",
     "FeatureTable",
+    "IbsiSettings",
     "PatientKFold",
     "Pseudonyms",
     "QualitySettings",

@@ -215,3 +215,21 @@ def test_values_and_refusals_are_pyradiomics_own(
         moving = set(different(moved, still))
         unexplained = {key: (ours.get(key), theirs[key]) for key in off if key not in moving}
         assert not unexplained, unexplained
+
+
+@settings(max_examples=40, phases=[Phase.explicit, Phase.generate])
+@given(images, st.sampled_from([0, 1, 2]))
+def test_two_dimensional_shape_is_there_or_left_out_as_in_pyradiomics(
+    image: dict[str, Any], axis: int
+) -> None:
+    voxels, mask = made(**image)
+    assume(sitk.GetArrayViewFromImage(mask).any())
+    parameters = tr.RadiomicsSettings(
+        feature_classes={"shape2D": [], "firstorder": ["Mean"]},
+        setting={"force2D": True, "force2Ddimension": axis, "minimumROIDimensions": 1},
+    ).parameters()
+    theirs, their_refusal = answer(referee, voxels, mask, parameters)
+    ours, our_refusal = answer(execute, voxels, mask, parameters)
+    assert (our_refusal is None) == (their_refusal is None), (our_refusal, their_refusal)
+    assert not different(ours, theirs)
+    assert any("shape2D" in key for key in ours) == any("shape2D" in key for key in theirs)

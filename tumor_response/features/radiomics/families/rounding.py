@@ -28,7 +28,8 @@ def probabilities(cells: Cells) -> NDArray[np.float64]:
         rows = np.repeat(np.arange(n), np.diff(cells.starts[m]))
         inside = slice(cells.starts[m, 0], cells.starts[m, n])
         counts[0, rows, cells.columns[inside], m] = cells.counts[inside]
-    counts = np.ascontiguousarray(counts[..., counts.any(axis=_PAIRS)[0]])
+    has_pair = np.count_nonzero(counts, axis=_PAIRS)[0] > 0
+    counts = np.ascontiguousarray(counts[..., has_pair])
     counts /= counts.sum(_PAIRS)[:, None, None, :]
     return counts
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import SimpleITK as sitk
 from numpy.typing import NDArray
 
 __all__ = ["Normalisation", "normalisation_of"]
@@ -40,10 +41,11 @@ class Normalisation:
         return normalised
 
 
-def normalisation_of(stored: NDArray[Any], setting: Mapping[str, Any]) -> Normalisation | None:
+def normalisation_of(image: sitk.Image, setting: Mapping[str, Any]) -> Normalisation | None:
     """Return what ``normalize``, ``normalizeScale`` and ``removeOutliers`` ask for, or None.
 
-    The mean and the deviation are those of all voxels of the image, not of the region.
+    The mean and the deviation are those of all voxels of the image, not of the region. ITK sums
+    them: their last bits decide where equal neighbours fall, whose wavelet is zero.
 
     Raises
     ------
@@ -53,24 +55,21 @@ def normalisation_of(stored: NDArray[Any], setting: Mapping[str, Any]) -> Normal
     Examples
     --------
     >>> import numpy as np
-    >>> image = np.array([[[1, 2, 3]]], dtype=np.int16)
-    >>> normalisation_of(image, {"normalize": True, "normalizeScale": 10}).apply(image)
+    >>> import SimpleITK as sitk
+    >>> array = np.array([[[1, 2, 3]]], dtype=np.int16)
+    >>> setting = {"normalize": True, "normalizeScale": 10}
+    >>> normalisation_of(sitk.GetImageFromArray(array), setting).apply(array)
     array([[[-10.,   0.,  10.]]])
     """
     if not setting.get("normalize", False):
         return None
-    if np.issubdtype(stored.dtype, np.integer):
-        mean = float(stored.sum(dtype=np.int64)) / stored.size
-        # slice by slice: the deviations of a whole CT in double precision would be 100 MB
-        squares = sum(float(np.square(plane - mean).sum()) for plane in stored)
-    else:
-        mean = float(stored.mean(dtype=np.float64))
-        squares = sum(float(np.square(plane.astype(np.float64) - mean).sum()) for plane in stored)
-    if squares == 0:
+    statistics = sitk.StatisticsImageFilter()
+    statistics.Execute(image)
+    if not statistics.GetSigma() > 0:
         raise ValueError("normalize: all voxels of the image are the same, there is no deviation")
     return Normalisation(
-        mean=mean,
-        deviation=float(np.sqrt(squares / (stored.size - 1))),
+        mean=statistics.GetMean(),
+        deviation=statistics.GetSigma(),
         outliers=setting.get("removeOutliers"),
         scale=setting.get("normalizeScale", 1),
     )

@@ -75,7 +75,7 @@ def prepare(image: sitk.Image, mask: sitk.Image, setting: Mapping[str, Any]) -> 
     """
     box = region_box(mask)
     stored = sitk.GetArrayViewFromImage(image)
-    normalisation = normalisation_of(stored, setting)
+    normalisation = normalisation_of(image, setting)
     if _resamples(setting):
         working, inside = resampled(image, mask, box, normalisation, setting)
         found = bounding_box(inside)

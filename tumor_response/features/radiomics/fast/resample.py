@@ -177,9 +177,7 @@ def _same_grid(image: sitk.Image, mask: sitk.Image) -> bool:
     )
 
 
-def _positions(
-    image: sitk.Image, grid: Grid
-) -> tuple[list[NDArray[np.float64]] | None, bool]:
+def _positions(image: sitk.Image, grid: Grid) -> tuple[list[NDArray[np.float64]] | None, bool]:
     """Return where the grid's voxels lie in the image, in voxels, along (z, y, x).
 
     None where the grid's axes are not the image's; and whether the positions are ITK's to the

@@ -31,8 +31,9 @@ def ibsi_settings_of(settings: RadiomicsSettings) -> IbsiSettings:
 
     ``binWidth`` becomes a fixed bin size from the lower end of the range (or the region's
     minimum), ``binCount`` a fixed bin number, ``resegmentRange`` with mode ``absolute`` the range
-    and with mode ``sigma`` the outlier filter, ``force2D`` textures by axial slices. All families
-    are computed whatever classes are asked for.
+    and with mode ``sigma`` the outlier filter, ``force2D`` textures by axial slices. Interpolated
+    intensities are rounded to whole numbers, unless bins are narrower than 1: that is no image in
+    HU. All families are computed whatever classes are asked for.
 
     Raises
     ------
@@ -63,6 +64,7 @@ def ibsi_settings_of(settings: RadiomicsSettings) -> IbsiSettings:
         fields["n_bins"] = setting["binCount"]
     else:
         fields["bin_size"] = setting.get("binWidth", 25)
+        fields["round_intensities"] = setting.get("binWidth", 25) >= 1
     if setting.get("resegmentRange") is not None:
         fields |= _range(setting["resegmentRange"], setting.get("resegmentMode", "absolute"))
     return IbsiSettings(**fields)
