@@ -6,8 +6,9 @@ Equal: a relative 1e-6 or an absolute 1e-9, NaN where PyRadiomics has NaN. For a
 equal PyRadiomics is asked again with its input moved by a relative 1e-12: if its own value moves by
 more than 1e-6, the feature is ill-conditioned there, otherwise it is a fault of the engine.
 
-Writes ``benchmarks/results/radiomics_parity.csv`` (settings and class by class: values compared,
-worst difference, NaN) and ``radiomics_parity_exceptions.csv`` (every value that is not equal).
+With ``--write``, ``benchmarks/results/radiomics_parity.csv`` (settings and class by class: values
+compared, worst difference, NaN), ``radiomics_parity_exceptions.csv`` (every value that is not
+equal, if there is one) and ``radiomics_parity_bins.csv`` (voxels whose grey level is another).
 """
 
 from __future__ import annotations
@@ -20,11 +21,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import SimpleITK as sitk
+from radiomics import imageoperations
 from radiomics.featureextractor import RadiomicsFeatureExtractor
 
 import tumor_response as tr
 from tumor_response.features.radiomics import PRESETS
+from tumor_response.features.radiomics.fast.discretise import discretise
 from tumor_response.features.radiomics.fast.engine import execute
+from tumor_response.features.radiomics.fast.image_types import image_types
+from tumor_response.features.radiomics.fast.prepare import prepare
 from tumor_response.imaging import read_image, read_mask
 
 RESULTS = Path(__file__).parent / "results"
@@ -137,6 +142,32 @@ def compared(case: str, name: str, image: sitk.Image, mask: sitk.Image) -> tuple
     return rows, len(missing)
 
 
+def bins_of(case: str, name: str, image: sitk.Image, mask: sitk.Image) -> dict[str, object]:
+    """Count the voxels that PyRadiomics bins, over all image types, and those that change bin."""
+    parameters = tr.RadiomicsSettings(**SETTINGS[name]).parameters()
+    ours = dict(image_types(prepare(image, mask, parameters["setting"]), parameters))
+    extractor = RadiomicsFeatureExtractor(parameters)
+    setting = extractor.settings
+    prepared, inside = extractor.loadImage(image, mask, None, **setting)
+    if setting.get("resegmentRange") is not None:
+        inside = imageoperations.resegmentMask(prepared, inside, **setting)
+    box, _ = imageoperations.checkMask(prepared, inside, **setting)
+    n_voxels = n_changed = 0
+    for image_type, own in parameters["imageType"].items():
+        filters = getattr(imageoperations, f"get{image_type}Image")
+        for filtered, filtered_name, used in filters(prepared, inside, **{**setting, **own}):
+            values, region = (
+                sitk.GetArrayFromImage(part)
+                for part in imageoperations.cropToTumorMask(filtered, inside, box)
+            )
+            theirs, _ = imageoperations.binImage(values, region == 1, **used)
+            mine = ours[filtered_name]
+            levels = discretise(mine, used, mine.pixel_type).levels
+            n_voxels += int(mine.mask.sum())
+            n_changed += int((levels != np.where(region == 1, theirs, 0)).sum())
+    return {"settings": name, "case": case, "n_voxels": n_voxels, "n_changed": n_changed}
+
+
 def main() -> None:
     """Compare, report, and write if asked to."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -149,7 +180,7 @@ def main() -> None:
     logging.getLogger("radiomics").setLevel(logging.CRITICAL + 1)
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     cases = real_cases(arguments.data)
-    tables = []
+    tables, bins = [], []
     for case in arguments.cases or cases:
         image, mask = (read(path) for read, path in zip(READERS, cases[case], strict=True))
         for name in arguments.settings:
@@ -157,17 +188,19 @@ def main() -> None:
                 continue
             rows, n_missing = compared(case, name, image, mask)
             tables.append(rows)
+            bins.append(bins_of(case, name, image, mask))
             off = rows.loc[~rows["equal"]]
             print(
                 f"{case} {name}: {len(rows)} values, {len(off)} not equal, of which PyRadiomics' "
-                f"own moves {int((off['moves'] > RELATIVE).sum())}; {n_missing} missing",
+                f"own moves {int((off['moves'] > RELATIVE).sum())}; {n_missing} missing; "
+                f"{bins[-1]['n_changed']} of {bins[-1]['n_voxels']} voxels in another bin",
                 flush=True,
             )
     everything = pd.concat(tables).rename_axis("feature").reset_index()
-    report(everything, arguments.write)
+    report(everything, pd.DataFrame(bins), arguments.write)
 
 
-def report(everything: pd.DataFrame, write: bool) -> None:
+def report(everything: pd.DataFrame, bins: pd.DataFrame, write: bool) -> None:
     """Print, and on request keep, the worst difference per settings and class."""
     scale = everything["theirs"].abs().clip(lower=ABSOLUTE / RELATIVE)
     everything["relative"] = (everything["ours"] - everything["theirs"]).abs() / scale
@@ -191,9 +224,14 @@ def report(everything: pd.DataFrame, write: bool) -> None:
     ):
         print(summary.to_string(index=False, float_format=lambda v: f"{v:.1e}"))
         print(off.head(100).to_string(index=False))
+        print(bins.groupby("settings")[["n_voxels", "n_changed"]].sum().to_string())
     if write:
+        bins.to_csv(RESULTS / "radiomics_parity_bins.csv", index=False)
         summary.to_csv(RESULTS / "radiomics_parity.csv", index=False, float_format="%.2e")
-        off.to_csv(RESULTS / "radiomics_parity_exceptions.csv", index=False, float_format="%.10g")
+        exceptions = RESULTS / "radiomics_parity_exceptions.csv"
+        exceptions.unlink(missing_ok=True)
+        if len(off):
+            off.to_csv(exceptions, index=False, float_format="%.10g")
 
 
 if __name__ == "__main__":

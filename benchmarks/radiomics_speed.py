@@ -14,8 +14,8 @@ Parts: ``first`` (a first row in a new process, numba cache empty and filled), `
 cases and phantoms; the floor is reading the files plus one sum over the filtered voxels; with
 ``additionalInfo``, where PyRadiomics takes less than 20 s), ``cohort`` (the cases up to
 ``--cohort-voxels`` by joblib, one and two workers that are started and have their kernels loaded
-before the clock runs), ``image size`` and ``filters`` (at a fixed region), ``peers`` (in the
-interpreter that they are installed for).
+before the clock runs; ``serial`` is one PyRadiomics process beside two workers), ``image size``
+and ``filters`` (at a fixed region), ``peers`` (in the interpreter that they are installed for).
 
 Writes ``benchmarks/results/radiomics_speed.csv``; the rows of parts that were not asked for stay.
 Real cases are looked for in TUMOR_RESPONSE_DATA (default ``../shared/data``).
@@ -123,7 +123,10 @@ def floor_s(settings: Any, case: Case) -> float:
 
 
 def compared(
-    fast: Callable[[], Any], others: Mapping[str, Callable[[], Any]], budget_s: float
+    fast: Callable[[], Any],
+    others: Mapping[str, Callable[[], Any]],
+    budget_s: float,
+    info_below_s: float = float("inf"),
 ) -> Row:
     """Return seconds and ratios of a fast run and the runs that it takes turns with."""
     import numpy as np
@@ -138,7 +141,7 @@ def compared(
     begin = time.perf_counter()
     for turn in range(1, MOST_REPEATS + 1):
         for name, run in others.items():
-            if name == "with_info" and pairs["pyradiomics"][0][0][0] > WITH_INFO_BELOW_S:
+            if name == "with_info" and pairs["pyradiomics"][0][0][0] > info_below_s:
                 continue
             taken = timed(run)
             quick.append(timed(fast))
@@ -181,7 +184,7 @@ def one_by_one(part: str, cases: list[Case], budget_s: float, n_filters: int = 1
             "n_filters": n_filters,
             "n_roi_voxels": round(n_roi),
             "n_image_voxels": nx * ny * nz,
-            **compared(lambda case=case: fast(case), others, budget_s),
+            **compared(lambda case=case: fast(case), others, budget_s, WITH_INFO_BELOW_S),
             **({"floor_s": floor_s(settings, case)} if part == "cases" else {}),
         }
 
@@ -213,6 +216,8 @@ def cohort(cases: list[Case], n_jobs: int, budget_s: float) -> Row:
         for name in ("fast", "pyradiomics", "with_info"):
             run(name, cases[-1:] * 4 * n_jobs)()  # libraries and kernels loaded in each worker
         others = {name: run(name, cases) for name in ("pyradiomics", "with_info")}
+        if n_jobs > 1:
+            others["serial"] = lambda: [in_worker("pyradiomics", case) for case in cases]
         row = compared(run("fast", cases), others, budget_s)
     if n_jobs > 1:
         del row["cpu_ratio"]  # the workers' time is not this process'
@@ -246,9 +251,12 @@ def measured(arguments: argparse.Namespace, place: Path) -> Iterator[Row]:
         (name, str(image), str(mask)) for name, (image, mask) in real_cases(arguments.data).items()
     ]
     wanted = arguments.cases or [case[0] for case in cases] + [f"blob_{n}" for n in N_PHANTOM]
-    for n in N_PHANTOM:
-        if f"blob_{n}" in [*wanted, "blob_10000" if "peers" in arguments.parts else ""]:
-            cases.append((f"blob_{n}", *map(str, write_phantom(place, n))))
+    needed = {*wanted, *(PEER_CASES if "peers" in arguments.parts else ())}
+    cases += [
+        (f"blob_{n}", *map(str, write_phantom(place, n)))
+        for n in N_PHANTOM
+        if f"blob_{n}" in needed
+    ]
     chosen = [case for case in cases if case[0] in wanted]
     budget_s = arguments.budget_s
     if "first" in arguments.parts:
@@ -258,11 +266,11 @@ def measured(arguments: argparse.Namespace, place: Path) -> Iterator[Row]:
             (f"blob_30000_in_{side}", *map(str, write_phantom(place, 30_000, side)))
             for side in (96, 128, 192, 256, 320)
         ]
-        yield from one_by_one("image size", sizes, 0.0)
+        yield from one_by_one("image size", sizes, budget_s)
     if "filters" in arguments.parts:
         blob = ("blob_30000", *map(str, write_phantom(place, 30_000, 128)))
         for n_filters in FILTERS:
-            yield from one_by_one("filters", [blob], 0.0, n_filters)
+            yield from one_by_one("filters", [blob], budget_s, n_filters)
     if "cohort" in arguments.parts:
         # the largest first, so that no worker is left with it at the end
         sized = [(1000 * volume_cc(read_mask(Path(case[2]))), case) for case in chosen]

@@ -39,6 +39,10 @@ def summarise(table: pd.DataFrame) -> None:
                 )
         floors = cases["fast_s"] / cases["floor_s"]
         print(f"fast over the floor: {floors.min():.1f} to {floors.max():.1f}")
+        ceilings = cases["pyradiomics_s"] / cases["floor_s"]
+        bound = cases["case"][ceilings < 10]
+        print(f"PyRadiomics over the floor: {ceilings.min():.1f} to {ceilings.max():.1f}")
+        print(f"no engine that reads the files reaches 10 on: {', '.join(bound) or 'none'}")
         if blobs.sum() > 1:
             _growth("cases", cases[blobs], "n_roi_voxels")
     for part, size in (("image size", "n_image_voxels"), ("filters", "n_filters")):
@@ -51,8 +55,9 @@ def summarise(table: pd.DataFrame) -> None:
         cohort = parts["cohort"].set_index("n_jobs")
         shown = "case n_repeats fast_s pyradiomics_s ratio ratio_low ratio_high with_info_ratio"
         print("\nAll cases by joblib\n" + cohort[shown.split()].to_string())
-        serial = cohort["pyradiomics_s"][1] / cohort["fast_s"][2]
-        print(f"two workers of the fast engine against one serial PyRadiomics: {serial:.1f}")
+        if "serial_ratio" in cohort:
+            serial = cohort["serial_ratio"].dropna().iloc[0]
+            print(f"two workers of the fast engine against one serial PyRadiomics: {serial:.1f}")
     if "first" in parts:
         print("\nFirst row of a new process\n", parts["first"][["case", "fast_s"]].to_string())
     if "peers" in parts:

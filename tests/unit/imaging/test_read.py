@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from tests.unit import cases
 from tumor_response.exceptions import CaseError
-from tumor_response.imaging import read_geometry, read_image, read_mask
+from tumor_response.imaging import read, read_geometry, read_image, read_mask
 
 
 def code_of(call, *arguments) -> str:
@@ -23,9 +25,9 @@ def test_reads_what_was_written(tmp_path: Path, suffix: str) -> None:
     written = cases.image(3)
     path = tmp_path / f"ct{suffix}"
     sitk.WriteImage(written, str(path))
-    read = read_image(path)
-    np.testing.assert_array_equal(sitk.GetArrayFromImage(read), sitk.GetArrayFromImage(written))
-    assert read.GetSpacing() == pytest.approx(written.GetSpacing())
+    found = read_image(path)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(found), sitk.GetArrayFromImage(written))
+    assert found.GetSpacing() == pytest.approx(written.GetSpacing())
 
 
 def test_missing_file(tmp_path: Path) -> None:
@@ -54,6 +56,57 @@ def test_altered_byte_in_a_compressed_file_is_found(tmp_path: Path) -> None:
     content[len(content) // 2] ^= 0x10
     path.write_bytes(bytes(content))
     assert code_of(read_image, path) == "not_an_image"
+
+
+def test_intact_compressed_file_is_unpacked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ct.nii.gz"
+    sitk.WriteImage(cases.image(), str(path))
+    looked: list[Path] = []
+    monkeypatch.setattr(read, "check_nifti", looked.append)
+    read_image(path)
+    assert looked == []
+
+
+def test_voxels_that_are_not_the_files_bytes_are_looked_at_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a scale: what ITK hands over cannot be compared with the file's checksum
+    stored = nibabel.Nifti1Image(np.arange(60, dtype=np.int16).reshape(3, 4, 5), np.eye(4))
+    stored.header.set_slope_inter(2.0, -1000.0)
+    path = tmp_path / "ct.nii.gz"
+    nibabel.save(stored, path)
+    looked: list[Path] = []
+    check = read.check_nifti
+    monkeypatch.setattr(read, "check_nifti", lambda one: (looked.append(one), check(one)))
+    assert read_image(path)[2, 3, 4] == pytest.approx(59 * 2.0 - 1000.0)
+    assert looked == [path]
+
+
+def test_two_archives_in_one_file_are_not_taken_for_one(tmp_path: Path) -> None:
+    # gzip allows it; the checksum at the end is the last part's alone
+    path = tmp_path / "ct.nii.gz"
+    sitk.WriteImage(cases.image(), str(path))
+    whole = gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(whole[:5000]) + gzip.compress(whole[5000:]))
+    expected = sitk.GetArrayFromImage(cases.image())
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(read_image(path)), expected)
+
+
+@pytest.mark.parametrize("label", [1, 2, 7])
+@pytest.mark.parametrize("pixel_type", [np.uint8, np.int16, np.float32, np.float64])
+def test_mask_is_the_label_alone_whatever_the_pixel_type(
+    tmp_path: Path, label: int, pixel_type: type
+) -> None:
+    voxels = np.zeros((3, 5, 7), dtype=pixel_type)
+    voxels[1, 2, 3:6] = label
+    path = tmp_path / "gtv.nrrd"
+    sitk.WriteImage(sitk.GetImageFromArray(voxels), str(path))
+    for mask in (read_mask(path), read_mask(path, label)):
+        assert mask.GetPixelID() == sitk.sitkUInt8
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(mask), voxels == label)
+    assert not sitk.GetArrayFromImage(read_mask(path, 3)).any()
 
 
 @pytest.mark.parametrize("suffix", [".nii.gz", ".nii", ".nrrd", ".mha"])
@@ -109,10 +162,10 @@ def test_mask_labels(tmp_path: Path) -> None:
 def test_mask_of_floats_that_are_whole_numbers_is_a_mask(tmp_path: Path) -> None:
     path = tmp_path / "gtv.nii.gz"
     sitk.WriteImage(sitk.Cast(cases.mask(), sitk.sitkFloat32), str(path))
-    read = read_mask(path)
-    assert read.GetPixelID() == sitk.sitkUInt8
+    found = read_mask(path)
+    assert found.GetPixelID() == sitk.sitkUInt8
     np.testing.assert_array_equal(
-        sitk.GetArrayFromImage(read), sitk.GetArrayFromImage(cases.mask())
+        sitk.GetArrayFromImage(found), sitk.GetArrayFromImage(cases.mask())
     )
 
 

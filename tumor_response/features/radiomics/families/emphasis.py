@@ -93,7 +93,9 @@ def emphases(
     >>> dict(zip(EMPHASES, features[0].tolist()))["high_property_emphasis"]  # (2 * 1 + 4) / 3
     2.0
     """
-    return _emphases(counts, properties, n_voxels)
+    features = np.empty((len(counts), len(EMPHASES)))
+    _emphases(counts, properties, n_voxels, features)
+    return features
 
 
 @kernel
@@ -101,21 +103,30 @@ def _emphases(
     counts: NDArray[np.float64],
     properties: NDArray[np.float64],
     n_voxels: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    features: NDArray[np.float64],
+) -> None:
     n_matrices, n_levels, n_properties = counts.shape
-    features = np.full((n_matrices, 17), np.nan)
-    square = properties * properties
+    by_level, by_property, square = (
+        np.empty(n_levels),
+        np.empty(n_properties),
+        np.empty(n_properties),
+    )
+    for j in range(n_properties):
+        square[j] = properties[j] * properties[j]
     for m in range(n_matrices):
         total = 0.0
-        by_level = np.zeros(n_levels)
-        by_property = np.zeros(n_properties)
+        for j in range(n_properties):
+            by_property[j] = 0.0
         for i in range(n_levels):
+            by_level[i] = 0.0
             for j in range(n_properties):
                 count = counts[m, i, j]
                 by_level[i] += count
                 by_property[j] += count
             total += by_level[i]
         if total == 0.0:
+            for k in range(features.shape[1]):
+                features[m, k] = np.nan
             continue
 
         entropy = energy = 0.0
@@ -177,4 +188,3 @@ def _emphases(
         features[m, 14] = low_high / total
         features[m, 15] = high_low / total
         features[m, 16] = high_high / total
-    return features

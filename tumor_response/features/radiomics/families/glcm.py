@@ -194,10 +194,16 @@ def _weights(
 def _without_gaps(flat: FlatLevels, n_levels: int) -> tuple[NDArray[np.int64], FlatLevels]:
     """Return the levels that occur, and the image with each level's rank among them."""
     voxels = flat.voxels
-    grey_levels = _occurring(flat.levels, voxels, n_levels)
+    occurs = np.zeros(n_levels + 1, dtype=np.bool_)
+    _mark_occurring(flat.levels, voxels, occurs)
+    grey_levels = np.flatnonzero(occurs)
     if len(grey_levels) == n_levels:
         return grey_levels, flat
-    return grey_levels, replace(flat, levels=_ranked(flat.levels, voxels, grey_levels))
+    rank = np.zeros(n_levels + 1, dtype=np.int32)
+    rank[grey_levels] = np.arange(1, len(grey_levels) + 1)
+    ranked = np.zeros_like(flat.levels)
+    _rank(flat.levels, voxels, rank, ranked)
+    return grey_levels, replace(flat, levels=ranked)
 
 
 def _averaged(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
@@ -246,59 +252,76 @@ def _pyradiomics_values(cells: Cells, grey_levels: NDArray[np.int64]) -> NDArray
 
 def _values_of(cells: Cells, grey_levels: NDArray[np.int64]) -> NDArray[np.float64]:
     values = np.empty((len(cells.starts), len(FEATURES)))
-    _values(cells.starts, cells.columns, cells.counts, grey_levels, values)
+    p_row, p_column = np.empty((2, len(grey_levels)))
+    highest = int(grey_levels[-1])
+    p_sum, p_difference = np.empty(2 * highest - 1), np.empty(highest)
+    _fill_values(
+        cells.starts,
+        cells.columns,
+        cells.counts,
+        grey_levels,
+        values,
+        p_row,
+        p_column,
+        p_sum,
+        p_difference,
+    )
     values[:, _MCC] = maximal_correlation(cells)
     return values
 
 
 @kernel
-def _occurring(
-    levels: NDArray[np.int32], voxels: NDArray[np.int64], n_levels: int
-) -> NDArray[np.int64]:
-    occurs = np.zeros(n_levels + 1, dtype=np.bool_)
+def _mark_occurring(
+    levels: NDArray[np.int32], voxels: NDArray[np.int64], occurs: NDArray[np.bool_]
+) -> None:
     for v in range(len(voxels)):
         occurs[levels[voxels[v]]] = True
-    return np.flatnonzero(occurs)
 
 
 @kernel
-def _ranked(
-    levels: NDArray[np.int32], voxels: NDArray[np.int64], grey: NDArray[np.int64]
-) -> NDArray[np.int32]:
-    rank = np.zeros(grey[-1] + 1, dtype=np.int32)
-    for k in range(len(grey)):
-        rank[grey[k]] = k + 1
-    ranked = np.zeros_like(levels)
+def _rank(
+    levels: NDArray[np.int32],
+    voxels: NDArray[np.int64],
+    rank: NDArray[np.int32],
+    ranked: NDArray[np.int32],
+) -> None:
     for v in range(len(voxels)):
         ranked[voxels[v]] = rank[levels[voxels[v]]]
-    return ranked
 
 
 @kernel
-def _values(
+def _fill_values(
     starts: NDArray[np.int64],
     columns: NDArray[np.int32],
     counts: NDArray[np.float64],
     grey: NDArray[np.int64],
     values: NDArray[np.float64],
+    p_row: NDArray[np.float64],
+    p_column: NDArray[np.float64],
+    p_sum: NDArray[np.float64],
+    p_difference: NDArray[np.float64],
 ) -> None:
-    """Fill one row of `values` for each matrix."""
+    """Fill one row of `values` for each matrix.
+
+    The last four are scratch: by sum of levels (from 2) and by difference (from 0).
+    """
     n = len(grey)
     highest = grey[n - 1]
-    p_row, p_column = np.empty(n), np.empty(n)
-    # by sum of levels (from 2) and by difference (from 0)
-    p_sum, p_difference = np.empty(2 * highest - 1), np.empty(highest)
     for m in range(len(starts)):
         total = 0.0
         for c in range(starts[m, 0], starts[m, n]):
             total += counts[c]
         if total == 0:
-            values[m, :] = np.nan
+            for k in range(values.shape[1]):
+                values[m, k] = np.nan
             continue
-        p_row[:] = 0
-        p_column[:] = 0
-        p_sum[:] = 0
-        p_difference[:] = 0
+        for k in range(n):
+            p_row[k] = 0.0
+            p_column[k] = 0.0
+        for k in range(2 * highest - 1):
+            p_sum[k] = 0.0
+        for k in range(highest):
+            p_difference[k] = 0.0
         autocorrelation, mean_i, mean_j = 0.0, 0.0, 0.0
         energy, entropy, largest = 0.0, 0.0, 0.0
         for row in range(n):
@@ -316,7 +339,7 @@ def _values(
                 autocorrelation += p * (i * j)
                 energy += p * p
                 entropy -= p * np.log2(p + _EPSILON)
-                largest = max(largest, p)
+                largest = p if p > largest else largest
 
         variance_i, variance_j, covariance, entropy_1 = 0.0, 0.0, 0.0, 0.0
         for row in range(n):
@@ -353,7 +376,7 @@ def _values(
                     p = p_row[row] * p_column[column]
                     if p > 0:
                         entropy_2 -= p * np.log2(p + _EPSILON)
-        greater = max(entropy_i, entropy_j)
+        greater = entropy_j if entropy_j > entropy_i else entropy_i
         imc1 = (entropy - entropy_1) / greater if greater != 0 else 0.0
         # NaN where rounding alone makes the radicand negative
         imc2 = np.sqrt(1 - np.exp(-2 * (entropy_2 - entropy)))

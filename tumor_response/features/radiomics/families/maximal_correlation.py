@@ -79,7 +79,8 @@ def _times(
     """Multiply a vector by s s^T."""
     n = len(vector)
     begin = starts[m, 0]
-    across[:] = 0
+    for k in range(n):
+        across[k] = 0.0
     for row in range(n):
         for c in range(starts[m, row], starts[m, row + 1]):
             across[columns[c]] += s[c - begin] * vector[row]
@@ -95,7 +96,8 @@ def _largest(alpha: NDArray[np.float64], beta: NDArray[np.float64], n: int) -> f
     """Return the largest eigenvalue of a tridiagonal matrix: Newton's method from above."""
     x = 0.0
     for k in range(n):
-        x = max(x, alpha[k] + (beta[k - 1] if k > 0 else 0.0) + (beta[k] if k < n - 1 else 0.0))
+        bound = alpha[k] + (beta[k - 1] if k > 0 else 0.0) + (beta[k] if k < n - 1 else 0.0)
+        x = bound if bound > x else x
     for _ in range(200):
         pivot, slope, total = 1.0, 0.0, 0.0
         for k in range(n):
@@ -114,11 +116,16 @@ def _largest(alpha: NDArray[np.float64], beta: NDArray[np.float64], n: int) -> f
 
 @kernel
 def _perron(
-    alpha: NDArray[np.float64], beta: NDArray[np.float64], n: int, largest: float
-) -> NDArray[np.float64]:
-    """Return the unit eigenvector of the largest eigenvalue of a tridiagonal matrix."""
-    x = np.ones(n)
-    pivot = np.empty(n)
+    alpha: NDArray[np.float64],
+    beta: NDArray[np.float64],
+    n: int,
+    largest: float,
+    x: NDArray[np.float64],
+    pivot: NDArray[np.float64],
+) -> None:
+    """Fill `x` with the unit eigenvector of the largest eigenvalue of a tridiagonal matrix."""
+    for k in range(n):
+        x[k] = 1.0
     shift = largest * (1 + 1e-14)
     for _ in range(3):
         # inverse iteration: the matrix is positive definite, elimination needs no pivots
@@ -132,10 +139,9 @@ def _perron(
         x[n - 1] /= pivot[n - 1]
         for k in range(n - 2, -1, -1):
             x[k] = (x[k] + beta[k] * x[k + 1]) / pivot[k]
-        norm = np.sqrt(_dot(x, x))
+        norm = np.sqrt(_dot(x[:n], x[:n]))
         for k in range(n):
             x[k] /= norm
-    return x
 
 
 @kernel
@@ -147,10 +153,11 @@ def _second_eigenvalues(
 ) -> None:
     n_matrices, n = starts.shape[0], starts.shape[1] - 1
     p_row, p_column = np.empty(n), np.empty(n)
-    most = max(1, min(n - 1, 300))  # the space beside the trivial vector has n - 1 dimensions
+    most = n - 1 if n - 1 < 300 else 300  # the space beside the trivial vector has n - 1 dimensions
+    most = most if most > 1 else 1
     basis = np.empty((most + 1, n))
-    alpha, beta = np.empty(most), np.empty(most)
-    across, vector = np.empty(n), np.empty(n)
+    alpha, beta, weights, pivot = np.empty(most), np.empty(most), np.empty(most), np.empty(most)
+    across, vector, trivial = np.empty(n), np.empty(n), np.empty(n)
     for m in range(n_matrices):
         begin, end = starts[m, 0], starts[m, n]
         total = 0.0
@@ -162,8 +169,9 @@ def _second_eigenvalues(
         if n == 1:
             found[m] = 1.0
             continue
-        p_row[:] = 0
-        p_column[:] = 0
+        for row in range(n):
+            p_row[row] = 0.0
+            p_column[row] = 0.0
         for row in range(n):
             for c in range(starts[m, row], starts[m, row + 1]):
                 p = counts[c] / total
@@ -175,28 +183,31 @@ def _second_eigenvalues(
                 s[c - begin] = (
                     counts[c] / total / np.sqrt(p_row[row] * p_column[columns[c]] + _EPSILON)
                 )
-        trivial = np.sqrt(p_row)
 
         # the same start on every run, in every direction
         seed = 12345
         for row in range(n):
+            trivial[row] = np.sqrt(p_row[row])
             seed = (seed * 1103515245 + 12345) % 2147483648
             basis[0, row] = seed / 1073741824.0 - 1.0 if p_row[row] > 0 else 0.0
-        _subtract(basis[0], _dot(trivial, basis[0]), trivial)
-        norm = np.sqrt(_dot(basis[0], basis[0]))
+        latest = basis[0]
+        _subtract(latest, _dot(trivial, latest), trivial)
+        norm = np.sqrt(_dot(latest, latest))
         if norm < 1e-12:
             found[m] = 0.0
             continue
         for row in range(n):
-            basis[0, row] /= norm
+            latest[row] /= norm
         size = 0
         largest = 0.0
         for k in range(most):
-            _times(starts, columns, s, m, basis[k], across, vector)
-            alpha[k] = _dot(basis[k], vector)
+            latest = basis[k]
+            _times(starts, columns, s, m, latest, across, vector)
+            alpha[k] = _dot(latest, vector)
             _subtract(vector, _dot(trivial, vector), trivial)
             for other in range(k, -1, -1):
-                _subtract(vector, _dot(basis[other], vector), basis[other])
+                before = basis[other]
+                _subtract(vector, _dot(before, vector), before)
             _subtract(vector, _dot(trivial, vector), trivial)
             beta[k] = np.sqrt(_dot(vector, vector))
             size = k + 1
@@ -206,7 +217,7 @@ def _second_eigenvalues(
                 largest = _largest(alpha, beta, size)
                 if largest <= 1e-30:
                     break
-                weights = _perron(alpha, beta, size, largest)
+                _perron(alpha, beta, size, largest, weights, pivot)
                 if done or beta[k] * weights[k] <= 1e-8 * largest:
                     break
             for row in range(n):
@@ -214,11 +225,12 @@ def _second_eigenvalues(
         if largest <= 1e-30:
             found[m] = 0.0
             continue
-        vector[:] = 0
+        for row in range(n):
+            vector[row] = 0.0
+            across[row] = 0.0
         for k in range(size):
             _subtract(vector, -weights[k], basis[k])
         # the quotient with the matrix itself
-        across[:] = 0
         for row in range(n):
             for c in range(starts[m, row], starts[m, row + 1]):
                 column = columns[c]
@@ -234,4 +246,4 @@ def _second_eigenvalues(
                     vector[row] * p * np.sqrt(product) / (product + _EPSILON) * across[column]
                 )
         quotient /= _dot(vector, vector)
-        found[m] = np.sqrt(max(quotient, 0.0))
+        found[m] = 0.0 if quotient < 0.0 else np.sqrt(quotient)

@@ -61,7 +61,7 @@ def features(
     >>> features(np.array([[1.0, 1.0]]), np.array([[1.0, 1.0]]))["Busyness"]  # 1 / (2 * .5)
     array([1.])
     """
-    values = _difference_features(voxels, differences)
+    values = _feature_values(voxels, differences)
     return {name: values[:, k] for k, name in enumerate(FEATURES)}
 
 
@@ -101,32 +101,45 @@ def pyradiomics_features(
     neighbours = neighbours_of(setting, levels.shape, setting.get("distances", (1,)))
     matrix = grey_tone_difference(levels, n_levels, neighbours)
     counted = (matrix.voxels + matrix.lonely)[np.newaxis]
-    values = _difference_features(counted, matrix.differences[np.newaxis])[0]
+    values = _feature_values(counted, matrix.differences[np.newaxis])[0]
     return dict(zip(FEATURES, values.tolist(), strict=True))
+
+
+def _feature_values(
+    voxels: NDArray[np.float64], differences: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return one row of `FEATURES` for each matrix."""
+    values = np.full((len(voxels), len(FEATURES)), np.nan)
+    level, p, s = np.empty((3, voxels.shape[1]))
+    _difference_features(voxels, differences, values, level, p, s)
+    return values
 
 
 @kernel
 def _difference_features(
-    voxels: NDArray[np.float64], differences: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    n_matrices = voxels.shape[0]
-    features = np.full((n_matrices, 5), np.nan)
-    for m in range(n_matrices):
-        present = np.flatnonzero(voxels[m])
-        n = present.size
+    voxels: NDArray[np.float64],
+    differences: NDArray[np.float64],
+    features: NDArray[np.float64],
+    level: NDArray[np.float64],
+    p: NDArray[np.float64],
+    s: NDArray[np.float64],
+) -> None:
+    # the last three are scratch, for the levels that occur
+    for m in range(voxels.shape[0]):
+        n = 0
+        total = 0.0
+        for i in range(voxels.shape[1]):
+            if voxels[m, i] != 0.0:
+                level[n] = i + 1.0
+                p[n] = voxels[m, i]
+                s[n] = differences[m, i]
+                total += p[n]
+                n += 1
         if n == 0:
             continue
-        level = np.empty(n)
-        p = np.empty(n)
-        s = np.empty(n)
-        total = 0.0
-        for a in range(n):
-            total += voxels[m, present[a]]
         weighted = sum_of_differences = mean = mean_level = 0.0
         for a in range(n):
-            level[a] = present[a] + 1.0
-            p[a] = voxels[m, present[a]] / total
-            s[a] = differences[m, present[a]]
+            p[a] /= total
             weighted += p[a] * s[a]
             sum_of_differences += s[a]
             mean += p[a] * level[a]
@@ -157,4 +170,3 @@ def _difference_features(
             2.0 * spread * sum_of_differences / total / (n * (n - 1.0)) if n > 1 else 0.0
         )
         features[m, 4] = 2.0 * spans / sum_of_differences if sum_of_differences != 0.0 else 0.0
-    return features

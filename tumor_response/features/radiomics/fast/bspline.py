@@ -109,9 +109,14 @@ def interpolated(
     along_y = _filtered_columns(along_x, shape[1], y, 1)
     coefficients = _filtered_columns(along_y, shape[0], z, 0)
     tz, ty, tx = (axis.counted_from(axis.needed.start) for axis in axes)
-    rows = _combined_rows(coefficients, ty, y.weights)
-    columns = _combined_columns(rows, tx, x.weights)
-    values = _combined_slices(columns, coefficients, tz, ty, tx, z.weights, y.weights, x.weights)
+    nz, _, nx = coefficients.shape
+    rows = np.empty((nz, len(ty), nx))
+    _combine_rows(coefficients, ty, y.weights, rows)
+    columns = np.empty((nz, len(ty), len(tx)))
+    _combine_columns(rows, tx, x.weights, columns)
+    del rows
+    values = np.empty((len(tz), len(ty), len(tx)))
+    _combine_slices(columns, coefficients, tz, ty, tx, z.weights, y.weights, x.weights, values)
     if np.issubdtype(source.dtype, np.integer):
         limits = np.iinfo(source.dtype)
         np.clip(np.trunc(values, out=values), limits.min, limits.max, out=values)
@@ -129,7 +134,7 @@ def _filtered_rows(source: NDArray[np.float64], length: int, axis: Axis) -> NDAr
     out = np.empty((nz * ny, needed.stop - needed.start))
     _filter_rows(
         source.reshape(nz * ny, nx), out, needed.start, axis.first == 0, length, _POLE, _GAIN,
-        _HORIZON,
+        _HORIZON, np.zeros((nx, _BLOCK)),
     )  # fmt: skip
     return out.reshape(nz, ny, -1)
 
@@ -141,7 +146,8 @@ def _filtered_columns(
         return source
     n_outer = 1 if direction == 0 else source.shape[0]
     lines = source.reshape(n_outer, source.shape[direction], -1)
-    _filter_columns(lines, axis.first == 0, length, _POLE, _GAIN, _HORIZON)
+    scratch = np.zeros((lines.shape[1], _BLOCK))
+    _filter_columns(lines, axis.first == 0, length, _POLE, _GAIN, _HORIZON, scratch)
     return np.ascontiguousarray(source[(slice(None),) * direction + (axis.needed,)])
 
 
@@ -155,7 +161,7 @@ def _filter(
         for j in range(m):
             lines[i, j] *= gain
     if length > horizon or not at_start:
-        last = min(horizon, n)
+        last = horizon if horizon < n else n
         power = pole
         for i in range(1, last):
             for j in range(m):
@@ -195,12 +201,12 @@ def _filter_rows(
     pole: float,
     gain: float,
     horizon: int,
+    scratch: NDArray[np.float64],
 ) -> None:
     n_rows, n = rows.shape
     m = out.shape[1]
-    scratch = np.zeros((n, _BLOCK))
     for block in range(0, n_rows, _BLOCK):
-        used = min(_BLOCK, n_rows - block)
+        used = n_rows - block if n_rows - block < _BLOCK else _BLOCK
         for line in range(used):
             for i in range(n):
                 scratch[i, line] = rows[block + line, i]
@@ -212,13 +218,18 @@ def _filter_rows(
 
 @kernel
 def _filter_columns(
-    lines: NDArray[np.float64], at_start: bool, length: int, pole: float, gain: float, horizon: int
+    lines: NDArray[np.float64],
+    at_start: bool,
+    length: int,
+    pole: float,
+    gain: float,
+    horizon: int,
+    scratch: NDArray[np.float64],
 ) -> None:
     n_outer, n, n_inner = lines.shape
-    scratch = np.zeros((n, _BLOCK))
     for outer in range(n_outer):
         for block in range(0, n_inner, _BLOCK):
-            used = min(_BLOCK, n_inner - block)
+            used = n_inner - block if n_inner - block < _BLOCK else _BLOCK
             for i in range(n):
                 for line in range(used):
                     scratch[i, line] = lines[outer, i, block + line]
@@ -229,11 +240,13 @@ def _filter_columns(
 
 
 @kernel
-def _combined_rows(
-    values: NDArray[np.float64], taps: NDArray[np.int64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _combine_rows(
+    values: NDArray[np.float64],
+    taps: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
     nz, _, nx = values.shape
-    out = np.empty((nz, taps.shape[0], nx))
     for z in range(nz):
         for i in range(taps.shape[0]):
             a, b, c, d = weights[i, 0], weights[i, 1], weights[i, 2], weights[i, 3]
@@ -245,16 +258,17 @@ def _combined_rows(
                     + c * values[z, r, x]
                     + d * values[z, s, x]
                 )
-    return out
 
 
 @kernel
-def _combined_columns(
-    values: NDArray[np.float64], taps: NDArray[np.int64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _combine_columns(
+    values: NDArray[np.float64],
+    taps: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
     nz, ny, _ = values.shape
     n = taps.shape[0]
-    out = np.empty((nz, ny, n))
     for z in range(nz):
         for y in range(ny):
             for i in range(n):
@@ -264,11 +278,10 @@ def _combined_columns(
                     + weights[i, 2] * values[z, y, taps[i, 2]]
                     + weights[i, 3] * values[z, y, taps[i, 3]]
                 )
-    return out
 
 
 @kernel
-def _combined_slices(
+def _combine_slices(
     values: NDArray[np.float64],
     coefficients: NDArray[np.float64],
     tz: NDArray[np.int64],
@@ -277,16 +290,15 @@ def _combined_slices(
     wz: NDArray[np.float64],
     wy: NDArray[np.float64],
     wx: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    out: NDArray[np.float64],
+) -> None:
     """Combine slices; where a value is nearly an integer, add up once more as ITK does.
 
     A sample that falls on a voxel, or inside air, differs from an integer by rounding alone, and
     that decides what is left of it when it is cut, or on which side of a bin's edge it lies.
     """
     _, ny, nx = values.shape
-    n = tz.shape[0]
-    out = np.empty((n, ny, nx))
-    for i in range(n):
+    for i in range(tz.shape[0]):
         a, b, c, d = wz[i, 0], wz[i, 1], wz[i, 2], wz[i, 3]
         p, q, r, s = tz[i, 0], tz[i, 1], tz[i, 2], tz[i, 3]
         for y in range(ny):
@@ -306,4 +318,3 @@ def _combined_slices(
                                 weight = wx[x, m] * wy[y, j] * wz[i, k]
                                 total += weight * coefficients[tz[i, k], ty[y, j], tx[x, m]]
                     out[i, y, x] = total
-    return out

@@ -52,28 +52,36 @@ def largest_distances_mm(
     (1.0, 3.0, 3.0, 3.0)
     """
     z_mm, y_mm, x_mm = spacing_mm
-    first_x, last_x, first_y, last_y = _row_ends(padded)
-    across_z, corners_z = _planes(first_x, last_x, y_mm, x_mm)
-    across_y, corners_y = _planes(first_x.T.copy(), last_x.T.copy(), z_mm, x_mm)
-    across_x, corners_x = _planes(first_y.T.copy(), last_y.T.copy(), z_mm, y_mm)
-    in_space = _space(first_x, last_x, first_y, corners_z, corners_y, corners_x, z_mm, y_mm, x_mm)
-    return across_z, across_y, across_x, in_space
-
-
-@kernel
-def _row_ends(
-    padded: NDArray[np.uint8],
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-    """Return the first and last surface point of each row, in half voxels.
-
-    Rows along x by (z, y), rows along y by (z, x); a row without points has its first behind its
-    last.
-    """
     n_z, n_y, n_x = padded.shape
     first_x = np.full((2 * n_z, 2 * n_y), 2 * n_x, np.int32)
     last_x = np.full((2 * n_z, 2 * n_y), -1, np.int32)
     first_y = np.full((2 * n_z, 2 * n_x), 2 * n_y, np.int32)
     last_y = np.full((2 * n_z, 2 * n_x), -1, np.int32)
+    _row_ends(padded, first_x, last_x, first_y, last_y)
+    across_z, corners_z = _within_planes(first_x, last_x, y_mm, x_mm)
+    across_y, corners_y = _within_planes(first_x.T.copy(), last_x.T.copy(), z_mm, x_mm)
+    across_x, corners_x = _within_planes(first_y.T.copy(), last_y.T.copy(), z_mm, y_mm)
+    points_mm = np.empty((2 * first_x.size, 3))
+    in_space = _space(
+        first_x, last_x, first_y, corners_z, corners_y, corners_x, z_mm, y_mm, x_mm, points_mm
+    )
+    return across_z, across_y, across_x, math.sqrt(in_space)
+
+
+@kernel
+def _row_ends(
+    padded: NDArray[np.uint8],
+    first_x: NDArray[np.int32],
+    last_x: NDArray[np.int32],
+    first_y: NDArray[np.int32],
+    last_y: NDArray[np.int32],
+) -> None:
+    """Fill in the first and last surface point of each row, in half voxels.
+
+    Rows along x by (z, y), rows along y by (z, x); a row without points keeps its first behind
+    its last.
+    """
+    n_z, n_y, n_x = padded.shape
     for k in range(n_z - 1):
         for j in range(n_y - 1):
             for i in range(n_x - 1):
@@ -92,15 +100,17 @@ def _row_ends(
                         if padded[k, j, i + 1] == here:
                             continue
                         x += 1
-                    first_x[z, y] = min(first_x[z, y], x)
-                    last_x[z, y] = max(last_x[z, y], x)
-                    first_y[z, x] = min(first_y[z, x], y)
-                    last_y[z, x] = max(last_y[z, x], y)
-    return first_x, last_x, first_y, last_y
+                    if x < first_x[z, y]:
+                        first_x[z, y] = x
+                    if x > last_x[z, y]:
+                        last_x[z, y] = x
+                    if y < first_y[z, x]:
+                        first_y[z, x] = y
+                    if y > last_y[z, x]:
+                        last_y[z, x] = y
 
 
-@kernel
-def _planes(
+def _within_planes(
     first: NDArray[np.int32], last: NDArray[np.int32], row_mm: float, along_mm: float
 ) -> tuple[float, NDArray[np.bool_]]:
     """Return the largest distance within any plane, and which row ends are corners of a hull.
@@ -110,23 +120,37 @@ def _planes(
     n_planes, n_rows = first.shape
     corners = np.zeros((n_planes, n_rows, 2), np.bool_)
     chain = np.empty(n_rows, np.int64)
-    rows_mm = np.empty(2 * n_rows)
-    ends_mm = np.empty(2 * n_rows)
+    points_mm = np.empty((2 * n_rows, 2))
+    return math.sqrt(_planes(first, last, row_mm, along_mm, corners, chain, points_mm)), corners
+
+
+@kernel
+def _planes(
+    first: NDArray[np.int32],
+    last: NDArray[np.int32],
+    row_mm: float,
+    along_mm: float,
+    corners: NDArray[np.bool_],
+    chain: NDArray[np.int64],
+    points_mm: NDArray[np.float64],
+) -> float:
+    """Mark the corners and return the largest squared distance; the last two are scratch."""
+    n_planes, n_rows = first.shape
     largest = 0.0
     for plane in range(n_planes):
         n = 0
         for end in range(2):
             # one side of the hull: the way over the row ends that only ever turns outwards
+            side = first if end == 0 else last
+            sign = 1 - 2 * end
             length = 0
             for row in range(n_rows):
                 if first[plane, row] > last[plane, row]:
                     continue
-                value = first[plane, row] if end == 0 else -last[plane, row]
                 while length >= 2:
                     a, b = chain[length - 2], chain[length - 1]
-                    at_a = first[plane, a] if end == 0 else -last[plane, a]
-                    at_b = first[plane, b] if end == 0 else -last[plane, b]
-                    if (b - a) * (value - at_a) > (row - a) * (at_b - at_a):
+                    ahead = (b - a) * (side[plane, row] - side[plane, a])
+                    if sign * (ahead - (row - a) * (side[plane, b] - side[plane, a])) > 0:
                         break
                     length -= 1
                 chain[length] = row
@@ -136,14 +160,16 @@ def _planes(
                 corners[plane, row, end] = True
                 if first[plane, row] == last[plane, row]:
                     corners[plane, row, 1 - end] = True
-                rows_mm[n] = 0.5 * row * row_mm
-                ends_mm[n] = 0.5 * (first[plane, row] if end == 0 else last[plane, row]) * along_mm
+                points_mm[n, 0] = 0.5 * row * row_mm
+                points_mm[n, 1] = 0.5 * side[plane, row] * along_mm
                 n += 1
         for p in range(n):
             for q in range(p):
-                d_row, d_end = rows_mm[p] - rows_mm[q], ends_mm[p] - ends_mm[q]
-                largest = max(largest, d_row * d_row + d_end * d_end)
-    return math.sqrt(largest), corners
+                d_row = points_mm[p, 0] - points_mm[q, 0]
+                d_end = points_mm[p, 1] - points_mm[q, 1]
+                square = d_row * d_row + d_end * d_end
+                largest = square if square > largest else largest
+    return largest
 
 
 @kernel
@@ -157,11 +183,11 @@ def _space(
     z_mm: float,
     y_mm: float,
     x_mm: float,
+    points_mm: NDArray[np.float64],
 ) -> float:
-    """Return the largest distance between points that are corners in all three planes."""
+    """Return the largest squared distance between points that are corners in all three planes."""
     n_z, n_y = first_x.shape
     n = 0
-    points = np.empty((2 * n_z * n_y, 3))
     for z in range(n_z):
         for y in range(n_y):
             for end in range(2):
@@ -170,14 +196,16 @@ def _space(
                 x = first_x[z, y] if end == 0 else last_x[z, y]
                 if not corners_x[x, z, 0 if first_y[z, x] == y else 1]:
                     continue
-                points[n, 0] = 0.5 * z * z_mm
-                points[n, 1] = 0.5 * y * y_mm
-                points[n, 2] = 0.5 * x * x_mm
+                points_mm[n, 0] = 0.5 * z * z_mm
+                points_mm[n, 1] = 0.5 * y * y_mm
+                points_mm[n, 2] = 0.5 * x * x_mm
                 n += 1
     largest = 0.0
     for p in range(n):
         for q in range(p):
-            d_z, d_y = points[p, 0] - points[q, 0], points[p, 1] - points[q, 1]
-            d_x = points[p, 2] - points[q, 2]
-            largest = max(largest, d_z * d_z + d_y * d_y + d_x * d_x)
-    return math.sqrt(largest)
+            d_z = points_mm[p, 0] - points_mm[q, 0]
+            d_y = points_mm[p, 1] - points_mm[q, 1]
+            d_x = points_mm[p, 2] - points_mm[q, 2]
+            square = d_z * d_z + d_y * d_y + d_x * d_x
+            largest = square if square > largest else largest
+    return largest

@@ -70,7 +70,8 @@ def discretise(
     >>> discretise(region, {"binWidth": 25}).levels
     array([[[1, 2, 5]]], dtype=int32)
     """
-    lowest, highest = _extremes(region.values, region.mask)
+    values, mask = region.values.reshape(-1), region.mask.reshape(-1)
+    lowest, highest = _extremes(values, mask)
     edges = bin_edges(lowest, highest, setting, pixel_type)
     levels = np.zeros(region.values.shape, dtype=np.int32)
     if len(edges) < 2 or (np.diff(edges) <= 0).any():
@@ -80,13 +81,7 @@ def discretise(
         histogram = np.bincount(inside)
     else:
         histogram = np.zeros(len(edges) + 1, dtype=np.int64)
-        _digitise(
-            region.values.reshape(-1),
-            region.mask.reshape(-1),
-            edges,
-            levels.reshape(-1),
-            histogram,
-        )
+        _digitise(values, mask, edges, levels.reshape(-1), histogram)
     if histogram[0] > 0:
         raise ValueError(
             f"values from {lowest} to {highest} lie below the first bin, since {pixel_type} ends "
@@ -139,12 +134,12 @@ _MOST_BINS = 10_000_000
 
 @kernel
 def _extremes(values: NDArray[np.float64], mask: NDArray[np.bool_]) -> tuple[float, float]:
-    flat, inside = values.ravel(), mask.ravel()
     lowest, highest = np.inf, -np.inf
-    for i in range(len(flat)):
-        if inside[i]:
-            lowest = min(lowest, flat[i])
-            highest = max(highest, flat[i])
+    for i in range(len(values)):
+        if mask[i]:
+            value = values[i]
+            lowest = value if value < lowest else lowest
+            highest = value if value > highest else highest
     return lowest, highest
 
 
@@ -163,7 +158,9 @@ def _digitise(
         if mask[i]:
             value = values[i]
             # a guess that is right but for rounding, then put right against the edges themselves
-            level = int(min(max((value - edges[0]) * per_unit, 0.0), n - 1.0)) + 1
+            place = (value - edges[0]) * per_unit
+            place = place if place > 0.0 else 0.0
+            level = np.int64(place if place < n - 1.0 else n - 1.0) + 1
             while level < n and value >= edges[level]:
                 level += 1
             while level > 0 and value < edges[level - 1]:

@@ -59,6 +59,10 @@ def laplacian_of_gaussian(image: WorkingImage, box: Box, sigma_mm: float) -> NDA
     )
     z, y, x = (_long_enough(edge, size) for edge, size in zip((z, y, x), image.shape, strict=True))
     source = image.part((z, y, x))
+    # the passes are compiled for each type that they are given: for two at the most, as after the
+    # first pass the type is single precision
+    exact = np.float32 if np.can_cast(source.dtype, np.float32) else np.float64
+    source = np.ascontiguousarray(source, dtype=exact)
     wanted = tuple(
         slice(edge.start - cut.start, edge.stop - cut.start)
         for edge, cut in zip(box, (z, y, x), strict=True)
@@ -71,7 +75,11 @@ def laplacian_of_gaussian(image: WorkingImage, box: Box, sigma_mm: float) -> NDA
         for other in (2, 1, 0):
             if other != axis:
                 values = _passed(values, other, wanted[other], smoothing[other])
-        _add(total, values, 1.0 / (image.spacing_mm[axis] * image.spacing_mm[axis]))
+        _add(
+            total.reshape(-1),
+            values.reshape(-1),
+            1.0 / (image.spacing_mm[axis] * image.spacing_mm[axis]),
+        )
     return total
 
 
@@ -153,8 +161,18 @@ def _passed(
     n = shape[axis]
     shape[axis] = wanted.stop - wanted.start
     out = np.empty(shape, dtype=np.float32)
+    # lines that stay unused in the last block are filtered as zeros
+    data, forward, backward = np.zeros((3, n, _BLOCK))
     if axis == 2:
-        _filter_rows(values.reshape(-1, n), out.reshape(-1, shape[2]), wanted.start, coefficients)
+        _filter_rows(
+            values.reshape(-1, n),
+            out.reshape(-1, shape[2]),
+            wanted.start,
+            coefficients,
+            data,
+            forward,
+            backward,
+        )
     else:
         outer = 1 if axis == 0 else shape[0]
         _filter_columns(
@@ -162,15 +180,17 @@ def _passed(
             out.reshape(outer, shape[axis], -1),
             wanted.start,
             coefficients,
+            data,
+            forward,
+            backward,
         )
     return out
 
 
 @kernel
 def _add(total: NDArray[np.float32], values: NDArray[np.float32], weight: float) -> None:
-    flat, other = total.ravel(), values.ravel()
-    for i in range(flat.size):
-        flat[i] = np.float32(np.float64(flat[i]) + np.float64(other[i]) * weight)
+    for i in range(total.size):
+        total[i] = np.float32(np.float64(total[i]) + np.float64(values[i]) * weight)
 
 
 @kernel
@@ -236,14 +256,17 @@ def _filter(
 
 @kernel
 def _filter_rows(
-    rows: NDArray[Any], out: NDArray[np.float32], start: int, coefficients: NDArray[np.float64]
+    rows: NDArray[Any],
+    out: NDArray[np.float32],
+    start: int,
+    coefficients: NDArray[np.float64],
+    data: NDArray[np.float64],
+    forward: NDArray[np.float64],
+    backward: NDArray[np.float64],
 ) -> None:
     n_rows, n = rows.shape
-    data = np.zeros((n, _BLOCK))
-    forward = np.empty((n, _BLOCK))
-    backward = np.empty((n, _BLOCK))
     for block in range(0, n_rows, _BLOCK):
-        used = min(_BLOCK, n_rows - block)
+        used = n_rows - block if n_rows - block < _BLOCK else _BLOCK
         for line in range(used):
             for i in range(n):
                 data[i, line] = rows[block + line, i]
@@ -255,15 +278,18 @@ def _filter_rows(
 
 @kernel
 def _filter_columns(
-    lines: NDArray[Any], out: NDArray[np.float32], start: int, coefficients: NDArray[np.float64]
+    lines: NDArray[Any],
+    out: NDArray[np.float32],
+    start: int,
+    coefficients: NDArray[np.float64],
+    data: NDArray[np.float64],
+    forward: NDArray[np.float64],
+    backward: NDArray[np.float64],
 ) -> None:
     n_outer, n, n_inner = lines.shape
-    data = np.zeros((n, _BLOCK))
-    forward = np.empty((n, _BLOCK))
-    backward = np.empty((n, _BLOCK))
     for outer in range(n_outer):
         for block in range(0, n_inner, _BLOCK):
-            used = min(_BLOCK, n_inner - block)
+            used = n_inner - block if n_inner - block < _BLOCK else _BLOCK
             for i in range(n):
                 for line in range(used):
                     data[i, line] = lines[outer, i, block + line]

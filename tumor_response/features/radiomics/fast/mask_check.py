@@ -57,7 +57,8 @@ def bounding_box(labels: NDArray[np.bool_] | NDArray[np.uint8]) -> Box | None:
     >>> bounding_box(inside)
     (slice(1, 2, None), slice(2, 4, None), slice(5, 6, None))
     """
-    bounds = _bounds(np.ascontiguousarray(labels).view(np.uint8))
+    bounds = np.full(6, -1)
+    _bounds(np.ascontiguousarray(labels).view(np.uint8), bounds)
     if bounds[0] < 0:
         return None
     z, y, x = (slice(int(a), int(b) + 1) for a, b in bounds.reshape(3, 2))
@@ -65,16 +66,14 @@ def bounding_box(labels: NDArray[np.bool_] | NDArray[np.uint8]) -> Box | None:
 
 
 @kernel
-def _bounds(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return the first and the last index of label 1 along z, y, x; -1 where there is none."""
+def _bounds(labels: NDArray[np.uint8], bounds: NDArray[np.int64]) -> None:
+    """Fill in the first and the last index of label 1 along z, y, x; -1 stays if there is none."""
     nz, ny, nx = labels.shape
-    bounds = np.full(6, -1)
     for z in range(nz):
         for y in range(ny):
-            row = labels[z, y]
             found = False
             for x in range(nx):
-                found |= row[x] == 1
+                found |= labels[z, y, x] == 1
             if not found:
                 continue
             if bounds[0] < 0:
@@ -82,13 +81,16 @@ def _bounds(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
                 bounds[2] = y
                 bounds[4] = nx
             bounds[1] = z
-            bounds[2] = min(bounds[2], y)
-            bounds[3] = max(bounds[3], y)
+            if y < bounds[2]:
+                bounds[2] = y
+            if y > bounds[3]:
+                bounds[3] = y
             for x in range(nx):
-                if row[x] == 1:
-                    bounds[4] = min(bounds[4], x)
-                    bounds[5] = max(bounds[5], x)
-    return bounds
+                if labels[z, y, x] == 1:
+                    if x < bounds[4]:
+                        bounds[4] = x
+                    if x > bounds[5]:
+                        bounds[5] = x
 
 
 def check_region(inside: NDArray[np.bool_], setting: Mapping[str, Any]) -> None:

@@ -80,7 +80,8 @@ def shape_features(region: Region) -> dict[str, float]:
     padded = np.zeros([n + 2 for n in region.mask.shape], dtype=np.uint8)
     padded[1:-1, 1:-1, 1:-1] = region.mask
     volume_units, place_units = _volume_of_configurations()
-    counts, units = _count_cubes(padded, volume_units, place_units)
+    counts = np.zeros(256, np.int64)
+    units = _count_cubes(padded, volume_units, place_units, counts)
     area = float(counts @ _area_of_configurations(region.spacing_mm))
     volume = units / UNITS_PER_VOXEL * region.voxel_volume_mm3
     if units == 0:
@@ -117,11 +118,13 @@ def shape_features(region: Region) -> dict[str, float]:
 
 @kernel
 def _count_cubes(
-    padded: NDArray[np.uint8], volume_units: NDArray[np.int64], place_units: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], int]:
-    """Return how often each configuration occurs, and the volume in 1/48 of a voxel."""
+    padded: NDArray[np.uint8],
+    volume_units: NDArray[np.int64],
+    place_units: NDArray[np.int64],
+    counts: NDArray[np.int64],
+) -> int:
+    """Count how often each configuration occurs; return the volume in 1/48 of a voxel."""
     n_z, n_y, n_x = padded.shape
-    counts = np.zeros(256, np.int64)
     units = 0
     for z in range(n_z - 1):
         for y in range(n_y - 1):
@@ -139,7 +142,7 @@ def _count_cubes(
                 units += place_units[code, 0] * z
                 units += place_units[code, 1] * y
                 units += place_units[code, 2] * x
-    return counts, units
+    return units
 
 
 @cache

@@ -74,7 +74,7 @@ def cooccurrence(
             [0., 1.]]])
     """
     flat = flat_levels(levels, int(np.abs(directions).max(initial=0)))
-    squares = _squares(flat.levels, flat.voxels, flat.steps(directions), n_levels)
+    squares = _squares(flat, flat.steps(directions), n_levels)
     return squares[:, 1:, 1:].astype(np.float64)
 
 
@@ -88,7 +88,16 @@ def cells_of(counts: NDArray[np.float64]) -> Cells:
     >>> cells_of(np.array([[[0.0, 1.0], [0.0, 1.0]]])).columns
     array([1, 1], dtype=int32)
     """
-    return Cells(*_cells_of(np.ascontiguousarray(counts, dtype=np.float64)))
+    counts = np.ascontiguousarray(counts, dtype=np.float64)
+    n_matrices, n_levels, _ = counts.shape
+    n = np.count_nonzero(counts)
+    cells = Cells(
+        np.empty((n_matrices, n_levels + 1), dtype=np.int64),
+        np.empty(n, dtype=np.int32),
+        np.empty(n),
+    )
+    _list_cells(counts, cells.starts, cells.columns, cells.counts)
+    return cells
 
 
 def cells_along(
@@ -136,42 +145,53 @@ def cells_along(
     factors = np.ones(len(steps)) if weights is None else weights
     if n_levels > _SQUARE or n_levels**2 > _SPARSE * len(flat.voxels):
         by_level = flat.voxels[np.argsort(flat.levels[flat.voxels], kind="stable")]
-        return Cells(*_rows(flat.levels, by_level, steps, factors, n_levels, symmetrical, merged))
-    squares = _squares(flat.levels, flat.voxels, steps, n_levels)
-    counts = _folded(squares, symmetrical)
+        starts = np.empty((1 if merged else len(steps), n_levels + 1), dtype=np.int64)
+        row, touched = np.zeros(n_levels + 1), np.empty(n_levels + 1, dtype=np.int32)
+        columns, kept = _rows(
+            flat.levels, by_level, steps, factors, symmetrical, merged, starts, row, touched
+        )
+        return Cells(starts, columns, kept)
+    squares = _squares(flat, steps, n_levels)
+    counts = np.zeros((len(steps), n_levels, n_levels))
+    _fold(squares, symmetrical, counts)
     if merged:
         # summed as PyRadiomics does: rounding decides what a matrix of rank one looks like
         counts = (np.ascontiguousarray(counts.transpose(1, 2, 0)) * factors).sum(axis=2)[np.newaxis]
     return cells_of(counts)
 
 
-@kernel
-def _squares(
-    flat: NDArray[np.int32], voxels: NDArray[np.int64], steps: NDArray[np.int64], n_levels: int
-) -> NDArray[np.int32]:
+def _squares(flat: FlatLevels, steps: NDArray[np.int64], n_levels: int) -> NDArray[np.int32]:
     """Count pairs, with a row and a column 0 for "outside": cheaper than asking each time."""
-    n = n_levels + 1
-    squares = np.zeros((len(steps), n, n), dtype=np.int32)
-    counts = squares.reshape(-1)
+    squares = np.zeros((len(steps), n_levels + 1, n_levels + 1), dtype=np.int32)
+    _count_pairs(flat.levels, flat.voxels, steps, n_levels + 1, squares.reshape(-1))
+    return squares
+
+
+@kernel
+def _count_pairs(
+    flat: NDArray[np.int32],
+    voxels: NDArray[np.int64],
+    steps: NDArray[np.int64],
+    n: int,
+    counts: NDArray[np.int32],
+) -> None:
     # several directions at a time, as far as they fit the cache: adding one to the same cell
     # twice in a row has to wait for the first
-    group = max(1, _CACHED // (n * n))
+    group = _CACHED // (n * n) if n * n <= _CACHED else 1
     for first in range(0, len(steps), group):
-        behind = min(first + group, len(steps))
+        behind = first + group if first + group < len(steps) else len(steps)
         for v in range(len(voxels)):
             place = voxels[v]
             row = first * n * n + flat[place] * n
             for d in range(first, behind):
                 counts[row + flat[place + steps[d]]] += 1
                 row += n * n
-    return squares
 
 
 @kernel
-def _folded(squares: NDArray[np.int32], symmetrical: bool) -> NDArray[np.float64]:
-    """Drop the outside, and add the transpose if symmetrical."""
+def _fold(squares: NDArray[np.int32], symmetrical: bool, folded: NDArray[np.float64]) -> None:
+    """Drop the outside, and add the transpose if symmetrical; ``folded`` begins as zeros."""
     n_directions, n, _ = squares.shape
-    folded = np.zeros((n_directions, n - 1, n - 1))
     for d in range(n_directions):
         for i in range(1, n):
             for j in range(1, n):
@@ -180,22 +200,16 @@ def _folded(squares: NDArray[np.int32], symmetrical: bool) -> NDArray[np.float64
                     folded[d, i - 1, j - 1] += count
                     if symmetrical:
                         folded[d, j - 1, i - 1] += count
-    return folded
 
 
 @kernel
-def _cells_of(
+def _list_cells(
     counts: NDArray[np.float64],
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
+    starts: NDArray[np.int64],
+    columns: NDArray[np.int32],
+    kept: NDArray[np.float64],
+) -> None:
     n_matrices, n_levels, _ = counts.shape
-    starts = np.zeros((n_matrices, n_levels + 1), dtype=np.int64)
-    n = 0
-    for m in range(n_matrices):
-        for i in range(n_levels):
-            for j in range(n_levels):
-                n += counts[m, i, j] != 0
-    columns = np.empty(n, dtype=np.int32)
-    kept = np.empty(n)
     n = 0
     for m in range(n_matrices):
         for i in range(n_levels):
@@ -206,7 +220,6 @@ def _cells_of(
                     kept[n] = counts[m, i, j]
                     n += 1
         starts[m, n_levels] = n
-    return starts, columns, kept
 
 
 @kernel
@@ -215,18 +228,18 @@ def _rows(
     by_level: NDArray[np.int64],
     steps: NDArray[np.int64],
     weights: NDArray[np.float64],
-    n_levels: int,
     symmetrical: bool,
     merged: bool,
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
-    n_matrices = 1 if merged else len(steps)
+    starts: NDArray[np.int64],
+    row: NDArray[np.float64],
+    touched: NDArray[np.int32],
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Fill `starts`, and return columns and counts. The last two are scratch, ``row`` zeros."""
+    n_matrices, n_levels = starts.shape[0], starts.shape[1] - 1
     ways = 2 if symmetrical else 1
-    starts = np.zeros((n_matrices, n_levels + 1), dtype=np.int64)
     columns = np.empty(1024, dtype=np.int32)
     kept = np.empty(1024)
     n = 0
-    row = np.zeros(n_levels + 1)
-    touched = np.empty(n_levels + 1, dtype=np.int32)
     for m in range(n_matrices):
         first = 0 if merged else m
         behind = len(steps) if merged else m + 1
@@ -245,14 +258,35 @@ def _rows(
                                 n_touched += 1
                             row[other] += weights[d]
                 v += 1
-            while n + n_touched > len(columns):
-                columns = np.concatenate((columns, np.empty_like(columns)))
-                kept = np.concatenate((kept, np.empty_like(kept)))
-            touched[:n_touched].sort()
+            if n + n_touched > len(columns):
+                wider_columns = np.empty(2 * (n + n_touched), dtype=np.int32)
+                wider_kept = np.empty(2 * (n + n_touched))
+                for c in range(n):
+                    wider_columns[c] = columns[c]
+                    wider_kept[c] = kept[c]
+                columns, kept = wider_columns, wider_kept
+            _sort(touched, n_touched)
             for t in range(n_touched):
                 columns[n] = touched[t] - 1
                 kept[n] = row[touched[t]]
                 row[touched[t]] = 0
                 n += 1
         starts[m, n_levels] = n
-    return starts, columns[:n].copy(), kept[:n].copy()
+    return columns[:n].copy(), kept[:n].copy()
+
+
+@kernel
+def _sort(numbers: NDArray[np.int32], n: int) -> None:
+    """Sort the first n, in place, by Shell's method; NumPy's sort takes seconds to compile."""
+    gap = 1
+    while gap < n // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, n):
+            number = numbers[i]
+            j = i
+            while j >= gap and numbers[j - gap] > number:
+                numbers[j] = numbers[j - gap]
+                j -= gap
+            numbers[j] = number
+        gap //= 3

@@ -52,25 +52,27 @@ def dependence(
            [1., 0., 0.]])
     """
     flat = flat_levels(levels, int(np.abs(offsets).max(initial=0)))
-    return _count_dependents(
-        flat.levels, flat.spans, flat.shape[2], flat.steps(offsets), n_levels, np.int32(alpha)
+    # row 0: outside the region
+    counts = np.zeros((n_levels + 1, len(offsets) + 1))
+    dependents = np.empty(flat.shape[2], dtype=np.int32)
+    _count_dependents(
+        flat.levels, flat.spans, flat.steps(offsets), np.int32(alpha), counts, dependents
     )
+    return counts[1:].copy()
 
 
 @kernel
 def _count_dependents(
     levels: NDArray[np.int32],
     spans: NDArray[np.int64],
-    width: int,
     steps: NDArray[np.int64],
-    n_levels: int,
     alpha: np.int32,
-) -> NDArray[np.float64]:
+    counts: NDArray[np.float64],
+    dependents: NDArray[np.int32],
+) -> None:
     # Line by line, and neighbour by neighbour over the whole line: the compiler turns the
     # innermost loop into instructions for several voxels at once. 32 bits throughout, as numba
-    # would else compute in 64 and have half as many.
-    counts = np.zeros((n_levels + 1, steps.size + 1))
-    dependents = np.empty(width, dtype=np.int32)
+    # would else compute in 64 and have half as many. ``dependents`` is scratch, one line long.
     for s in range(spans.shape[0]):
         first, after = spans[s]
         line = levels[first:after]
@@ -81,5 +83,4 @@ def _count_dependents(
                 apart = np.int32(abs(np.int32(others[x] - line[x])))
                 dependents[x] += np.int32((apart <= alpha) & (others[x] > 0))
         for x in range(line.size):
-            counts[line[x], dependents[x]] += 1.0  # row 0: outside the region, dropped below
-    return counts[1:].copy()
+            counts[line[x], dependents[x]] += 1.0

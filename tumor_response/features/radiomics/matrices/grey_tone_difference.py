@@ -65,26 +65,34 @@ def grey_tone_difference(
         differences=array([1. , 0.5, 0. , 2. ]))
     """
     flat = flat_levels(levels, int(np.abs(offsets).max(initial=0)))
-    return GreyToneDifference(
-        *_sum_differences(flat.levels, flat.spans, flat.shape[2], flat.steps(offsets), n_levels)
+    counted, lonely, differences = np.zeros((3, n_levels))
+    neighbours, total = np.empty((2, flat.shape[2]), dtype=np.int32)
+    _sum_differences(
+        flat.levels,
+        flat.spans,
+        flat.steps(offsets),
+        counted,
+        lonely,
+        differences,
+        neighbours,
+        total,
     )
+    return GreyToneDifference(counted, lonely, differences)
 
 
 @kernel
 def _sum_differences(
     levels: NDArray[np.int32],
     spans: NDArray[np.int64],
-    width: int,
     steps: NDArray[np.int64],
-    n_levels: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    counted = np.zeros(n_levels)
-    lonely = np.zeros(n_levels)
-    differences = np.zeros(n_levels)
-    # Line by line and in 32 bits: see dependence.py. A separate walk over the neighbours costs
-    # no more than one for both matrices would.
-    neighbours = np.empty(width, dtype=np.int32)
-    total = np.empty(width, dtype=np.int32)
+    counted: NDArray[np.float64],
+    lonely: NDArray[np.float64],
+    differences: NDArray[np.float64],
+    neighbours: NDArray[np.int32],
+    total: NDArray[np.int32],
+) -> None:
+    # Line by line and in 32 bits: see dependence.py; the last two are scratch, one line long. A
+    # separate walk over the neighbours costs no more than one for both matrices would.
     for s in range(spans.shape[0]):
         first, after = spans[s]
         line = levels[first:after]
@@ -104,4 +112,3 @@ def _sum_differences(
             else:
                 counted[level - 1] += 1.0
                 differences[level - 1] += abs(level - total[x] / neighbours[x])
-    return counted, lonely, differences

@@ -53,7 +53,9 @@ def run_lengths(
     flat = flat_levels(levels, 1)
     # A run is the same in both ways along it; ahead in the row, predecessors come first.
     steps = np.abs(flat.steps(directions))
-    return _count_runs(flat.levels, flat.voxels, steps, n_levels, max(levels.shape))
+    numbered = np.zeros((len(steps), (max(levels.shape) + 1) * n_levels), dtype=np.int32)
+    number = np.zeros(flat.levels.size, dtype=np.int32)
+    return _count_runs(flat.levels, flat.voxels, steps, n_levels, numbered, number)
 
 
 def directions_with_company(
@@ -83,7 +85,9 @@ def directions_with_company(
     >>> directions_with_company(levels, np.array([[0, 0, 1], [1, 0, 0]], dtype=np.int32))
     array([ True, False])
     """
-    return _with_company(levels, directions)
+    found = np.zeros(len(directions), dtype=np.bool_)
+    _find_company(levels, directions, found)
+    return found
 
 
 @kernel
@@ -92,15 +96,15 @@ def _count_runs(
     voxels: NDArray[np.int64],
     steps: NDArray[np.int64],
     n_levels: int,
-    longest_possible: int,
+    numbered: NDArray[np.int32],
+    number: NDArray[np.int32],
 ) -> NDArray[np.float64]:
     # Number each voxel within its run: one more than its predecessor of the same level, else 1.
     # As many runs have k voxels or more as there are voxels numbered k, and those of exactly k
     # are the difference to k + 1: no branch depends on the image, which is what makes it fast.
-    # Positions are unsigned: numba then leaves out Python's meaning of a negative index.
+    # The last two arguments are scratch, zeros. Positions are unsigned: numba then leaves out
+    # Python's meaning of a negative index.
     row = np.uint64(n_levels)
-    numbered = np.zeros((steps.size, (longest_possible + 1) * n_levels), dtype=np.int32)
-    number = np.zeros(levels.size, dtype=np.int32)
     longest = 1
     for d in range(steps.size):
         of_direction = numbered[d]
@@ -128,9 +132,10 @@ def _count_runs(
 
 
 @kernel
-def _with_company(levels: NDArray[np.int32], directions: NDArray[np.int32]) -> NDArray[np.bool_]:
+def _find_company(
+    levels: NDArray[np.int32], directions: NDArray[np.int32], found: NDArray[np.bool_]
+) -> None:
     depth, height, width = levels.shape
-    found = np.zeros(directions.shape[0], dtype=np.bool_)
     for d in range(directions.shape[0]):
         dz, dy, dx = directions[d, 0], directions[d, 1], directions[d, 2]
         for z in range(depth):
@@ -152,4 +157,3 @@ def _with_company(levels: NDArray[np.int32], directions: NDArray[np.int32]) -> N
                     break
             if found[d]:
                 break
-    return found

@@ -97,9 +97,11 @@ def zones(levels: NDArray[np.int32], offsets: NDArray[np.int32]) -> Zones:
     """
     flat = flat_levels(levels, 1)
     backward, known = _backward_neighbours(flat.steps(offsets), flat.steps(both_ways(offsets)))
-    labels, zone_levels, sizes = _label_zones(
-        flat.levels, flat.spans, flat.shape[2], backward, known
-    )
+    labels = np.zeros(flat.levels.size, dtype=np.int32)
+    n_zones = _join_voxels(flat.levels, flat.spans, flat.shape[2], backward, known, labels)
+    zone_levels = np.empty(n_zones, dtype=np.int32)
+    sizes = np.zeros(n_zones, dtype=np.int64)
+    _number_zones(flat.levels, flat.spans, labels, zone_levels, sizes)
     return Zones(flat.unpadded(labels), zone_levels, sizes)
 
 
@@ -126,7 +128,12 @@ def size_zone_matrix(found: Zones, n_levels: int) -> SizeZoneMatrix:
     SizeZoneMatrix(counts=array([[1., 1.],
            [1., 0.]]), sizes=array([1, 2]))
     """
-    return SizeZoneMatrix(*_count_zones(found.levels, found.sizes, n_levels))
+    rank = np.zeros(int(found.sizes.max(initial=0)) + 1, dtype=np.int64)
+    sizes = np.empty(len(rank), dtype=np.int64)
+    n_sizes = _rank_sizes(found.sizes, rank, sizes)
+    counts = np.zeros((n_levels, n_sizes))
+    _count_zones(found.levels, found.sizes, rank, counts)
+    return SizeZoneMatrix(counts, sizes[:n_sizes].copy())
 
 
 def _backward_neighbours(
@@ -147,16 +154,19 @@ def _backward_neighbours(
 
 
 @kernel
-def _label_zones(
+def _join_voxels(
     levels: NDArray[np.int32],
     spans: NDArray[np.int64],
     width: int,
     backward: NDArray[np.int64],
     known: NDArray[np.int64],
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
-    # Union-find on positions; the root of a zone is its first voxel, so that a voxel's parent
-    # never lies after it. int32 holds them: a row of 2 ** 31 levels would be 8 GiB.
-    parent = np.zeros(levels.size, dtype=np.int32)
+    parent: NDArray[np.int32],
+) -> int:
+    """Give each voxel another one of its zone as parent; return the number of zones.
+
+    Union-find on positions; the root of a zone is its first voxel, so that a voxel's parent never
+    lies after it. int32 holds them: a row of 2 ** 31 levels would be 8 GiB.
+    """
     alike = np.empty(width, dtype=np.int32)
     n_zones = 0
     for s in range(spans.shape[0]):
@@ -192,16 +202,24 @@ def _label_zones(
                     else:
                         parent[other] = root
             parent[voxel] = root
+    return n_zones
 
-    zone_levels = np.empty(n_zones, dtype=np.int32)
-    sizes = np.zeros(n_zones, dtype=np.int64)
+
+@kernel
+def _number_zones(
+    levels: NDArray[np.int32],
+    spans: NDArray[np.int64],
+    parent: NDArray[np.int32],
+    zone_levels: NDArray[np.int32],
+    sizes: NDArray[np.int64],
+) -> None:
+    """Replace each voxel's parent by the number of its zone."""
     n_zones = 0
     for s in range(spans.shape[0]):
         for voxel in range(spans[s, 0], spans[s, 1]):
             if levels[voxel] == 0:
                 continue
-            # From here on `parent` holds the number of the voxel's zone: whoever points to
-            # this voxel comes later.
+            # whoever points to this voxel comes later
             if parent[voxel] == voxel:
                 zone_levels[n_zones] = levels[voxel]
                 n_zones += 1
@@ -209,23 +227,30 @@ def _label_zones(
             else:
                 parent[voxel] = parent[parent[voxel]]
             sizes[parent[voxel] - 1] += 1
-    return parent, zone_levels, sizes
+
+
+@kernel
+def _rank_sizes(
+    zone_sizes: NDArray[np.int64], rank: NDArray[np.int64], sizes: NDArray[np.int64]
+) -> int:
+    """Fill in the sizes that occur, ascending, and each size's rank; return their number."""
+    for zone in range(len(zone_sizes)):
+        rank[zone_sizes[zone]] = 1
+    n = 0
+    for size in range(len(rank)):
+        if rank[size] > 0:
+            sizes[n] = size
+            rank[size] = n
+            n += 1
+    return n
 
 
 @kernel
 def _count_zones(
-    zone_levels: NDArray[np.int32], zone_sizes: NDArray[np.int64], n_levels: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    largest = 0
-    for size in zone_sizes:
-        largest = max(largest, size)
-    rank = np.zeros(largest + 1, dtype=np.int64)
-    for size in zone_sizes:
-        rank[size] = 1
-    sizes = np.flatnonzero(rank)
-    for r in range(sizes.size):
-        rank[sizes[r]] = r
-    counts = np.zeros((n_levels, sizes.size))
-    for zone in range(zone_sizes.size):
+    zone_levels: NDArray[np.int32],
+    zone_sizes: NDArray[np.int64],
+    rank: NDArray[np.int64],
+    counts: NDArray[np.float64],
+) -> None:
+    for zone in range(len(zone_sizes)):
         counts[zone_levels[zone] - 1, rank[zone_sizes[zone]]] += 1.0
-    return counts, sizes
