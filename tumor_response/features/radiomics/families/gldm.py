@@ -12,7 +12,7 @@ from tumor_response.features.radiomics.families.emphasis import EMPHASES, emphas
 from tumor_response.features.radiomics.families.neighbourhood import neighbours_of
 from tumor_response.features.radiomics.matrices.dependence import dependence
 
-__all__ = ["FEATURES", "features", "pyradiomics_features"]
+__all__ = ["FEATURES", "pyradiomics_features"]
 
 _EMPHASIS = {
     "DependenceEntropy": "entropy",
@@ -32,44 +32,6 @@ _EMPHASIS = {
 }
 FEATURES: tuple[str, ...] = tuple(_EMPHASIS)
 """PyRadiomics' names. (Its two deprecated names give no value there, and have none here.)"""
-
-_IBSI_ONLY = {
-    "GrayLevelNonUniformityNormalized": "grey_level_non_uniformity_normalised",
-    "DependencePercentage": "percentage",
-    "DependenceEnergy": "energy",
-}
-_ALL = _EMPHASIS | _IBSI_ONLY
-
-
-def features(counts: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Compute the features of each dependence matrix in a stack.
-
-    The formulas are those of :func:`~tumor_response.features.radiomics.families.emphasis.emphases`
-    with the dependence as the property: the number of dependent neighbours plus one. PyRadiomics
-    and IBSI (neighbouring grey level dependence matrix) agree on them.
-
-    Parameters
-    ----------
-    counts
-        float64 (n_matrices, n_levels, n_neighbours + 1): voxels by grey level - 1 and number
-        of dependent neighbours. The caller has merged or kept apart slices.
-
-    Returns
-    -------
-    dict
-        Name to float64 (n_matrices,), NaN for a matrix without voxels: those in `FEATURES`, and
-        IBSI's GrayLevelNonUniformityNormalized, DependencePercentage (1 by construction, as each
-        voxel is counted) and DependenceEnergy.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> values = features(np.array([[[0.0, 2.0, 1.0]]]))  # two voxels with 1 dependent, one with 2
-    >>> values["LargeDependenceEmphasis"]  # (2 * 2 ** 2 + 3 ** 2) / 3
-    array([5.666...])
-    """
-    values = _table(counts)
-    return {name: values[:, EMPHASES.index(emphasis)] for name, emphasis in _ALL.items()}
 
 
 def pyradiomics_features(

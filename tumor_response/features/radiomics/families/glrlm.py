@@ -15,7 +15,7 @@ from tumor_response.features.radiomics.matrices.run_length import (
     run_lengths,
 )
 
-__all__ = ["FEATURES", "features", "pyradiomics_features"]
+__all__ = ["FEATURES", "pyradiomics_features"]
 
 _EMPHASIS = {
     "GrayLevelNonUniformity": "grey_level_non_uniformity",
@@ -39,36 +39,6 @@ FEATURES: tuple[str, ...] = tuple(_EMPHASIS)
 """PyRadiomics' names."""
 
 _COLUMNS = [EMPHASES.index(emphasis) for emphasis in _EMPHASIS.values()]
-
-
-def features(counts: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Compute the features of each run length matrix in a stack.
-
-    The formulas are those of :func:`~tumor_response.features.radiomics.families.emphasis.emphases`
-    with the run length as the property; PyRadiomics and IBSI agree on them. The run percentage
-    divides by the voxels in the matrix's runs, so that a matrix merged from several directions
-    counts each voxel once per direction, as IBSI does.
-
-    Parameters
-    ----------
-    counts
-        float64 (n_matrices, n_levels, longest): runs by grey level - 1 and length - 1. The
-        caller has merged or kept apart directions and slices.
-
-    Returns
-    -------
-    dict
-        Name in `FEATURES` to float64 (n_matrices,); NaN for a matrix without runs.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> values = features(np.array([[[2.0, 1.0]]]))  # one level; two runs of 1, one run of 2
-    >>> values["RunPercentage"], values["LongRunEmphasis"]
-    (array([0.75]), array([2.]))
-    """
-    values = _table(counts)
-    return {name: values[:, k] for k, name in enumerate(FEATURES)}
 
 
 def pyradiomics_features(

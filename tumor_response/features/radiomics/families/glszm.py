@@ -12,7 +12,7 @@ from tumor_response.features.radiomics.families.emphasis import EMPHASES, emphas
 from tumor_response.features.radiomics.families.neighbourhood import directions_of
 from tumor_response.features.radiomics.matrices.size_zone import size_zone_matrix, zones
 
-__all__ = ["FEATURES", "features", "pyradiomics_features"]
+__all__ = ["FEATURES", "pyradiomics_features"]
 
 _EMPHASIS = {
     "GrayLevelNonUniformity": "grey_level_non_uniformity",
@@ -36,39 +36,6 @@ FEATURES: tuple[str, ...] = tuple(_EMPHASIS)
 """PyRadiomics' names."""
 
 _COLUMNS = [EMPHASES.index(emphasis) for emphasis in _EMPHASIS.values()]
-
-
-def features(
-    counts: NDArray[np.float64], sizes: NDArray[np.int64]
-) -> dict[str, NDArray[np.float64]]:
-    """Compute the features of each size zone matrix in a stack.
-
-    The formulas are those of :func:`~tumor_response.features.radiomics.families.emphasis.emphases`
-    with the zone size in voxels as the property; PyRadiomics and IBSI agree on them. The zone
-    percentage divides by the voxels in the matrix's zones.
-
-    Parameters
-    ----------
-    counts
-        float64 (n_matrices, n_levels, n_sizes): zones by grey level - 1 and size. The caller
-        has merged or kept apart slices.
-    sizes
-        int64 (n_sizes,): the size of each column; sizes that do not occur may be left out.
-
-    Returns
-    -------
-    dict
-        Name in `FEATURES` to float64 (n_matrices,); NaN for a matrix without zones.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> values = features(np.array([[[2.0, 1.0]]]), np.array([1, 1000]))
-    >>> values["ZonePercentage"] == 3 / 1002
-    array([ True])
-    """
-    values = _table(counts, sizes)
-    return {name: values[:, k] for k, name in enumerate(FEATURES)}
 
 
 def pyradiomics_features(
