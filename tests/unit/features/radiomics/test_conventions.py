@@ -5,9 +5,11 @@ from __future__ import annotations
 import pickle
 
 import pytest
+import SimpleITK as sitk
 
 import tumor_response as tr
 from tests.unit import cases
+from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import SettingsError
 from tumor_response.features.radiomics import CITATIONS, PRESETS
 from tumor_response.features.radiomics.ibsi.settings import CONFIGURATIONS
@@ -100,7 +102,25 @@ def test_translation() -> None:
     assert (found.dimension, found.spacing_mm) == ("2d", (3.0, 2.0))
     assert found.resegmentation_range == (-500.0, 400.0)
     assert (found.bin_size, found.round_intensities) == (25.0, True)
-    assert not ibsi_settings_of(tr.RadiomicsSettings(setting={"binWidth": 0.5})).round_intensities
+    uptake = {"binWidth": 0.5, "resampledPixelSpacing": [2, 2, 2]}
+    found = ibsi_settings_of(tr.RadiomicsSettings(setting=uptake))
+    assert not found.round_intensities
+    assert found.ivh_n_bins == 1000
+
+
+@pytest.mark.parametrize("setting", [{"binWidth": 0.5}, {"binCount": 16}, {"binWidth": 25}])
+@pytest.mark.parametrize("spacing", [{}, {"resampledPixelSpacing": [2, 2, 2]}])
+def test_translated_settings_work_on_intensities_that_are_no_whole_numbers(
+    setting: dict[str, object], spacing: dict[str, object]
+) -> None:
+    image = sitk.Cast(cases.image(), sitk.sitkFloat64) * 0.3 + 0.1
+    case = BaselineCase("P1", "1", image, cases.mask())
+    settings = tr.RadiomicsSettings(setting={**setting, **spacing})
+    values = tr.Radiomics(settings, convention="ibsi").extract(case)
+    # bins of 25 leave one: a histogram without gradients, told as a shortfall
+    undefined = sum(shortfall.n_columns_missing for shortfall in values.shortfalls)
+    assert undefined == (4 if len(values.values) < 215 else 0)
+    assert len(values.values) + undefined == 215
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ _TRANSLATED = {
     "force2D",
     "force2Ddimension",
 }
+_IVH_BINS = 1000
 _WITHOUT_EFFECT = {"label", "additionalInfo", "padDistance", "preCrop", "geometryTolerance"}
 """What decides PyRadiomics' crops and reports, not what is measured."""
 
@@ -33,7 +34,8 @@ def ibsi_settings_of(settings: RadiomicsSettings) -> IbsiSettings:
     minimum), ``binCount`` a fixed bin number, ``resegmentRange`` with mode ``absolute`` the range
     and with mode ``sigma`` the outlier filter, ``force2D`` textures by axial slices. Interpolated
     intensities are rounded to whole numbers, unless bins are narrower than 1: that is no image in
-    HU. All families are computed whatever classes are asked for.
+    HU. Where they need not be whole numbers, the intensity-volume histogram has 1,000 bins. All
+    families are computed whatever classes are asked for.
 
     Raises
     ------
@@ -65,6 +67,8 @@ def ibsi_settings_of(settings: RadiomicsSettings) -> IbsiSettings:
     else:
         fields["bin_size"] = setting.get("binWidth", 25)
         fields["round_intensities"] = setting.get("binWidth", 25) >= 1
+    if spacing is None or not fields.get("round_intensities", True):
+        fields["ivh_n_bins"] = _IVH_BINS  # intensities need not be whole numbers
     if setting.get("resegmentRange") is not None:
         fields |= _range(setting["resegmentRange"], setting.get("resegmentMode", "absolute"))
     return IbsiSettings(**fields)
