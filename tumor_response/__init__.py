@@ -57,7 +57,13 @@ if TYPE_CHECKING:
     from tumor_response.quality import ExclusionRule, QualitySettings, check
     from tumor_response.reporting import report
     from tumor_response.simulate import simulate_cohort
-    from tumor_response.table import FeatureTable, extract
+    from tumor_response.table import (
+        FeatureTable,
+        estimate_extraction,
+        extract,
+        extract_to,
+        retry,
+    )
 
 _HOME = {
     "BaselineAdjustedCut": "outcomes",
@@ -86,7 +92,9 @@ _HOME = {
     "coupling": "outcomes",
     "evaluate": "evaluation",
     "explain": "explanation",
+    "estimate_extraction": "table",
     "extract": "table",
+    "extract_to": "table",
     "label_responders": "outcomes",
     "label_tertiles": "outcomes",
     "list_rois": "imaging.dicom.archive.listing",
@@ -108,6 +116,7 @@ _HOME = {
     "recist_targets": "outcomes",
     "report": "reporting",
     "resample_mask": "imaging",
+    "retry": "table",
     "shrinkage": "outcomes",
     "simulate_cohort": "simulate",
     "slopes": "outcomes",
@@ -143,10 +152,12 @@ __all__ = [
     "__version__",
     "check",
     "coupling",
+    "estimate_extraction",
     "evaluate",
     "exceptions",
     "explain",
     "extract",
+    "extract_to",
     "label_responders",
     "label_tertiles",
     "list_rois",
@@ -168,6 +179,7 @@ __all__ = [
     "recist_targets",
     "report",
     "resample_mask",
+    "retry",
     "shrinkage",
     "simulate_cohort",
     "slopes",

@@ -243,6 +243,30 @@ def extract(
     category: CategoryOption = None,
     cache_dir: CacheOption = None,
     n_jobs: JobsOption = -1,
+    memory_gb: Annotated[
+        float | None,
+        typer.Option(
+            help="What all processes together may need; larger cases then run by themselves.",
+            show_default="what is free",
+            min=0.1,
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS|FILE",
+            help="Run on the cluster of this Dask scheduler (tcp://host:8786, or its "
+            "--scheduler-file) instead of this machine.",
+        ),
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(help="Append the run's events to this file, one JSON object per line."),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say from a sample how long and how much disk; no table."),
+    ] = False,
     debug: DebugOption = False,
 ) -> None:
     """Write the feature table of a manifest's baseline images.
@@ -256,7 +280,10 @@ def extract(
             *(out, radiomics, backbone, clinical, category, cache_dir, n_jobs),
         ) as study,
     ):
-        study.extract()
+        if dry_run:
+            study.dry_run()
+        else:
+            study.extract(memory_gb, dask, log)
 
 
 @app.command()

@@ -21,6 +21,7 @@ from tumor_response.cli.study import (
     write_results,
 )
 from tumor_response.exceptions import SettingsError
+from tumor_response.features.extract import Means
 from tumor_response.simulate import SimulationSettings
 
 __all__ = ["run_demo"]
@@ -69,7 +70,7 @@ def run_demo(
     extractors = blocks.extractors()
     cohort = _cohort(directory / "cohort", n_patients, seed, signal, n_jobs)
     outcomes = tr.shrinkage(cohort, n_jobs=n_jobs)
-    table = extract_table(cohort, extractors, directory, directory / ".cache", n_jobs)
+    table = extract_table(cohort, extractors, directory, Means(n_jobs, directory / ".cache"))
     # the simulated contours are without error
     plan = Plan(n_resamples=n_resamples, seed=seed, observer_error_mm=0.0)
     scheme = tr.Bootstrap632Plus(n_resamples=n_resamples, seed=seed)

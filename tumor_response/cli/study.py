@@ -7,7 +7,7 @@ by content, so that no stage can pick up a table that belongs to other images or
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -20,6 +20,8 @@ from tumor_response.cli.console import say, show_table
 from tumor_response.evaluation.checks import check_classes
 from tumor_response.exceptions import OutcomeError, SettingsError
 from tumor_response.features.checks import checked_specs
+from tumor_response.features.extract import Means
+from tumor_response.features.run_progress import duration_text
 from tumor_response.models import patients_of
 from tumor_response.outcomes import SHRANK_SIGN
 from tumor_response.reporting import save_figure
@@ -139,10 +141,26 @@ class Study:
     cache_dir: Path | None
     n_jobs: int
 
-    def extract(self) -> None:
+    def extract(self, memory_gb: float | None, dask: str | None, log: Path | None) -> None:
         """Write the feature table."""
         extractors = self.blocks.extractors()
-        self._extracted(self._cohort(extractors), extractors)
+        cohort = self._cohort(extractors)
+        with dask_client(dask) as client:
+            means = Means(
+                1 if client is not None else self.n_jobs,
+                self._cache_dir,
+                client,
+                memory_gb,
+                log,
+            )
+            extract_table(cohort, extractors, self.out, means)
+
+    def dry_run(self) -> None:
+        """Say how long the extraction would take, and what it would need."""
+        extractors = self.blocks.extractors()
+        cohort = self._cohort(extractors)
+        say("Trying a sample of the cases, without the cache ...")
+        say(str(tr.estimate_extraction(cohort, extractors, n_jobs=self.n_jobs)))
 
     def evaluate(self, plan: Plan) -> None:
         """Write the feature table, the outcomes, the results and the report."""
@@ -183,8 +201,11 @@ class Study:
         return cohort
 
     def _extracted(self, cohort: tr.Cohort, extractors: list[FeatureExtractor]) -> tr.FeatureTable:
-        cache_dir = self.cache_dir or self.out / ".cache"
-        return extract_table(cohort, extractors, self.out, cache_dir, self.n_jobs)
+        return extract_table(cohort, extractors, self.out, Means(self.n_jobs, self._cache_dir))
+
+    @property
+    def _cache_dir(self) -> str | Path:
+        return self.cache_dir or self.out / ".cache"
 
     def _go(self, plan: Plan, explained: Sequence[str]) -> None:
         # whatever an option can get wrong fails here, before hours of extraction
@@ -225,20 +246,40 @@ def extract_table(
     cohort: tr.Cohort,
     extractors: Sequence[FeatureExtractor],
     out: Path,
-    cache_dir: Path,
-    n_jobs: int,
+    means: Means,
 ) -> tr.FeatureTable:
     """Extract, write and return the feature table, saying what the cache knew."""
     say(f"Extracting features of {len(cohort)} lesions of {cohort.n_patients} patients ...")
-    table = tr.extract(cohort, extractors, n_jobs=n_jobs, cache_dir=cache_dir)
+    table = tr.extract(
+        cohort,
+        extractors,
+        n_jobs=means.n_jobs,
+        cache_dir=means.cache_dir,
+        client=means.client,
+        memory_gb=means.memory_gb,
+        log=means.log,
+    )
     table.save(out / "features")
     table.export(out / "tables" / "features", formats=["csv", "parquet"])
-    say(cache_sentence(table.provenance["cache"]))
+    for sentence in run_sentences(table.run):
+        say(sentence)
     if len(table.failures):
         path = out / "tables" / "features_failures.csv"
-        say(f"{len(table.failures)} failures and findings, with reasons: {path}")
+        counts = table.failures["reason"].value_counts()
+        told = ", ".join(f"{reason} ({n})" for reason, n in counts.items())
+        say(f"{len(table.failures)} failures and findings: {told}. With messages: {path}")
     say(f"Feature table: {out / 'features'}; as CSV and Parquet: {out / 'tables'}")
     return table
+
+
+def run_sentences(run: Mapping[str, Any]) -> Iterator[str]:
+    """Say how a run went: time, what came from the cache, and workers that died."""
+    yield f"{run['cases']} cases in {duration_text(run['seconds'])}."
+    yield cache_sentence(run["cache"])
+    if run["cache_writable"] is False:
+        yield "The cache is read-only: what was computed is not kept."
+    if run["retried"]:
+        yield f"{run['retried']} cases were tried again because a worker process died."
 
 
 def cache_sentence(counts: Mapping[str, int]) -> str:
@@ -248,6 +289,34 @@ def cache_sentence(counts: Mapping[str, int]) -> str:
         return "Nothing came from the cache."
     all_of_them = "All " if hits == total else f"{hits} of "
     return f"{all_of_them}{total} extractions (lesion x block) came from the cache."
+
+
+@contextlib.contextmanager
+def dask_client(scheduler: str | None) -> Iterator[Any]:
+    """Connect to a Dask scheduler by its address or its scheduler file; ``None`` gives ``None``.
+
+    Raises
+    ------
+    SettingsError
+        If Dask is not installed, or nobody answers within ten seconds.
+    """
+    if scheduler is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise SettingsError("--dask needs Dask: pip install 'tumor-response[cluster]'") from None
+    where = {"scheduler_file": scheduler} if Path(scheduler).is_file() else {"address": scheduler}
+    try:
+        client = Client(**where, timeout=10)
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"--dask {scheduler}: no scheduler answers there ({error}). Expected an address such "
+            "as tcp://host:8786, or the file that dask scheduler --scheduler-file wrote."
+        ) from None
+    with client:
+        yield client
 
 
 def study_models(blocks: Sequence[str], seed: int) -> dict[str, Any]:

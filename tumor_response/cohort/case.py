@@ -117,6 +117,28 @@ class BaselineCase:
         return f"case {self.patient_id!r} lesion {self.lesion_id!r}"
 
     @property
+    def noticed(self) -> tuple[Finding, ...]:
+        """Findings from the time when the cohort was put together."""
+        return self._noticed
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files that image and mask are read from; those in memory have none."""
+        sources = (self._image_source, self._mask_source)
+        found = [path for s in sources if not isinstance(s, sitk.Image) for path in s.paths]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def sources(self) -> tuple[str, str] | None:
+        """Where image and mask come from, in words that tell any two sources apart.
+
+        ``None`` if one of them is in memory.
+        """
+        if isinstance(self._image_source, sitk.Image) or isinstance(self._mask_source, sitk.Image):
+            return None
+        return repr(self._image_source), repr(self._mask_source)
+
+    @property
     def image(self) -> sitk.Image:
         """The 3-D image, intensities as stored (HU for CT).
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -13,14 +12,15 @@ import pandas as pd
 
 from tumor_response._version import __version__
 from tumor_response.cohort import Cohort
-from tumor_response.features.base import FeatureExtractor, FeatureSpec
-from tumor_response.features.one_case import CaseResult, RunRules, keeps_contour
+from tumor_response.features.base import KEY_ROLE, FeatureExtractor, FeatureSpec
+from tumor_response.features.case_facts import RunRules, keeps_contour
+from tumor_response.features.rows import CaseRow
 from tumor_response.settings import Settings, sha256_of_json
 
 __all__ = [
     "DICTIONARY_COLUMNS",
     "FAILURE_COLUMNS",
-    "assembled_data",
+    "Layout",
     "assembled_dictionary",
     "assembled_failures",
     "assembled_provenance",
@@ -38,6 +38,7 @@ DICTIONARY_COLUMNS = [
     "settings_sha256",
 ]
 EXCLUDED_SHARE = "meta__excluded_share"
+_META_TEXTS = ("meta__site", "meta__date")
 _META = {
     "meta__site": "Hospital or scanner, as the manifest names it.",
     "meta__date": "Day of the baseline scan (YYYY-MM-DD).",
@@ -47,27 +48,58 @@ _META = {
 }
 
 
-def assembled_data(
-    cohort: Cohort, specs: Sequence[FeatureSpec], results: Sequence[CaseResult], rules: RunRules
-) -> pd.DataFrame:
-    """Return one row per lesion in cohort order; numbers float64, the rest categorical."""
-    columns: dict[str, Any] = {}
-    for spec in specs:
-        cells = [result.values.get(spec.column) for result in results]
-        columns[spec.column] = (
-            pd.Categorical(cells, categories=pd.Index(spec.categories, dtype="str"))
-            if spec.categories
-            else np.array([np.nan if v is None else v for v in cells], dtype=np.float64)
-        )
-    for name in ("meta__site", "meta__date"):
-        cells = [result.values.get(name) for result in results]
-        levels = sorted({str(v) for v in cells if v is not None})
-        columns[name] = pd.Categorical(cells, categories=pd.Index(levels, dtype="str"))
-    excluded = [] if rules.exclude is None else [EXCLUDED_SHARE]
-    for name in ("meta__day", "meta__slice_thickness_mm", *excluded):
-        numbers = [result.values.get(name, np.nan) for result in results]
-        columns[name] = np.array(numbers, dtype=np.float64)
-    return pd.DataFrame(columns, index=cohort.keys)
+class Layout:
+    """The columns of a table: their order, their kinds, and where a case's row has their values.
+
+    Parameters
+    ----------
+    specs
+        One list per extractor.
+    rules
+        With an exclusion rule there is a column more.
+    """
+
+    def __init__(self, specs: Sequence[Sequence[FeatureSpec]], rules: RunRules) -> None:
+        self._specs = specs
+        every = [spec for block in specs for spec in block]
+        excluded = [] if rules.exclude is None else [EXCLUDED_SHARE]
+        meta_numbers = ["meta__day", "meta__slice_thickness_mm", *excluded]
+        self.columns = [s.column for s in every] + [*_META_TEXTS, *meta_numbers]
+        self.fixed_levels = {s.column: s.categories for s in every if s.categories}
+        """Columns of categories that are known before the first case."""
+        self.texts = [s.column for s in every if s.role == KEY_ROLE] + list(_META_TEXTS)
+        """Columns whose levels are what the cases have."""
+        self._meta = [*_META_TEXTS, *meta_numbers]
+        self._numbers = [s.column for s in every] + meta_numbers
+
+    def frame(self, rows: Sequence[CaseRow], keys: pd.MultiIndex) -> pd.DataFrame:
+        """Return some rows of the table: numbers float64, everything else text or ``None``."""
+        numbers = np.full((len(rows), len(self._numbers)), np.nan)
+        cells: dict[str, list[Any]] = {
+            name: [None] * len(rows) for name in (*self.fixed_levels, *self.texts)
+        }
+        for i, row in enumerate(rows):
+            start = 0
+            for block, found in zip(self._specs, row.blocks, strict=True):
+                if found is not None:
+                    numbers[i, start : start + len(block)] = found.numbers
+                    for column, text in found.texts.items():
+                        cells[column][i] = text
+                start += len(block)
+            for name, value in row.meta.items():
+                if name in cells:
+                    cells[name][i] = value
+                else:
+                    numbers[i, self._numbers.index(name)] = value
+        frame = pd.DataFrame(numbers, index=keys, columns=pd.Index(self._numbers))
+        texts = pd.DataFrame(cells, index=keys, dtype="str")
+        frame = pd.concat([frame.drop(columns=texts.columns, errors="ignore"), texts], axis=1)
+        return frame[self.columns]
+
+    def levels(self, seen: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
+        """Return the levels of every column that has some, given the texts of all cases."""
+        fixed = {name: list(levels) for name, levels in self.fixed_levels.items()}
+        return fixed | {name: sorted(seen[name]) for name in self.texts}
 
 
 def assembled_dictionary(
@@ -105,26 +137,24 @@ def assembled_dictionary(
     return frame.set_index("column").astype("str")
 
 
-def assembled_failures(cohort: Cohort, results: Sequence[CaseResult]) -> pd.DataFrame:
-    """Return one row per shortfall, in cohort order."""
+def assembled_failures(keys: Iterable[tuple[str, str]], rows: Iterable[CaseRow]) -> pd.DataFrame:
+    """Return one row per shortfall, in the cases' order."""
     return pd.DataFrame(
         [
-            (*case.key, block, s.code, s.n_columns_missing, s.message)
-            for case, result in zip(cohort, results, strict=True)
-            for block, s in result.failures
+            (*key, block, s.code, s.n_columns_missing, s.message)
+            for key, row in zip(keys, rows, strict=True)
+            for block, s in row.failures
         ],
         columns=FAILURE_COLUMNS,
-    ).astype({"n_columns_missing": "int64"})
+    ).astype({name: "str" for name in FAILURE_COLUMNS} | {"n_columns_missing": "int64"})
 
 
 def assembled_provenance(
     cohort: Cohort,
     extractors: Sequence[FeatureExtractor],
-    results: Sequence[CaseResult],
     rules: RunRules,
 ) -> dict[str, Any]:
-    """Return versions, rules, every extractor's identity and what the cache knew; JSON-able."""
-    counts = sum((result.cache for result in results), Counter())
+    """Return versions, rules and every extractor's identity: what decides the numbers, as JSON."""
     libraries = ("numpy", "pandas", "SimpleITK")
     return {
         "tumor_response": __version__,
@@ -136,7 +166,6 @@ def assembled_provenance(
         "quality": _dumped(rules.quality),
         "exclude": _dumped(rules.exclude),
         "extractors": {e.block: e.identity() for e in extractors},
-        "cache": {"hits": counts["hits"], "misses": counts["misses"]},
     }
 
 

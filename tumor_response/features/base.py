@@ -11,6 +11,7 @@ from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import FeatureError
 
 __all__ = [
+    "KEY_ROLE",
     "FeatureExtractor",
     "FeatureSpec",
     "FeatureValues",
@@ -20,6 +21,9 @@ __all__ = [
 
 _BLOCK = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _TAKEN = ("meta", "views", "case")
+
+KEY_ROLE = "key"
+"""Of a column that holds no measurement but the key of something kept elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class FeatureSpec:
         The block it belongs to, and the finer group explanations are summed by.
     role
         ``"baseline"``: known before treatment; ``"planned"``: of the treatment as planned.
-        Nothing else may be a predictor.
+        Nothing else may be a predictor. ``"key"``: text that a model's step looks something up
+        by (a :class:`ViewStore`'s key), never a predictor itself.
     ibsi_code
         The four-character code of the Image Biomarker Standardisation Initiative, or ``""``.
     unit

@@ -2,126 +2,240 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-import numpy as np
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from tumor_response.cohort import BaselineCase, Case
 from tumor_response.exceptions import CaseError, FeatureError, TumorResponseError
-from tumor_response.features.base import FeatureExtractor, FeatureValues, Shortfall
-from tumor_response.features.cache import FeatureCache, image_sha256
+from tumor_response.features.base import FeatureExtractor, Shortfall
+from tumor_response.features.cache import FeatureCache
+from tumor_response.features.case_facts import (
+    CaseFacts,
+    RunRules,
+    examined,
+    facts_key,
+    keeps_contour,
+    known_facts,
+    slice_thickness_mm,
+)
+from tumor_response.features.rows import BlockRow, CaseRow, Columns, block_row
+from tumor_response.features.stamps import version_stamp
 from tumor_response.imaging import Finding
-from tumor_response.imaging.threads import one_thread
-from tumor_response.quality import ExclusionRule, QualitySettings, check_baseline
 
-__all__ = ["CaseResult", "Columns", "RunRules", "keeps_contour", "run_case"]
-
-Columns = Mapping[str, tuple[str, ...]]
-"""An extractor's column names, each with its levels; ``()`` for a number."""
-
-
-@dataclass(frozen=True)
-class RunRules:
-    """What is decided for all cases of a run.
-
-    Parameters
-    ----------
-    quality
-        Limits of the checks of every baseline; ``None``: no checks.
-    exclude
-        Which voxels features leave out; ``None``: none.
-    """
-
-    quality: QualitySettings | None = None
-    exclude: ExclusionRule | None = None
-
-
-@dataclass
-class CaseResult:
-    """One case's values by column, what it lacks by block, and what the cache knew."""
-
-    values: dict[str, float | str] = field(default_factory=dict)
-    failures: list[tuple[str, Shortfall]] = field(default_factory=list)
-    cache: Counter[str] = field(default_factory=Counter)
+__all__ = ["RunRules", "failed_row", "remembered", "run_case"]
 
 
 def run_case(
     case: Case,
-    extractors: list[FeatureExtractor],
-    columns: list[Columns],
+    extractors: Sequence[FeatureExtractor],
+    columns: Sequence[Columns],
     cache: FeatureCache | None,
     rules: RunRules,
-) -> CaseResult:
+    stamp: str | None = None,
+) -> CaseRow:
     """Run every extractor on a case; whatever goes wrong is a failure of that case alone.
+
+    Threads are the caller's to hold: a place where tasks run does it for its workers.
+
+    Parameters
+    ----------
+    case
+        The lesion; its follow-up is not looked at.
+    extractors, columns
+        The extractors, and each one's columns.
+    cache
+        Finished results; ``None``: everything is computed.
+    rules
+        Quality limits and excluded voxels.
+    stamp
+        :func:`tumor_response.features.stamps.version_stamp` of the case's files at the start of
+        the run; files of another stamp are a failure with code ``file_changed``. ``None``: the
+        files may be of any age.
 
     Raises
     ------
     FeatureError
         Only with code ``cache_unusable``: without its cache a long run is not what was asked for.
     """
-    result = CaseResult()
-    baseline = case.baseline
-    with one_thread():
-        regions = _regions(case, baseline, rules, result)
-        for extractor, known in zip(extractors, columns, strict=True):
-            if isinstance(regions, Finding):
-                message = f"{regions.message} {regions.remedy}".strip()
-                stopped = CaseError(message, code=regions.code)
-                result.failures.append((extractor.block, _shortfall(case, stopped, len(known))))
-                continue
-            region = regions.drawn if keeps_contour(extractor) else regions.reduced
-            try:
-                values = _values(extractor, region, cache, result.cache)
-                _check_values(values, known)
-            except Exception as error:  # one bad case never ends a run of a thousand
-                if isinstance(error, FeatureError) and error.code == "cache_unusable":
-                    raise
-                result.failures.append((extractor.block, _shortfall(case, error, len(known))))
-            else:
-                result.values.update(values.values)
-                result.failures += [(extractor.block, s) for s in values.shortfalls]
-    baseline.release()
-    result.values.update(_meta(case))
-    return result
+    started = time.perf_counter()
+    if stamp is not None and version_stamp(case.baseline.paths) != stamp:
+        return _changed(case, extractors, columns)
+    job = _Job(case, case.baseline, extractors, columns, cache, rules)
+    row = job.remembered() or job.computed()
+    job.baseline.release()
+    if stamp is not None and version_stamp(case.baseline.paths) != stamp:
+        return _changed(case, extractors, columns)
+    _add_meta(case, row)
+    row.seconds = time.perf_counter() - started
+    return row
+
+
+def remembered(
+    case: Case,
+    extractors: Sequence[FeatureExtractor],
+    columns: Sequence[Columns],
+    cache: FeatureCache,
+    rules: RunRules,
+) -> CaseRow | None:
+    """Return a case's row if a cache has all of it that takes time, else ``None``."""
+    return _Job(case, case.baseline, extractors, columns, cache, rules).remembered()
+
+
+def failed_row(
+    case: Case,
+    extractors: Sequence[FeatureExtractor],
+    columns: Sequence[Columns],
+    error: Exception,
+) -> CaseRow:
+    """Return the row of a case of which nothing could be had."""
+    row = CaseRow([None] * len(extractors))
+    for extractor, known in zip(extractors, columns, strict=True):
+        row.failures.append((extractor.block, _shortfall(case, error, len(known))))
+    _add_meta(case, row)
+    return row
+
+
+def _changed(
+    case: Case, extractors: Sequence[FeatureExtractor], columns: Sequence[Columns]
+) -> CaseRow:
+    changed = CaseError(
+        f"{case.name}: a file of it was replaced, changed or removed while the run was going on. "
+        "Nothing of this case is used, so that the table is of one state of the data: when the "
+        "files are final, tr.retry(table, cohort), or the same run again.",
+        code="file_changed",
+    )
+    return failed_row(case, extractors, columns, changed)
 
 
 @dataclass(frozen=True)
-class _Regions:
-    """The contour as drawn, and what the exclusion rule leaves of it."""
+class _Job:
+    """One case, and what is to be done with it."""
 
-    drawn: _Hashed
-    reduced: _Hashed
+    case: Case
+    baseline: BaselineCase
+    extractors: Sequence[FeatureExtractor]
+    columns: Sequence[Columns]
+    cache: FeatureCache | None
+    rules: RunRules
 
+    def remembered(self) -> CaseRow | None:
+        """Return the row if all of it is known without a look at the image, else ``None``."""
+        key = None if self.cache is None else facts_key(self.baseline, self.rules)
+        if self.cache is None or key is None:
+            return None
+        facts = known_facts(self.cache, key)
+        if facts is None:
+            return None
+        row = self._row(facts)
+        for extractor, known in zip(self.extractors, self.columns, strict=True):
+            if extractor.cacheable:
+                found = self.cache.get(self._key(extractor, facts), list(known))
+                if found is None:
+                    return None
+                row.cache["hits"] += 1
+                self._add(row, extractor, found)
+            else:
+                # without an exclusion rule the region is the contour; with one it has to be made
+                if facts.is_reduced and not keeps_contour(extractor):
+                    return None
+                self._run(row, extractor, known, facts, self.baseline)
+        return row
 
-def _regions(
-    case: Case, baseline: BaselineCase, rules: RunRules, result: CaseResult
-) -> _Regions | Finding:
-    """Return what features are computed on, or the finding that stops the case."""
-    found = () if rules.quality is None else check_baseline(baseline, rules.quality)
-    for finding in found:
-        if finding.severity == "error":
-            return finding
-        if finding.severity == "warning":
+    def computed(self) -> CaseRow:
+        """Return the row from the voxels, each block from the cache if it is there."""
+        key = None if self.cache is None else facts_key(self.baseline, self.rules)
+        try:
+            seen = examined(self.baseline, self.rules, hashed=self.cache is not None)
+        except CaseError:
+            return self._unread()
+        if isinstance(seen, Finding):
+            stopped = CaseError(f"{seen.message} {seen.remedy}".strip(), code=seen.code)
+            return failed_row(self.case, self.extractors, self.columns, stopped)
+        facts, reduced = seen
+        row = self._row(facts)
+        for extractor, known in zip(self.extractors, self.columns, strict=True):
+            region = self.baseline if keeps_contour(extractor) else reduced
+            self._run(row, extractor, known, facts, region)
+        if self.cache is not None and self.cache.writable and key is not None:
+            self._remember(self.cache, key, facts)
+        return row
+
+    def _remember(self, cache: FeatureCache, key: str, facts: CaseFacts) -> None:
+        """Keep the facts under the files as they were before they were read, if they still are."""
+        if facts_key(self.baseline, self.rules) == key:
+            cache.put_record(key, asdict(facts))
+
+    def _unread(self) -> CaseRow:
+        """Return the row of a case that is unreadable where nobody wanted that checked.
+
+        What needs no voxels is known all the same.
+        """
+        row = CaseRow()
+        for extractor, known in zip(self.extractors, self.columns, strict=True):
+            self._run(row, extractor, known, None, self.baseline)
+        return row
+
+    def _row(self, facts: CaseFacts) -> CaseRow:
+        row = CaseRow()
+        for finding in facts.warnings:
             message = f"{finding.message} {finding.remedy}".strip()
-            told = _shortfall(case, CaseError(message, code=finding.code), 0)
-            result.failures.append(("case", told))
-    drawn = _Hashed(baseline)
-    if rules.exclude is None:
-        return _Regions(drawn, drawn)
-    try:
-        mask, share = rules.exclude.apply(baseline.image, baseline.mask)
-    except CaseError as error:
-        return Finding(error.code, "error", str(error))
-    result.values["meta__excluded_share"] = share
-    return _Regions(drawn, _Hashed(baseline.with_mask(mask)) if share else drawn)
+            told = _shortfall(self.case, CaseError(message, code=finding.code), 0)
+            row.failures.append(("case", told))
+        row.meta["meta__slice_thickness_mm"] = facts.slice_thickness_mm
+        if self.rules.exclude is not None:
+            row.meta["meta__excluded_share"] = facts.excluded_share
+        return row
 
+    def _run(
+        self,
+        row: CaseRow,
+        extractor: FeatureExtractor,
+        known: Columns,
+        facts: CaseFacts | None,
+        region: BaselineCase,
+    ) -> None:
+        try:
+            found = self._values(row, extractor, known, facts, region)
+        except Exception as error:  # one bad case never ends a run of a thousand
+            if isinstance(error, FeatureError) and error.code == "cache_unusable":
+                raise
+            row.blocks.append(None)
+            row.failures.append((extractor.block, _shortfall(self.case, error, len(known))))
+        else:
+            self._add(row, extractor, found)
 
-def keeps_contour(extractor: FeatureExtractor) -> bool:
-    """Whether an extractor takes the contour as drawn, whatever rule excludes voxels."""
-    return bool(getattr(extractor, "contour_as_drawn", False))
+    def _values(
+        self,
+        row: CaseRow,
+        extractor: FeatureExtractor,
+        known: Columns,
+        facts: CaseFacts | None,
+        region: BaselineCase,
+    ) -> BlockRow:
+        shown = region.showing(extractor.variables)
+        if self.cache is None or facts is None or not extractor.cacheable:
+            return block_row(extractor.extract(shown), known)
+        key, names = self._key(extractor, facts), list(known)
+        found = self.cache.get(key, names)
+        row.cache["misses" if found is None else "hits"] += 1
+        if found is None:
+            found = block_row(extractor.extract(shown), known)
+            if self.cache.writable:
+                self.cache.put(key, names, found, block=extractor.block)
+        return found
+
+    def _key(self, extractor: FeatureExtractor, facts: CaseFacts) -> str:
+        mask = facts.mask_sha256 if keeps_contour(extractor) else facts.reduced_sha256
+        variables = self.baseline.showing(extractor.variables).variables
+        return FeatureCache.key(
+            extractor.identity(), extractor.block, (facts.image_sha256, mask), variables
+        )
+
+    def _add(self, row: CaseRow, extractor: FeatureExtractor, found: BlockRow) -> None:
+        row.blocks.append(found)
+        row.failures += [(extractor.block, shortfall) for shortfall in found.shortfalls]
 
 
 def _shortfall(case: Case, error: Exception, n_columns_missing: int) -> Shortfall:
@@ -135,66 +249,15 @@ def _shortfall(case: Case, error: Exception, n_columns_missing: int) -> Shortfal
     return Shortfall(code, text, n_columns_missing)
 
 
-class _Hashed:
-    """A case with the hashes of its voxels, computed when first asked for, for all extractors."""
-
-    def __init__(self, case: BaselineCase) -> None:
-        self.case = case
-        self._hashes: tuple[str, str] | None = None
-
-    def voxels(self) -> tuple[str, str]:
-        """Return the hashes of image and mask."""
-        if self._hashes is None:
-            self._hashes = image_sha256(self.case.image), image_sha256(self.case.mask)
-        return self._hashes
-
-
-def _values(
-    extractor: FeatureExtractor,
-    region: _Hashed,
-    cache: FeatureCache | None,
-    counts: Counter[str],
-) -> FeatureValues:
-    case = region.case.showing(extractor.variables)
-    if cache is None or not extractor.cacheable:
-        return extractor.extract(case)
-    key = cache.key(extractor.identity(), extractor.block, region.voxels(), case.variables)
-    values = cache.get(key)
-    counts["misses" if values is None else "hits"] += 1
-    if values is None:
-        values = extractor.extract(case)
-        cache.put(key, values)
-    return values
-
-
-def _check_values(values: FeatureValues, known: Columns) -> None:
-    """Hold an extractor to its own columns, and to a reason for each one it leaves out."""
-    for column, value in values.values.items():
-        if column not in known:
-            raise FeatureError(f"A value for {column!r}, which is no column of the block.")
-        levels = known[column]
-        fits = value in levels if levels else isinstance(value, float | int)
-        if not fits or (isinstance(value, float) and not math.isfinite(value)):
-            expected = f"one of {', '.join(levels)}" if levels else "a number"
-            raise FeatureError(f"{column}: expected {expected}, received {value!r}.")
-    absent = len(known) - len(values.values)
-    told = sum(shortfall.n_columns_missing for shortfall in values.shortfalls)
-    if absent != told:
-        raise FeatureError(f"{absent} columns have no value, but reasons are given for {told}.")
-
-
-def _meta(case: Case) -> dict[str, float | str]:
-    meta: dict[str, float | str] = {}
+def _add_meta(case: Case, row: CaseRow) -> None:
+    """Add what travels along and is known without the voxels."""
+    if "meta__slice_thickness_mm" not in row.meta:
+        # where the header is unreadable as well, a row in failures says so already
+        with contextlib.suppress(CaseError):
+            row.meta["meta__slice_thickness_mm"] = slice_thickness_mm(case.baseline)
     if case.site is not None:
-        meta["meta__site"] = case.site
+        row.meta["meta__site"] = case.site
     if case.date is not None:
-        meta["meta__date"] = case.date.isoformat()
+        row.meta["meta__date"] = case.date.isoformat()
     if case.day is not None:
-        meta["meta__day"] = case.day
-    try:
-        grid = case.baseline.geometry
-    except CaseError:
-        return meta  # a row in failures says already that the image is unreadable
-    axes = np.abs(np.array(grid.direction).reshape(3, 3))
-    meta["meta__slice_thickness_mm"] = grid.spacing_mm[int(axes[2].argmax())]
-    return meta
+        row.meta["meta__day"] = case.day

@@ -26,6 +26,11 @@ __all__ = ["ImageFile", "ImageSource", "MaskFile", "MaskSource", "UnionOfMasks"]
 class ImageSource(Protocol):
     """A 3-D image that can be read again and again, from any process."""
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files it is read from."""
+        ...
+
     def load(self) -> tuple[sitk.Image, tuple[Finding, ...]]:
         """Return the voxels and what was noticed in reading them; raises :class:`CaseError`."""
         ...
@@ -42,6 +47,11 @@ class ImageSource(Protocol):
 @runtime_checkable
 class MaskSource(Protocol):
     """A tumour's region that can be put on an image's grid."""
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files it is read from."""
+        ...
 
     def load(self, grid: Geometry | None) -> tuple[sitk.Image, tuple[Finding, ...]]:
         """Return 0/1, 8-bit, and what is to be known of the region; raises :class:`CaseError`.
@@ -63,6 +73,11 @@ class ImageFile:
     """
 
     path: Path
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The file."""
+        return (self.path,)
 
     def load(self) -> tuple[sitk.Image, tuple[Finding, ...]]:
         """Return the voxels; as :func:`tumor_response.imaging.read_image`."""
@@ -95,6 +110,11 @@ class MaskFile:
     path: Path
     label: int | None = None
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The file."""
+        return (self.path,)
+
     def load(
         self,
         grid: Geometry | None,  # noqa: ARG002 - it has its own
@@ -117,6 +137,11 @@ class UnionOfMasks:
     """
 
     parts: tuple[MaskSource, ...]
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files of all parts."""
+        return tuple(path for part in self.parts for path in part.paths)
 
     def load(self, grid: Geometry | None) -> tuple[sitk.Image, tuple[Finding, ...]]:
         """Return 1 where any part is, and the findings of all parts.

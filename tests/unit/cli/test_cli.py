@@ -136,7 +136,7 @@ def test_debug_shows_the_error_itself(tmp_path: Path) -> None:
 def test_ctrl_c_says_how_to_go_on(
     manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(self: Study) -> None:
+    def interrupted(self: Study, *options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Study, "extract", interrupted)
@@ -157,7 +157,7 @@ def test_a_file_where_a_folder_should_be_is_a_message(manifest: Path, tmp_path: 
 def test_a_fault_of_ours_keeps_its_traceback(
     manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: Study) -> None:
+    def broken(self: Study, *options: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(Study, "extract", broken)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
@@ -13,8 +12,10 @@ import tumor_response as tr
 from tests.unit import cases
 from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import FeatureError, SettingsError
-from tumor_response.features.base import FeatureSpec, FeatureValues
-from tumor_response.features.cache import FeatureCache, image_sha256
+from tumor_response.features.base import FeatureSpec, FeatureValues, Shortfall
+from tumor_response.features.cache import FeatureCache
+from tumor_response.features.rows import BlockRow
+from tumor_response.features.voxel_hash import image_sha256
 
 
 class Mean:
@@ -265,9 +266,9 @@ def test_other_version_of_the_library_is_computed_anew(
     cohort: tr.Cohort, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tr.extract(cohort, [Mean(folder / "calls")], cache_dir=folder / "cache")
-    monkeypatch.setattr("tumor_response.features.cache.__version__", "99")
+    monkeypatch.setattr("tumor_response.features.cache.feature_cache.__version__", "99")
     table = tr.extract(cohort, [Mean(folder / "calls")], cache_dir=folder / "cache")
-    assert table.provenance["cache"] == {"hits": 0, "misses": 4}
+    assert table.run["cache"] == {"hits": 0, "misses": 4}
 
 
 @pytest.mark.parametrize("n_jobs", [0, None, 1.5, "2"])
@@ -328,8 +329,8 @@ def test_warm_cache_computes_nothing_and_gives_the_same(cohort: tr.Cohort, folde
     cold = tr.extract(cohort, [extractor], cache_dir=folder / "cache")
     warm = tr.extract(cohort, [extractor], cache_dir=folder / "cache")
     assert extractor.counted() == 4
-    assert cold.provenance["cache"] == {"hits": 0, "misses": 4}
-    assert warm.provenance["cache"] == {"hits": 4, "misses": 0}
+    assert cold.run["cache"] == {"hits": 0, "misses": 4}
+    assert warm.run["cache"] == {"hits": 4, "misses": 0}
     pd.testing.assert_frame_equal(cold.data, warm.data, check_exact=True)
 
 
@@ -351,17 +352,17 @@ def test_other_settings_and_changed_voxels_are_computed_anew(
 @pytest.mark.parametrize("damage", ["truncate", "flip", "swap", "empty"])
 def test_damaged_entry_is_computed_again(cohort: tr.Cohort, folder: Path, damage: str) -> None:
     sound = tr.extract(cohort, [Mean(folder / "calls")], cache_dir=folder / "cache")
-    entries = sorted((folder / "cache").rglob("*.json"))
-    text = entries[0].read_text()
+    entries = sorted((folder / "cache").rglob("*.features"))
+    content = entries[0].read_bytes()
     if damage == "swap":  # a whole entry under another case's key
-        entries[0].write_text(entries[1].read_text())
+        entries[0].write_bytes(entries[1].read_bytes())
     elif damage == "flip":
-        value = next(iter(json.loads(text)["content"]["values"].values()))
-        entries[0].write_text(text.replace(str(value), str(value + 1)))
+        value = np.frombuffer(content[-40:-32], dtype="<f8")
+        entries[0].write_bytes(content[:-40] + (value + 1).tobytes() + content[-32:])
     else:
-        entries[0].write_text("" if damage == "empty" else text[: len(text) // 2])
+        entries[0].write_bytes(b"" if damage == "empty" else content[: len(content) // 2])
     again = tr.extract(cohort, [Mean(folder / "calls")], cache_dir=folder / "cache")
-    assert again.provenance["cache"] == {"hits": 3, "misses": 1}
+    assert again.run["cache"] == {"hits": 3, "misses": 1}
     pd.testing.assert_frame_equal(sound.data, again.data, check_exact=True)
 
 
@@ -369,7 +370,7 @@ def test_failed_cases_are_not_kept(cohort: tr.Cohort, folder: Path) -> None:
     tr.extract(cohort, [Broken(folder / "calls")], cache_dir=folder / "cache")
     table = tr.extract(cohort, [Mean(folder / "calls")], cache_dir=folder / "cache")
     assert table.failures.empty
-    assert table.provenance["cache"] == {"hits": 3, "misses": 1}
+    assert table.run["cache"] == {"hits": 3, "misses": 1}
 
 
 def test_shortfalls_come_back_from_the_cache(folder: Path) -> None:
@@ -379,7 +380,7 @@ def test_shortfalls_come_back_from_the_cache(folder: Path) -> None:
     frame = pd.DataFrame({"patient_id": ["F"], "image": "flat.nii.gz", "mask": "p0_gtv.nii.gz"})
     cohort = tr.Cohort.from_frame(frame, base=folder)
     runs = [tr.extract(cohort, [tr.Radiomics("minimal")], cache_dir=folder / "c") for _ in range(2)]
-    assert runs[1].provenance["cache"]["hits"] == 1
+    assert runs[1].run["cache"]["hits"] == 1
     pd.testing.assert_frame_equal(runs[0].failures, runs[1].failures)
 
 
@@ -405,10 +406,15 @@ def test_full_disk_ends_the_run_with_the_way_out(
 
 def test_cache_keeps_every_bit_of_a_number(tmp_path: Path) -> None:
     cache = FeatureCache(tmp_path)
-    values = {"a__b": 0.1 + 0.2, "a__c": 1e-308, "a__d": -123456789.123456789, "a__e": "T1"}
-    cache.put("0" * 64, FeatureValues(values))
-    assert cache.get("0" * 64).values == values
-    assert cache.get("1" * 64) is None
+    numbers = np.array([0.1 + 0.2, 1e-308, -123456789.123456789, -0.0, np.nan, 5e-324])
+    names = [f"a__{i}" for i in range(6)]
+    told = (Shortfall("not_defined", "0/0", 1),)
+    cache.put("0" * 64, names, BlockRow(numbers, {"a__4": "T1"}, told), block="a")
+    found = cache.get("0" * 64, names)
+    assert found.numbers.tobytes() == numbers.tobytes()
+    assert (found.texts, found.shortfalls) == ({"a__4": "T1"}, told)
+    assert cache.get("1" * 64, names) is None
+    assert cache.get("0" * 64, names[::-1]) is None
 
 
 def test_hash_sees_grid_type_and_voxels() -> None:

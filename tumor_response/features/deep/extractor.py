@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from tumor_response.exceptions import FeatureError, WeightsError
 from tumor_response.features.base import FeatureSpec, FeatureValues, checked_block
 from tumor_response.features.deep.views import ViewSettings, slice_views
 from tumor_response.features.deep.weights import load_weights
+from tumor_response.parallel.threads import held_threads
 
 __all__ = ["DeepFeatures"]
 
@@ -187,23 +186,10 @@ class _Network:
         """Return the mean pooled features (float64) of views of shape (n, size, size), 0 to 1."""
         import torch
 
-        with torch.inference_mode(), _one_torch_thread():
+        with torch.inference_mode(), held_threads(1):
             batch = torch.from_numpy(views).to(self._device).unsqueeze(1).expand(-1, 3, -1, -1)
             features = self._model((batch - self._mean) / self._std)
             return features.cpu().double().mean(dim=0).numpy()
-
-
-@contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    """Hold torch to one thread: sums in another order are other bits on another machine."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _resolved(device: str) -> str:

@@ -18,7 +18,7 @@ import SimpleITK as sitk
 
 from tumor_response.imaging.register.region import Region, correlation, region_around
 from tumor_response.imaging.register.settings import RegistrationSettings
-from tumor_response.imaging.threads import one_thread
+from tumor_response.parallel.threads import held_threads
 
 __all__ = ["Deformation", "demons", "log_jacobian", "prepared", "register_deformably"]
 
@@ -92,7 +92,7 @@ def register_deformably(
     0.0
     """
     settings = settings or RegistrationSettings()
-    with one_thread():
+    with held_threads(1):
         region = region_around(baseline_mask, settings.margin_mm, settings.spacing_mm)
         fixed = region.sample(baseline, settings.window_hu, sitk.Transform())
         moving = region.sample(follow_up, settings.window_hu, rigid)

@@ -31,7 +31,7 @@ from scipy import ndimage
 from tumor_response.imaging.register.deformable import demons, log_jacobian, prepared
 from tumor_response.imaging.register.region import Region
 from tumor_response.imaging.register.settings import RegistrationSettings
-from tumor_response.imaging.threads import one_thread
+from tumor_response.parallel.threads import held_threads
 
 __all__ = ["noise_sd_hu", "reliability_map"]
 
@@ -83,7 +83,7 @@ def reliability_map(
         [_shrinking(size, centre)],
         [_alternating(size, wavelength, centre, phase) for phase in (0.0, np.pi / 2)],
     ]
-    with one_thread():
+    with held_threads(1):
         crop = sitk.Cast(_crop(baseline, region), sitk.sitkFloat32)
         noise = noise_sd_hu(crop, settings.window_hu)
         source = sitk.SmoothingRecursiveGaussian(crop, DENOISE_MM)

@@ -17,7 +17,7 @@ import SimpleITK as sitk
 from tumor_response.exceptions import CaseError
 from tumor_response.imaging.register.region import Region, correlation, region_around
 from tumor_response.imaging.register.settings import RegistrationSettings
-from tumor_response.imaging.threads import one_thread
+from tumor_response.parallel.threads import held_threads
 
 __all__ = ["RigidAlignment", "register_rigidly"]
 
@@ -93,7 +93,7 @@ def register_rigidly(
     [3, -2, 1]
     """
     settings = settings or RegistrationSettings()
-    with one_thread():
+    with held_threads(1):
         region = region_around(
             baseline_mask, settings.margin_mm + EXTRA_MARGIN_MM, settings.spacing_mm
         )

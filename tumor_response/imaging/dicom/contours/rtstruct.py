@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
@@ -248,6 +249,11 @@ class RtstructRoi:
     name: str
     fill_gaps: bool = False
     drawn_on: DicomSeries | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The structure set, and the series it was drawn on."""
+        return (self.file.path, *(self.drawn_on.paths if self.drawn_on is not None else ()))
 
     @property
     def what(self) -> str:

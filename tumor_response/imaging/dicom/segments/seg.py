@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
@@ -170,6 +171,11 @@ class SegSegment:
             raise SettingsError(
                 f"threshold={self.threshold!r}: expected a share over 0 and at most 1."
             )
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The file."""
+        return (self.file.path,)
 
     def read(self, grid: Geometry) -> sitk.Image:
         """Return the mask on ``grid``; errors as :meth:`load`."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
@@ -96,6 +97,11 @@ class DicomSeries:
     """
 
     files: tuple[DicomFile, ...]
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The files, or the archives they are members of."""
+        return tuple(dict.fromkeys(file.path for file in self.files))
 
     @property
     def name(self) -> str:

@@ -6,12 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import warnings
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 
@@ -113,64 +111,11 @@ def test_answers_that_nobody_takes_are_no_warning() -> None:
     answers.close()
 
 
-def test_a_task_on_its_way_when_the_pool_ends_is_no_thread_that_failed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # once in many thousand runs loky looks up a task that it has just forgotten; here every time
-    from joblib.externals.loky.process_executor import _ExecutorManagerThread
-
-    add = _ExecutorManagerThread.add_call_item_to_queue
-    looked_up = []
-
-    def add_forgotten(thread) -> None:
-        if thread.executor_flags.kill_workers:
-            looked_up.append(15)
-            thread.pending_work_items[15]
-        add(thread)
-
-    monkeypatch.setattr(_ExecutorManagerThread, "add_call_item_to_queue", add_forgotten)
-    before = threading.excepthook
-    answers = spread(doubled, range(40), 2, "leaving")
-    assert next(answers) == 0
-    answers.close()
-    assert looked_up == [15]
-    assert threading.excepthook is before
-
-
-def test_other_threads_failures_are_still_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = []
-    monkeypatch.setattr(threading, "excepthook", lambda failure: told.append(failure.exc_type))
-
-    def failing(numbers: list[int]) -> list[int]:
-        thread = threading.Thread(target=lambda: {}[0])
-        thread.start()
-        thread.join()
-        return numbers
-
-    with joblib.parallel_config(backend="threading"):
-        assert list(spread(failing, [1, 2], 2, "telling")) == [1, 2]
-    assert told == [KeyError, KeyError]
-
-
 def test_the_callers_warning_filters_are_theirs_before_between_and_after() -> None:
     before = list(warnings.filters)
     for _ in spread(doubled, range(5), 2, "looking"):
         assert warnings.filters == before
     assert warnings.filters == before
-
-
-def test_threads_asked_for_by_the_caller_end_nobodys_process() -> None:
-    # the watch for a lost parent belongs into worker processes: in threads it would end the
-    # user's own Python together with the shell that started it
-    program = (
-        "import threading, joblib\n"
-        "from tumor_response.parallel import spread\n"
-        "with joblib.parallel_config(backend='threading'):\n"
-        "    assert list(spread(lambda n: n, [1, 2, 3], 2, '')) == [1, 2, 3]\n"
-        "print([t.name for t in threading.enumerate() if 'orphanhood' in t.name])\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
 ENDLESS = """

@@ -57,7 +57,7 @@ def test_selected_block_keeps_meta_and_its_own_failures(table: tr.FeatureTable) 
         table.select(["deep"])
 
 
-@pytest.mark.parametrize("part", ["data.parquet", "provenance.json", "SHA256SUMS.json"])
+@pytest.mark.parametrize("part", ["data-00000.parquet", "provenance.json", "SHA256SUMS.json"])
 def test_changed_or_missing_part_is_refused(
     table: tr.FeatureTable, tmp_path: Path, part: str
 ) -> None:
