@@ -166,7 +166,9 @@ def test_two_runs_at_once_on_one_cache(
 ) -> None:
     cache = tmp_path / "cache"
     runs = [started(tmp_path / "cohort", cache, 1, tmp_path / "one.jsonl") for _ in range(2)]
-    assert [run.wait(timeout=300) for run in runs] == [0, 0]
+    for run in runs:
+        run.communicate(timeout=300)
+    assert [run.returncode for run in runs] == [0, 0]
     table = tr.extract(cohort, [tr.Radiomics("minimal")], cache_dir=cache)
     assert table.run["cache"] == {"hits": N_CASES, "misses": 0}
     assert not list(cache.rglob("*.part"))

@@ -146,7 +146,7 @@ def assembled_failures(keys: Iterable[tuple[str, str]], rows: Iterable[CaseRow])
             for block, s in row.failures
         ],
         columns=FAILURE_COLUMNS,
-    ).astype({name: "str" for name in FAILURE_COLUMNS} | {"n_columns_missing": "int64"})
+    ).astype(dict.fromkeys(FAILURE_COLUMNS, "str") | {"n_columns_missing": "int64"})
 
 
 def assembled_provenance(

@@ -203,7 +203,7 @@ class ExtractionRun:
         cache = self._work.cache
         return RunFacts(
             __version__,
-            features.groupby("block", sort=False)["settings_sha256"].first().to_dict(),
+            dict(zip(features["block"], features["settings_sha256"], strict=True)),
             place.name,
             place.slots,
             None if cache is None else str(cache.location),

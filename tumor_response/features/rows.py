@@ -93,11 +93,11 @@ def block_row(values: FeatureValues, known: Columns) -> BlockRow:
     numbers = np.full(len(known), np.nan)
     texts: dict[str, str] = {}
     for place, column in enumerate(known):
-        value = values.values.get(column)
-        if isinstance(value, str):
-            texts[column] = value
-        elif value is not None:
-            numbers[place] = value
+        found = values.values.get(column)
+        if isinstance(found, str):
+            texts[column] = found
+        elif found is not None:
+            numbers[place] = found
     return BlockRow(numbers, texts, tuple(values.shortfalls))
 
 

@@ -40,7 +40,7 @@ class Finished(Generic[AnswerOut]):
     died: str | None = None
 
 
-class Place(Protocol[TaskIn, AnswerOut]):
+class Place(Protocol[TaskIn, Answer]):
     """Where tasks run.
 
     Attributes
@@ -53,22 +53,29 @@ class Place(Protocol[TaskIn, AnswerOut]):
         How many of those share the memory that ``memory_bytes`` speaks of.
     memory_bytes
         The least memory that such a group of slots has for its tasks; ``None``: not known.
+    ahead
+        How many tasks per slot are handed over: while one runs, the next is already there.
     takes_bystanders
         Whether a process that dies takes the tasks of others with it, so that nobody knows whose
         fault it was.
     """
 
     name: str
-    slots: int
     slots_per_memory: int
     memory_bytes: int | None
+    ahead: int
     takes_bystanders: bool
+
+    @property
+    def slots(self) -> int:
+        """How many tasks run at the same time; it may change."""
+        ...
 
     def submit(self, number: int, task: TaskIn) -> None:
         """Begin a task, or hand it over to be begun soon."""
         ...
 
-    def finished(self) -> list[Finished[AnswerOut]]:
+    def finished(self) -> list[Finished[Answer]]:
         """Wait until at least one task has ended; return all that have since the last call.
 
         Raises
@@ -94,6 +101,7 @@ class Here(Generic[Task, Answer]):
     slots = 1
     slots_per_memory = 1
     memory_bytes: int | None = None
+    ahead = 1
     takes_bystanders = False
 
     def __init__(self, work: Callable[[Task], Answer]) -> None:

@@ -68,6 +68,7 @@ class Processes(Generic[Task, Answer]):
     """
 
     name = "processes"
+    ahead = 2
     takes_bystanders = True
 
     def __init__(

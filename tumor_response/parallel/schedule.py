@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from heapq import nlargest
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from tumor_response.parallel.places import Finished, Place
 
@@ -14,8 +14,6 @@ __all__ = ["Watcher", "in_order", "run_all"]
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
-_AHEAD = 2
-"""Tasks handed over per slot: while one runs, the next is already there."""
 _REACH = 20_000
 
 
@@ -92,7 +90,7 @@ def run_all(
     place.close()
 
 
-class _Run:
+class _Run(Generic[Task, Answer]):
     """The books of one run: what waits, what runs, what has to be tried again."""
 
     def __init__(
@@ -114,7 +112,7 @@ class _Run:
 
     def begin(self) -> bool:
         """Begin what may begin; return whether anything runs."""
-        while len(self.running) < _AHEAD * self.place.slots and self._begin_one():
+        while len(self.running) < self.place.ahead * self.place.slots and self._begin_one():
             pass
         return bool(self.running)
 

@@ -122,7 +122,7 @@ class FeatureTable:
             If the folder holds anything but a table saved before.
         """
         categorical = self.data.select_dtypes("category")
-        writer = PartWriter(directory, list(self.data.columns), list(categorical))
+        writer = PartWriter(directory, list(self.data.columns), list(categorical.columns))
         for part in slices(self.data):
             writer.add(part)
         levels = {str(name): list(categorical[name].cat.categories) for name in categorical}

@@ -211,7 +211,8 @@ def read_data(directory: Path, columns: Sequence[str] | None) -> pd.DataFrame:
         for name, values in levels.items()
         if name in frame
     }
-    return frame.astype(types).copy()  # astype leaves every column by itself
+    data: pd.DataFrame = frame.astype(types).copy()  # astype leaves every column by itself
+    return data
 
 
 def row_hashes(rows: pd.DataFrame, texts: Collection[str]) -> list[int]:
@@ -222,7 +223,7 @@ def row_hashes(rows: pd.DataFrame, texts: Collection[str]) -> list[int]:
 
 def data_sha256(data: pd.DataFrame) -> str:
     """Return the hash over all rows of a table's data."""
-    return sha256_of_json(row_hashes(data, set(data.select_dtypes("category"))))
+    return sha256_of_json(row_hashes(data, list(data.select_dtypes("category").columns)))
 
 
 def _part_name(number: int) -> str:

@@ -16,6 +16,7 @@ class Simulated:
     """A place without processes: the test says who ends, and who takes whom along."""
 
     name = "simulated"
+    ahead = 2
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -207,7 +208,7 @@ class RemoteStore:
         found: dict[str, dict[str, Any]] = self._fs.find(str(self._root), detail=True)
         for path, info in sorted(found.items()):
             date = info.get("mtime") or info.get("LastModified") or info.get("created")
-            seconds = date.timestamp() if hasattr(date, "timestamp") else date
+            seconds = date.timestamp() if isinstance(date, datetime) else date
             name = PurePosixPath(path).relative_to(self._root).as_posix()
             yield name, int(info["size"]), float("inf") if seconds is None else float(seconds)
 
