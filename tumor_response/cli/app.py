@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tumor_response.cli.cache import cache_app
 from tumor_response.cli.console import FOUND, messages_for_people, say
 from tumor_response.settings import checked_n_jobs
 
@@ -31,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(cache_app)
 
 
 class Days(StrEnum):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tumor_response._version import __version__
+from tumor_response._version import __version__, library_version
 from tumor_response.cohort import Cohort
 from tumor_response.features.base import KEY_ROLE, FeatureExtractor, FeatureSpec
 from tumor_response.features.case_facts import RunRules, keeps_contour
@@ -159,7 +158,7 @@ def assembled_provenance(
     return {
         "tumor_response": __version__,
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in libraries},
+        "versions": {name: library_version(name) for name in libraries},
         "n_patients": cohort.n_patients,
         "n_lesions": len(cohort),
         "n_left_out": len(cohort.left_out),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.metadata import version
 
 import numpy as np
 
-from tumor_response._version import __version__
+from tumor_response._version import __version__, library_version
 from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import CaseError
 from tumor_response.features.base import FeatureExtractor
@@ -158,7 +157,7 @@ def facts_key(case: BaselineCase, rules: RunRules) -> str | None:
             "case",
             _FORMAT,
             __version__,
-            [version(name) for name in _READERS],
+            [library_version(name) for name in _READERS],
             case.name,
             sources,
             stamp,

@@ -13,6 +13,7 @@ from tumor_response.features.base import (
     Shortfall,
     checked_block,
 )
+from tumor_response.features.memory import Extent
 from tumor_response.imaging import volume_cc
 from tumor_response.settings import Settings
 
@@ -137,6 +138,10 @@ class ClinicalFactors:
             description=description,
             categories=levels,
         )
+
+    def memory_bytes(self, extent: Extent) -> int:  # noqa: ARG002 - a contour is an image's part
+        """Return what a case needs beside its image: nothing."""
+        return 0
 
     def extract(self, case: BaselineCase) -> FeatureValues:
         """Return the declared variables of one case.

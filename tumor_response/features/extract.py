@@ -20,13 +20,13 @@ from tumor_response.features.base import FeatureExtractor
 from tumor_response.features.cache import FeatureCache
 from tumor_response.features.case_facts import RunRules
 from tumor_response.features.checks import checked_specs
-from tumor_response.features.memory import available_bytes, estimated_bytes
+from tumor_response.features.memory import available_bytes
 from tumor_response.features.one_case import failed_row, run_case
 from tumor_response.features.rows import CaseRow, Columns, columns_of_block
 from tumor_response.features.run_log import RunFacts, RunLog
 from tumor_response.features.run_progress import RunProgress
 from tumor_response.features.stamps import version_stamp
-from tumor_response.parallel.places import Finished, Here, Place
+from tumor_response.parallel.places import Finished, Here, NeedsMemory, Place
 from tumor_response.parallel.processes import Processes, worker_count
 from tumor_response.parallel.schedule import in_order, run_all
 from tumor_response.settings import checked_n_jobs
@@ -74,8 +74,12 @@ class Means:
             raise SettingsError(f"memory_gb={self.memory_gb!r}: expected more than 0.")
 
 
-_Task = tuple[Case, str]
-"""A case, and the state of its files at the start of the run."""
+_Task = tuple[Case, str, int | None]
+"""A case, the state of its files at the start of the run, and the bytes that it may take."""
+
+
+def _granted(task: _Task, n_bytes: int) -> _Task:
+    return task[0], task[1], n_bytes
 
 
 @dataclass(frozen=True)
@@ -87,9 +91,9 @@ class _Work:
     cache: FeatureCache | None
     rules: RunRules
 
-    def __call__(self, task: _Task) -> CaseRow:
-        case, stamp = task
-        return run_case(case, self.extractors, self.columns, self.cache, self.rules, stamp)
+    def __call__(self, task: _Task) -> CaseRow | NeedsMemory:
+        case, stamp, granted = task
+        return run_case(case, self.extractors, self.columns, self.cache, self.rules, stamp, granted)
 
 
 class ExtractionRun:
@@ -165,14 +169,14 @@ class ExtractionRun:
         cases = self._cases if chosen is None else [self._cases[i] for i in chosen]
         with RunLog(self._means.log, [case.key for case in cases]) as log:
             # all files as they are now: one replaced in mid-run would make a table of two states
-            tasks = [(case, version_stamp(case.baseline.paths)) for case in cases]
+            tasks: list[_Task] = [
+                (case, version_stamp(case.baseline.paths), None) for case in cases
+            ]
             place = self._place()
             watch = _Watch(log, RunProgress(len(cases), place.slots), self._work, cases)
             log.started(self._facts(place))
-            # one worker has nobody beside it
-            several = place.slots > 1 and place.memory_bytes is not None
             # closed whatever happens: a worker must not go on writing after the run has ended
-            ends = run_all(place, tasks, estimate=self._needed if several else None, watcher=watch)
+            ends = run_all(place, tasks, grant=_granted, watcher=watch)
             with watch.progress, closing(ends):
                 for end in in_order(watch.noted(ends)):
                     if end.answer is None:
@@ -181,10 +185,7 @@ class ExtractionRun:
             log.finished()
             self.summary = self._summary(place, watch)
 
-    def _needed(self, task: _Task) -> int:
-        return estimated_bytes(task[0], self._work.extractors)
-
-    def _place(self) -> Place[_Task, CaseRow]:
+    def _place(self) -> Place[_Task, CaseRow | NeedsMemory]:
         means = self._means
         if means.client is not None:
             from tumor_response.parallel.cluster import Cluster
@@ -198,7 +199,7 @@ class ExtractionRun:
             self._work, workers, available_bytes() if given is None else int(given * 1e9)
         )
 
-    def _facts(self, place: Place[_Task, CaseRow]) -> RunFacts:
+    def _facts(self, place: Place[_Task, CaseRow | NeedsMemory]) -> RunFacts:
         features = self.dictionary[self.dictionary["block"] != "meta"]
         cache = self._work.cache
         return RunFacts(
@@ -211,7 +212,7 @@ class ExtractionRun:
             place.memory_bytes,
         )
 
-    def _summary(self, place: Place[_Task, CaseRow], watch: _Watch) -> dict[str, Any]:
+    def _summary(self, place: Place[_Task, CaseRow | NeedsMemory], watch: _Watch) -> dict[str, Any]:
         cache = self._work.cache
         return {
             "place": place.name,

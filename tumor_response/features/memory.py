@@ -1,11 +1,127 @@
-"""Stub until the SCALE room is there."""
+"""How much memory a case needs, and how much there is: large cases must not meet."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-def estimated_bytes(case: object, extractors: object) -> int:
-    return 0
+import SimpleITK as sitk
+
+from tumor_response.features.base import FeatureExtractor
+from tumor_response.imaging import bounding_box
+
+__all__ = ["Extent", "available_bytes", "needed_bytes"]
+
+_IMAGE_BYTES_PER_VOXEL = 6
+"""Image, mask, and the copies that the checks make for a moment."""
+_FOREIGN_BYTES_PER_VOXEL = 64
+"""Of an extractor that says nothing of itself: eight copies in double precision."""
+_CGROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How large an image is, and the box around the contour in it.
+
+    Parameters
+    ----------
+    image_voxels
+        Voxels of the whole image.
+    box_mm
+        Sides of the contour's bounding box along x, y and z.
+    spacing_mm
+        The image's, along x, y and z.
+    """
+
+    image_voxels: int
+    box_mm: tuple[float, float, float]
+    spacing_mm: tuple[float, float, float]
+
+    def box_voxels(self, spacing_mm: Sequence[float] | None = None, margin_mm: float = 0.0) -> int:
+        """Return the voxels of the box on a grid of another spacing, with a margin around it.
+
+        Examples
+        --------
+        >>> Extent(1_000, (10.0, 10.0, 9.0), (1.0, 1.0, 3.0)).box_voxels()
+        300
+        """
+        voxels = 1.0
+        for side_mm, own, wanted in zip(
+            self.box_mm, self.spacing_mm, spacing_mm or (0.0, 0.0, 0.0), strict=True
+        ):
+            voxels *= (side_mm + 2 * margin_mm) / (wanted or own)
+        return round(voxels)
+
+
+def needed_bytes(
+    image: sitk.Image, mask: sitk.Image, extractors: Sequence[FeatureExtractor]
+) -> int:
+    """Return what a worker needs for a case, above what it needs with nothing to do.
+
+    Meant as an upper bound; ``benchmarks/extraction_memory.py`` compares it with what is taken.
+    An extractor may say its own part: ``memory_bytes(extent: Extent) -> int``.
+
+    Parameters
+    ----------
+    image, mask
+        On one grid, the mask not empty.
+    extractors
+        They run one after the other, so that the largest counts.
+
+    Examples
+    --------
+    >>> image = sitk.Image(100, 100, 100, sitk.sitkInt16)
+    >>> mask = sitk.Image(100, 100, 100, sitk.sitkUInt8); mask[5, 5, 5] = 1
+    >>> needed_bytes(image, mask, [])
+    6000000
+    """
+    box = bounding_box(mask) or ((0, 0), (0, 0), (0, 0))
+    x, y, z = (float(step) for step in image.GetSpacing())
+    sides = [last - first + 1 for first, last in box]
+    extent = Extent(
+        image.GetNumberOfPixels(), (sides[0] * x, sides[1] * y, sides[2] * z), (x, y, z)
+    )
+    own = [_memory_bytes(extractor, extent) for extractor in extractors]
+    return _IMAGE_BYTES_PER_VOXEL * extent.image_voxels + max(own, default=0)
+
+
+def _memory_bytes(extractor: FeatureExtractor, extent: Extent) -> int:
+    says = getattr(extractor, "memory_bytes", None)
+    if says is None:
+        return _FOREIGN_BYTES_PER_VOXEL * extent.image_voxels
+    return int(says(extent))
 
 
 def available_bytes() -> int:
-    return 8_000_000_000
+    """Return the memory that processes started now may take on this machine.
+
+    What the system has free, or what a container's limit (cgroups) leaves of it.
+
+    Examples
+    --------
+    >>> available_bytes() > 0
+    True
+    """
+    import psutil
+
+    free = int(psutil.virtual_memory().available)
+    for limit_file, usage_file in _CGROUPS:
+        limit, usage = _number(limit_file), _number(usage_file)
+        if limit is not None and usage is not None:
+            free = min(free, max(0, limit - usage))
+    return free
+
+
+def _number(path: str) -> int | None:
+    try:
+        text = Path(path).read_text().strip()
+    except OSError:
+        return None
+    return int(text) if text.isdigit() else None

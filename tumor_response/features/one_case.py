@@ -20,9 +20,11 @@ from tumor_response.features.case_facts import (
     known_facts,
     slice_thickness_mm,
 )
+from tumor_response.features.memory import needed_bytes
 from tumor_response.features.rows import BlockRow, CaseRow, Columns, block_row
 from tumor_response.features.stamps import version_stamp
 from tumor_response.imaging import Finding
+from tumor_response.parallel.places import NeedsMemory
 
 __all__ = ["RunRules", "failed_row", "remembered", "run_case"]
 
@@ -34,7 +36,8 @@ def run_case(
     cache: FeatureCache | None,
     rules: RunRules,
     stamp: str | None = None,
-) -> CaseRow:
+    granted_bytes: int | None = None,
+) -> CaseRow | NeedsMemory:
     """Run every extractor on a case; whatever goes wrong is a failure of that case alone.
 
     Threads are the caller's to hold: a place where tasks run does it for its workers.
@@ -53,6 +56,9 @@ def run_case(
         :func:`tumor_response.features.stamps.version_stamp` of the case's files at the start of
         the run; files of another stamp are a failure with code ``file_changed``. ``None``: the
         files may be of any age.
+    granted_bytes
+        A case that needs more than this is not begun, and says what it needs. ``None``: whatever
+        it needs.
 
     Raises
     ------
@@ -63,8 +69,10 @@ def run_case(
     if stamp is not None and version_stamp(case.baseline.paths) != stamp:
         return _changed(case, extractors, columns)
     job = _Job(case, case.baseline, extractors, columns, cache, rules)
-    row = job.remembered() or job.computed()
+    row = job.remembered() or job.computed(granted_bytes)
     job.baseline.release()
+    if isinstance(row, NeedsMemory):
+        return row
     if stamp is not None and version_stamp(case.baseline.paths) != stamp:
         return _changed(case, extractors, columns)
     _add_meta(case, row)
@@ -143,18 +151,22 @@ class _Job:
                 self._run(row, extractor, known, facts, self.baseline)
         return row
 
-    def computed(self) -> CaseRow:
+    def computed(self, granted_bytes: int | None) -> CaseRow | NeedsMemory:
         """Return the row from the voxels, each block from the cache if it is there."""
         key = None if self.cache is None else facts_key(self.baseline, self.rules)
         try:
             seen = examined(self.baseline, self.rules, hashed=self.cache is not None)
+            if isinstance(seen, Finding):
+                stopped = CaseError(f"{seen.message} {seen.remedy}".strip(), code=seen.code)
+                return failed_row(self.case, self.extractors, self.columns, stopped)
+            needed = needed_bytes(self.baseline.image, self.baseline.mask, self.extractors)
         except CaseError:
             return self._unread()
-        if isinstance(seen, Finding):
-            stopped = CaseError(f"{seen.message} {seen.remedy}".strip(), code=seen.code)
-            return failed_row(self.case, self.extractors, self.columns, stopped)
         facts, reduced = seen
+        if granted_bytes is not None and needed > granted_bytes:
+            return NeedsMemory(needed)
         row = self._row(facts)
+        row.needed_bytes = needed
         for extractor, known in zip(self.extractors, self.columns, strict=True):
             region = self.baseline if keeps_contour(extractor) else reduced
             self._run(row, extractor, known, facts, region)

@@ -54,6 +54,8 @@ class CaseRow:
         ``"hits"`` and ``"misses"`` among the extractions that may be cached.
     seconds
         How long the case took, in its worker.
+    needed_bytes
+        Memory that was put aside for it; 0 where nothing was read.
     """
 
     blocks: list[BlockRow | None] = field(default_factory=list)
@@ -61,6 +63,7 @@ class CaseRow:
     failures: list[tuple[str, Shortfall]] = field(default_factory=list)
     cache: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
+    needed_bytes: int = 0
 
 
 def block_row(values: FeatureValues, known: Columns) -> BlockRow:

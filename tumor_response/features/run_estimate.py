@@ -16,10 +16,10 @@ from tumor_response.features.base import FeatureExtractor
 from tumor_response.features.cache import FeatureCache
 from tumor_response.features.case_facts import RunRules
 from tumor_response.features.checks import checked_specs
-from tumor_response.features.memory import estimated_bytes
 from tumor_response.features.one_case import remembered, run_case
 from tumor_response.features.rows import CaseRow, Columns
 from tumor_response.features.run_progress import duration_text
+from tumor_response.parallel.places import NeedsMemory
 from tumor_response.parallel.processes import worker_count
 from tumor_response.parallel.threads import held_threads
 from tumor_response.progress import track
@@ -65,7 +65,7 @@ class ExtractionEstimate:
     table_bytes
         The saved table: 8 bytes per value.
     largest_case_bytes
-        Memory that the largest case needs, above an idle worker.
+        Memory that is put aside for the largest of the sampled cases, above an idle worker.
     """
 
     n_cases: int
@@ -109,7 +109,7 @@ class ExtractionEstimate:
         )
         cache = "" if self.cache_bytes is None else f"{_size_text(self.cache_bytes)} of cache, "
         lines.append(f"Disk: {cache}{_size_text(self.table_bytes)} of table.")
-        lines.append(f"Memory: {_size_text(self.largest_case_bytes)} for the largest case.")
+        lines.append(f"Memory: {_size_text(self.largest_case_bytes)} for the largest of them.")
         return "\n".join(lines)
 
 
@@ -180,7 +180,7 @@ def estimated_run(
         high_s=high_s,
         cache_bytes=None if cache is None else _cache_bytes_per_case(job, rows) * len(survey.cases),
         table_bytes=8 * len(cohort) * sum(len(block) for block in specs),
-        largest_case_bytes=survey.largest_bytes,
+        largest_case_bytes=max((row.needed_bytes for row in rows), default=0),
     )
 
 
@@ -276,7 +276,10 @@ class _Job:
     rules: RunRules
 
     def run(self, case: Case) -> CaseRow:
-        return run_case(case, self.extractors, self.columns, self.cache, self.rules)
+        row = run_case(case, self.extractors, self.columns, self.cache, self.rules)
+        if isinstance(row, NeedsMemory):
+            raise AssertionError  # pragma: no cover - no limit was given
+        return row
 
     def is_cached(self, case: Case) -> bool:
         if self.cache is None:
@@ -293,11 +296,10 @@ class _Survey:
     voxels: np.ndarray
     n_cached: int
     n_unreadable: int
-    largest_bytes: int
 
 
 def _surveyed(cohort: Cohort, job: _Job) -> _Survey:
-    cases, voxels, n_cached, n_unreadable, largest = [], [], 0, 0, 0
+    cases, voxels, n_cached, n_unreadable = [], [], 0, 0
     for case in track(list(cohort), "Reading headers"):
         if job.is_cached(case):
             n_cached += 1
@@ -309,8 +311,7 @@ def _surveyed(cohort: Cohort, job: _Job) -> _Survey:
             continue
         cases.append(case)
         voxels.append(size)
-        largest = max(largest, estimated_bytes(case, job.extractors))
-    return _Survey(cases, np.array(voxels, dtype=float), n_cached, n_unreadable, largest)
+    return _Survey(cases, np.array(voxels, dtype=float), n_cached, n_unreadable)
 
 
 def _run_sample(cases: list[Case], job: _Job) -> tuple[float, list[CaseRow]]:

@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from tumor_response.parallel.threads import held_threads
 
-__all__ = ["Finished", "Here", "Place"]
+__all__ = ["Finished", "Here", "NeedsMemory", "Place"]
 
 Task = TypeVar("Task")
 TaskIn = TypeVar("TaskIn", contravariant=True)
@@ -38,6 +38,13 @@ class Finished(Generic[AnswerOut]):
     answer: AnswerOut | None = None
     error: BaseException | None = None
     died: str | None = None
+
+
+@dataclass(frozen=True)
+class NeedsMemory:
+    """What a work answers instead of beginning a task that needs more than it was granted."""
+
+    needed_bytes: int
 
 
 class Place(Protocol[TaskIn, Answer]):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
 from heapq import nlargest
 from typing import Generic, Protocol, TypeVar
 
-from tumor_response.parallel.places import Finished, Place
+from tumor_response.parallel.places import Finished, NeedsMemory, Place
 
 __all__ = ["Watcher", "in_order", "run_all"]
 
@@ -38,17 +39,18 @@ class _Nobody:
 
 
 def run_all(
-    place: Place[Task, Answer],
+    place: Place[Task, Answer | NeedsMemory],
     tasks: Iterable[Task],
     *,
-    estimate: Callable[[Task], int] | None = None,
+    grant: Callable[[Task, int], Task] | None = None,
     watcher: Watcher | None = None,
     reach: int = _REACH,
 ) -> Generator[Finished[Answer]]:
     """Yield every task's end, in the order in which they end.
 
-    Tasks begin in their order. One begins only if it fits into the memory beside those that run,
-    whichever of them meet on one machine; one too large for any company runs alone.
+    Tasks begin in their order. Each is granted an equal share of the memory; one that answers
+    :class:`NeedsMemory` is begun again when what it needs is free, whichever of the others meet
+    it on one machine. One too large for any company runs alone.
 
     A task whose process died is tried once more. Where a dying process takes its neighbours with
     it, the second try is alone in the place: whoever dies again is the reason, and the bystanders
@@ -60,8 +62,8 @@ def run_all(
         Where; closed when all tasks have ended, aborted when the caller stops before.
     tasks
         What; taken one by one, when their turn comes.
-    estimate
-        A task's memory in bytes; ``None``: no task is held back.
+    grant
+        Makes a task that knows how many bytes it may take; ``None``: no task is held back.
     watcher
         Is told of second tries and of tasks that wait.
     reach
@@ -71,7 +73,7 @@ def run_all(
     Yields
     ------
     Finished
-        With ``died`` only after the second try.
+        With ``died`` only after the second try; never with :class:`NeedsMemory`.
 
     Examples
     --------
@@ -79,7 +81,7 @@ def run_all(
     >>> [done.answer for done in run_all(Here(abs), [-1, -2])]
     [1, 2]
     """
-    run = _Run(place, tasks, estimate, watcher or _Nobody(), reach)
+    run = _Run(place, tasks, grant, watcher or _Nobody(), reach)
     try:
         while run.begin():
             for done in place.finished():
@@ -90,24 +92,31 @@ def run_all(
     place.close()
 
 
+@dataclass(frozen=True)
+class _Waiting(Generic[Task]):
+    number: int
+    task: Task
+    needed_bytes: int
+
+
 class _Run(Generic[Task, Answer]):
     """The books of one run: what waits, what runs, what has to be tried again."""
 
     def __init__(
         self,
-        place: Place[Task, Answer],
+        place: Place[Task, Answer | NeedsMemory],
         tasks: Iterable[Task],
-        estimate: Callable[[Task], int] | None,
+        grant: Callable[[Task, int], Task] | None,
         watcher: Watcher,
         reach: int,
     ) -> None:
         self.place, self.watcher, self.reach = place, watcher, reach
         self.coming = enumerate(tasks)
-        self.estimate = estimate
-        self.head: tuple[int, Task, int] | None = None  # taken from `coming`, not begun yet
-        self.head_waits = False
-        self.running: dict[int, tuple[Task, int]] = {}
-        self.again: deque[tuple[int, Task, int]] = deque()
+        self.grant = grant
+        self.first: deque[_Waiting[Task]] = deque()
+        """Taken from those to come, or sent back for more memory: they go before all others."""
+        self.running: dict[int, _Waiting[Task]] = {}
+        self.again: deque[_Waiting[Task]] = deque()
         self.second_try: set[int] = set()
 
     def begin(self) -> bool:
@@ -120,49 +129,56 @@ class _Run(Generic[Task, Answer]):
         if self.again:
             if self.place.takes_bystanders and self.running:
                 return False
-            self._submit(*self.again.popleft())
+            self._submit(self.again.popleft())
             return True
         if self.place.takes_bystanders and self.second_try & self.running.keys():
             return False  # somebody is having a second try, alone
-        if self.head is None:
+        if not self.first:
             number_task = next(self.coming, None)
             if number_task is None:
                 return False
-            number, task = number_task
-            self.head = number, task, 0 if self.estimate is None else self.estimate(task)
-        number, task, needed = self.head
-        if self.running and (number - min(self.running) >= self.reach or not self._fits(needed)):
+            self.first.append(self._with_share(*number_task))
+        head = self.first[0]
+        in_reach = not self.running or head.number - min(self.running) < self.reach
+        if not in_reach or not self._fits(head.needed_bytes):
             return False
-        self.head, self.head_waits = None, False
-        self._submit(number, task, needed)
+        self._submit(self.first.popleft())
         return True
 
-    def _fits(self, needed: int) -> bool:
+    def _with_share(self, number: int, task: Task) -> _Waiting[Task]:
         memory = self.place.memory_bytes
-        if memory is None:
-            return True
-        beside = [cost for _, cost in self.running.values()]
-        if sum(nlargest(self.place.slots_per_memory, [*beside, needed])) <= memory:
-            return True
-        if not self.head_waits and self.head is not None:
-            self.head_waits = True
-            self.watcher.waits_for_memory(self.head[0], needed)
-        return False
+        if self.grant is None or memory is None:
+            return _Waiting(number, task, 0)
+        share = memory // self.place.slots_per_memory
+        return _Waiting(number, self.grant(task, share), share)
 
-    def _submit(self, number: int, task: Task, needed: int) -> None:
-        self.running[number] = task, needed
-        self.place.submit(number, task)
+    def _fits(self, needed_bytes: int) -> bool:
+        memory = self.place.memory_bytes
+        if memory is None or not self.running:
+            return True
+        beside = [other.needed_bytes for other in self.running.values()]
+        return sum(nlargest(self.place.slots_per_memory, [*beside, needed_bytes])) <= memory
 
-    def ended(self, done: Finished[Answer]) -> Iterator[Finished[Answer]]:
-        """Yield a task's end, unless it gets a second try."""
-        task, needed = self.running.pop(done.number)
-        if done.died is None or done.number in self.second_try:
+    def _submit(self, waiting: _Waiting[Task]) -> None:
+        self.running[waiting.number] = waiting
+        self.place.submit(waiting.number, waiting.task)
+
+    def ended(self, done: Finished[Answer | NeedsMemory]) -> Iterator[Finished[Answer]]:
+        """Yield a task's end, unless it is to begin again."""
+        was = self.running.pop(done.number)
+        if isinstance(done.answer, NeedsMemory):
             self.second_try.discard(done.number)
-            yield done
-            return
-        self.second_try.add(done.number)
-        self.again.append((done.number, task, needed))
-        self.watcher.retried(done.number, done.died)
+            needed = done.answer.needed_bytes
+            task = was.task if self.grant is None else self.grant(was.task, needed)
+            self.first.append(_Waiting(was.number, task, needed))
+            self.watcher.waits_for_memory(was.number, needed)
+        elif done.died is None or done.number in self.second_try:
+            self.second_try.discard(done.number)
+            yield Finished(done.number, done.answer, done.error, done.died)
+        else:
+            self.second_try.add(done.number)
+            self.again.append(was)
+            self.watcher.retried(done.number, done.died)
 
 
 def in_order(ends: Iterable[Finished[Answer]]) -> Iterator[Finished[Answer]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,15 +13,8 @@ import pandas as pd
 from tumor_response.exceptions import TableError
 from tumor_response.features.assemble import FAILURE_COLUMNS
 from tumor_response.features.base import KEY_ROLE
-from tumor_response.table.parts import (
-    INDEX,
-    PartWriter,
-    check_files,
-    part_paths,
-    read_data,
-    slices,
-    write_json,
-)
+from tumor_response.table.loading import check_files, chosen_columns, part_paths, read_data
+from tumor_response.table.parts import INDEX, PartWriter, json_bytes, slices
 
 __all__ = ["FeatureTable"]
 
@@ -116,11 +108,20 @@ class FeatureTable:
         provenance and checksums. :attr:`run` is not saved: the same data give the same bytes,
         however the run went.
 
+        Parameters
+        ----------
+        directory
+            New, empty, or a table's saved before, which is deleted first.
+
         Raises
         ------
         TableError
-            If the folder holds anything but a table saved before.
+            If the folder holds anything else, or the data would not come back as they are: keys
+            that are not text, columns neither float64 nor unordered categories of text. Code
+            ``table_unwritable`` if the disk is full or may not be written to; what is left in the
+            folder then is not taken for a table.
         """
+        _check_kinds(self.data)
         categorical = self.data.select_dtypes("category")
         writer = PartWriter(directory, list(self.data.columns), list(categorical.columns))
         for part in slices(self.data):
@@ -142,14 +143,30 @@ class FeatureTable:
         directory
             The folder.
         blocks, columns
-            Read these alone, and the ``meta__*`` columns; ``None``: all. Of the rest not even the
-            bytes are read.
+            Read these blocks and these columns alone, and the ``meta__*`` columns; ``None`` for
+            both: all. Of the rest not even the bytes are read.
+
+        Returns
+        -------
+        FeatureTable
+            With ``blocks`` alone what :meth:`select` gives of the whole table.
 
         Raises
         ------
         TableError
-            If a part is missing, or is not what was written; for blocks or columns that are not
-            there.
+            If a file is missing, or is not what was written (all of them are held against their
+            SHA-256; when reading partly, of the data what is read); for blocks or columns that are
+            not there; for the folder of a run that was ended.
+
+        Examples
+        --------
+        >>> import tempfile, tumor_response as tr
+        >>> folder = tempfile.mkdtemp()
+        >>> cohort = tr.simulate_cohort(n_patients=2, seed=0, directory=f"{folder}/sim")
+        >>> factors = tr.ClinicalFactors(["age", "volume_cc"])
+        >>> tr.extract(cohort, [factors, tr.Radiomics("minimal")]).save(f"{folder}/features")
+        >>> tr.FeatureTable.load(f"{folder}/features", blocks="clinical")
+        <FeatureTable: 2 lesions; clinical (2); 0 failures>
         """
         directory = Path(directory)
         partly = blocks is not None or columns is not None
@@ -158,15 +175,22 @@ class FeatureTable:
         failures = pd.read_parquet(directory / "failures.parquet")[FAILURE_COLUMNS]
         provenance = json.loads((directory / "provenance.json").read_text(encoding="utf-8"))
         if not partly:
-            return cls(read_data(directory, None), dictionary, failures, provenance)
-        chosen = _chosen(dictionary, blocks, columns)
-        kept = dictionary.index.isin(chosen)
-        left = [str(b) for b in dictionary.loc[kept, "block"].unique()]
+            data = read_data(directory, list(dictionary.index))
+            return cls(data, dictionary, failures, provenance)
+        of_blocks = [blocks] if isinstance(blocks, str) else list(blocks or [])
+        of_columns = [columns] if isinstance(columns, str) else list(columns or [])
+        chosen = chosen_columns(dictionary, of_blocks, of_columns)
+        dictionary = dictionary.loc[chosen]
+        left = [str(b) for b in dictionary["block"].unique()]
+        if of_blocks:
+            provenance["selected_blocks"] = of_blocks
+        if of_columns:
+            provenance["selected_columns"] = of_columns
         return cls(
             read_data(directory, chosen),
-            dictionary.loc[kept],
+            dictionary,
             failures[failures["block"].isin([*left, "case"])].reset_index(drop=True),
-            provenance | {"selected_columns": len(chosen)},
+            provenance,
         )
 
     @staticmethod
@@ -174,7 +198,8 @@ class FeatureTable:
         """Return a saved table's data as a ``pyarrow.dataset.Dataset``; nothing is read yet.
 
         For tables larger than memory: filters, projections and batches go through the parts one
-        by one. Categories are plain text there.
+        by one, and each page that is read is checked. Rows are in the table's order, the index is
+        two columns of text, and categories are text.
 
         Raises
         ------
@@ -194,7 +219,11 @@ class FeatureTable:
         import pyarrow.dataset as ds
 
         check_files(Path(directory), partly=True)
-        return ds.dataset([str(path) for path in part_paths(Path(directory))], format="parquet")
+        pages = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+        return ds.dataset(
+            [str(path) for path in part_paths(Path(directory))],
+            format=ds.ParquetFileFormat(default_fragment_scan_options=pages),
+        )
 
     def export(self, prefix: str | Path, formats: Sequence[str] = ("csv", "parquet")) -> list[Path]:
         """Write the table for other programs.
@@ -240,7 +269,7 @@ class FeatureTable:
             frame.to_csv(path, index=False)
             written.append(path)
         path = prefix.with_name(f"{prefix.name}_provenance.json")
-        write_json(path, self.provenance)
+        path.write_bytes(json_bytes(self.provenance))
         return [*written, path]
 
     def __repr__(self) -> str:
@@ -249,22 +278,17 @@ class FeatureTable:
         return f"<FeatureTable: {len(self.data)} lesions; {blocks}; {len(self.failures)} failures>"
 
 
-def _chosen(
-    dictionary: pd.DataFrame, blocks: str | Sequence[str] | None, columns: Sequence[str] | None
-) -> list[str]:
-    """Return the columns asked for and the meta columns, in the table's order."""
-    wanted_blocks = [blocks] if isinstance(blocks, str) else list(blocks or [])
-    wanted_columns = [columns] if isinstance(columns, str) else list(columns or [])
-    for kind, wanted, there in (
-        ("block", wanted_blocks, [str(b) for b in dictionary["block"].unique()]),
-        ("column", wanted_columns, [str(c) for c in dictionary.index]),
-    ):
-        unknown = [name for name in wanted if name not in there]
-        if unknown:
-            near = difflib.get_close_matches(unknown[0], there, 3)
-            hint = f"did you mean {', '.join(near)}?" if near else f"there are {len(there)}."
-            raise TableError(f"No {kind} {unknown[0]!r} in the saved table; {hint}")
-    kept = dictionary["block"].isin([*wanted_blocks, "meta"]) | dictionary.index.isin(
-        wanted_columns
-    )
-    return [str(c) for c in dictionary.index[kept]]
+def _check_kinds(data: pd.DataFrame) -> None:
+    """Refuse data that a saved table could not give back."""
+    if not all(isinstance(part, str) for key in data.index for part in key):
+        raise TableError(f"{INDEX} must be text; convert them with astype('str').")
+    for name, kind in data.dtypes.items():
+        if isinstance(kind, pd.CategoricalDtype):
+            fits = not kind.ordered and all(isinstance(level, str) for level in kind.categories)
+        else:
+            fits = kind == "float64"
+        if not fits:
+            raise TableError(
+                f"Column {name!r} is {kind}; a table keeps float64 and unordered categories of "
+                "text. Convert it with astype."
+            )

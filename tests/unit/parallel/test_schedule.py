@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tumor_response.parallel.places import Finished, Here
+from tumor_response.parallel.places import Finished, Here, NeedsMemory
 from tumor_response.parallel.schedule import in_order, run_all
 
 
@@ -69,6 +69,31 @@ class Told:
         self.waits.append((number, needed_bytes))
 
 
+def granted(task: tuple[int, int | None], n_bytes: int) -> tuple[int, int]:
+    return task[0], n_bytes
+
+
+class Careful(Simulated):
+    """Its work says what it needs, where that is more than it was granted."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.begun: list[dict[int, int]] = []
+
+    def submit(self, number: int, task: tuple[int, int | None]) -> None:
+        super().submit(number, task)
+        # what runs now, and is not about to say that it needs more
+        real = {n: t[0] for n, t in self.running.items() if t[1] is None or t[0] <= t[1]}
+        self.begun.append(real)
+
+    def finished(self) -> list[Finished]:
+        (end,) = super().finished()
+        needed, limit = end.answer
+        if limit is not None and needed > limit:
+            return [Finished(end.number, NeedsMemory(needed))]
+        return [Finished(end.number, needed)]
+
+
 @given(
     costs=st.lists(st.integers(0, 12), max_size=30),
     slots=st.integers(1, 5),
@@ -76,22 +101,32 @@ class Told:
     seed=st.randoms(use_true_random=False),
 )
 def test_what_can_meet_on_one_machine_fits_into_it(costs, slots, shared, seed) -> None:
-    place = Simulated(slots, 10, shared, pick=seed.choice)
-    ends = list(run_all(place, costs, estimate=lambda cost: cost))
+    place = Careful(slots, 10, shared, pick=seed.choice)
+    tasks = [(cost, None) for cost in costs]
+    ends = list(run_all(place, tasks, grant=granted))
     assert sorted(end.number for end in ends) == list(range(len(costs)))
     assert [end.answer for end in in_order(ends)] == costs
-    for together in place.seen_together:
-        worst = sum(sorted((costs[n] for n in together), reverse=True)[:shared])
+    for together in place.begun:
+        worst = sum(sorted(together.values(), reverse=True)[:shared])
         assert worst <= 10 or len(together) == 1
         assert len(together) <= 2 * slots
     assert (place.closed, place.aborted) == (1, 0)
+    assert max(place.attempts.values(), default=1) <= 2
 
 
-def test_a_task_that_waits_for_memory_is_told_once_and_begins_when_there_is_room() -> None:
-    told, place = Told(), Simulated(2, 10, 2)
-    list(run_all(place, [6, 6, 1], estimate=lambda cost: cost, watcher=told))
-    assert told.waits == [(1, 6)]
-    assert place.seen_together == [[0], [1], [1, 2]]
+def test_a_large_task_is_told_and_begins_when_there_is_room() -> None:
+    told, place = Told(), Careful(1, 10, 2)
+    list(run_all(place, [(7, None), (2, None), (9, None)], grant=granted, watcher=told))
+    assert told.waits == [(0, 7), (2, 9)]
+    assert place.attempts == {0: 2, 1: 1, 2: 2}
+    assert all(sum(together.values()) <= 10 for together in place.begun)
+
+
+def test_without_a_limit_nobody_is_asked() -> None:
+    place = Careful(2, None, 2)
+    ends = list(run_all(place, [(99, None), (1, None)], grant=granted))
+    assert [end.answer for end in ends] == [99, 1]
+    assert set(place.attempts.values()) == {1}
 
 
 @given(

@@ -72,24 +72,6 @@ def test_changed_or_missing_part_is_refused(
         tr.FeatureTable.load(tmp_path)
 
 
-def test_half_written_table_does_not_pass_for_whole(
-    table: tr.FeatureTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table.save(tmp_path)
-    real = pd.DataFrame.to_parquet
-
-    def full(self: pd.DataFrame, path: Path, **options: object) -> None:
-        if Path(path).name == "failures.parquet":
-            raise OSError(28, "No space left on device")
-        real(self, path, **options)
-
-    monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
-    with pytest.raises(OSError, match="No space"):
-        table.save(tmp_path)
-    with pytest.raises(TableError, match="no whole feature table"):
-        tr.FeatureTable.load(tmp_path)
-
-
 def test_folder_with_other_files_is_left_alone(table: tr.FeatureTable, tmp_path: Path) -> None:
     (tmp_path / "thesis.docx").write_text("")
     with pytest.raises(TableError, match=r"thesis\.docx"):

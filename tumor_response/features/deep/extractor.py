@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tumor_response._version import library_version
 from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import FeatureError, WeightsError
 from tumor_response.features.base import FeatureSpec, FeatureValues, checked_block
 from tumor_response.features.deep.views import ViewSettings, slice_views
 from tumor_response.features.deep.weights import load_weights
+from tumor_response.features.memory import Extent
 from tumor_response.parallel.threads import held_threads
 
 __all__ = ["DeepFeatures"]
@@ -100,7 +101,9 @@ class DeepFeatures:
             "views": self.views.model_dump(mode="json"),
             "device": self.device,
             "precision": "float32",
-            "versions": {name: version(name) for name in ("timm", "torch", "SimpleITK", "numpy")},
+            "versions": {
+                name: library_version(name) for name in ("timm", "torch", "SimpleITK", "numpy")
+            },
         }
 
     def feature_specs(self) -> list[FeatureSpec]:
@@ -149,6 +152,10 @@ class DeepFeatures:
                 for i, value in enumerate(embedding)
             }
         )
+
+    def memory_bytes(self, extent: Extent) -> int:
+        """Return what a case needs beside its image: a turned copy of it, and the activations."""
+        return 130_000_000 + extent.image_voxels
 
     def __repr__(self) -> str:
         return f"DeepFeatures({self.backbone!r}, block={self.block!r})"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import math
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tumor_response._version import library_version
 from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import FeatureError, SettingsError
 from tumor_response.features.base import FeatureSpec, FeatureValues, Shortfall, checked_block
+from tumor_response.features.memory import Extent
 from tumor_response.features.radiomics.columns import RadiomicsColumn, columns_of
 from tumor_response.features.radiomics.ibsi.settings import CONFIGURATIONS, IbsiSettings
 from tumor_response.features.radiomics.ibsi.translate import ibsi_settings_of
@@ -28,6 +29,9 @@ _TOO_SMALL = (
     "excluded too many voxels",
     "not present in mask",
 )
+_FAST_BYTES_PER_VOXEL, _IBSI_BYTES_PER_VOXEL, _REFEREE_BYTES_PER_VOXEL = 64, 100, 100
+_MARGIN_MM = 10.0
+"""Of tissue around the contour that filters look at."""
 _LIBRARIES = {
     "fast": ("pyradiomics-bhklab", "SimpleITK", "numba", "numpy", "scipy"),
     "pyradiomics": ("pyradiomics-bhklab", "SimpleITK", "PyWavelets", "numpy"),
@@ -103,7 +107,7 @@ class Radiomics:
             "engine": self.engine,
             "convention": self.convention,
             "settings": self.settings.model_dump(mode="json"),
-            "versions": {name: version(name) for name in _LIBRARIES[self.engine]},
+            "versions": {name: library_version(name) for name in _LIBRARIES[self.engine]},
         }
 
     def feature_specs(self) -> list[FeatureSpec]:
@@ -151,6 +155,22 @@ class Radiomics:
                 *_shortfall("not_defined", "not defined on this region (0/0)", undefined),
             ],
         )
+
+    def memory_bytes(self, extent: Extent) -> int:
+        """Return what a case needs beside its image: bytes per voxel of what is computed on.
+
+        The fast engine works on the box around the contour at the spacing of the settings,
+        PyRadiomics resamples the whole image.
+        """
+        if isinstance(self.settings, IbsiSettings):
+            spacing_mm = self.settings.spacing_mm
+            zyx = None if spacing_mm is None else (*spacing_mm[::-1], 0.0)[:3]
+            return _IBSI_BYTES_PER_VOXEL * extent.box_voxels(zyx, _MARGIN_MM)
+        spacing_mm = self.settings.setting.get("resampledPixelSpacing")
+        if self.engine == "fast":
+            return _FAST_BYTES_PER_VOXEL * extent.box_voxels(spacing_mm, _MARGIN_MM)
+        ratio = extent.box_voxels(spacing_mm) / max(1, extent.box_voxels())
+        return round(_REFEREE_BYTES_PER_VOXEL * extent.image_voxels * max(1.0, ratio))
 
     def _values(self, case: BaselineCase) -> dict[str, Any]:
         """Return the engine's values under the columns' keys."""

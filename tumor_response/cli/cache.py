@@ -1,0 +1,132 @@
+"""``tumor-response cache``: what lies in a cache, whether it is sound, and making room."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tumor_response.cli.console import FOUND, messages_for_people, say, show_table
+
+__all__ = ["cache_app"]
+
+cache_app = typer.Typer(
+    name="cache",
+    help="Look after the folder of finished results (OUT/.cache, or --cache-dir).",
+    no_args_is_help=True,
+)
+
+Location = Annotated[
+    str, typer.Argument(metavar="CACHE", help="The cache's folder, or a URL such as s3://bucket/x.")
+]
+DebugOption = Annotated[
+    bool, typer.Option("--debug", help="Show the traceback of an error.", show_default=False)
+]
+_AGAIN = "Run the same command again."
+
+
+@cache_app.command()
+def info(cache: Location, debug: DebugOption = False) -> None:
+    """Say how many results a cache holds, of which blocks and versions, and how old they are.
+
+    Example: tumor-response cache info study/.cache
+    """
+    with messages_for_people(debug, _AGAIN):
+        from tumor_response.features.cache.upkeep import cache_content
+
+        content = cache_content(cache)
+        entries = content.entries
+        if entries.empty:
+            say(f"{cache}: empty.")
+        else:
+            show_table(
+                f"{cache}: {len(entries)} entries, {size_text(int(entries['bytes'].sum()))}",
+                ["kind", "block", "version", "entries", "size"],
+                [
+                    [str(kind), str(block), str(version), str(n), size_text(float(size))]
+                    for kind, block, version, n, size in content.by_block().to_numpy()
+                ],
+            )
+            ages = entries["age_days"]
+            say(f"Written between {ages.max():.1f} and {ages.min():.1f} days ago.")
+        _say_rest(content.abandoned, content.strangers)
+
+
+@cache_app.command()
+def prune(
+    cache: Location,
+    older_than_days: Annotated[
+        float | None, typer.Option(help="Entries written longer ago than this.", min=0.0)
+    ] = None,
+    max_gb: Annotated[
+        float | None,
+        typer.Option(help="The oldest entries, until the rest takes no more.", min=0.0),
+    ] = None,
+    other_versions: Annotated[
+        bool,
+        typer.Option("--other-versions", help="Entries of other versions of the library."),
+    ] = False,
+    damaged: Annotated[
+        bool, typer.Option("--damaged", help="Entries that fail their checksum; reads everything.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go, and leave it.")
+    ] = False,
+    debug: DebugOption = False,
+) -> None:
+    """Take entries away, and what killed runs left. Files of others are never touched.
+
+    Example: tumor-response cache prune study/.cache --older-than-days 90
+    """
+    with messages_for_people(debug, _AGAIN):
+        from tumor_response.features.cache.upkeep import PruneRules, pruned
+
+        rules = PruneRules(older_than_days, max_gb, other_versions, damaged)
+        n_files, n_bytes, content = pruned(cache, rules, dry_run=dry_run)
+        left = len(content.entries) + len(content.abandoned) - n_files
+        what = "would go" if dry_run else "are gone"
+        say(f"{n_files} files ({size_text(n_bytes)}) {what}, {left} stay.")
+
+
+@cache_app.command()
+def verify(cache: Location, debug: DebugOption = False) -> None:
+    """Read every entry and hold it against its checksum. Ends with code 1 if one is damaged.
+
+    A damaged entry does no harm: a run computes it again.
+
+    Example: tumor-response cache verify study/.cache
+    """
+    with messages_for_people(debug, _AGAIN):
+        from tumor_response.features.cache.upkeep import verified
+
+        n_sound, damaged, content = verified(cache)
+        say(f"{n_sound} entries are sound, {len(damaged)} are damaged.")
+        for name in damaged:
+            say(f"  damaged: {name}")
+        _say_rest(content.abandoned, content.strangers)
+        if damaged:
+            say(f"To take them away: tumor-response cache prune {cache} --damaged")
+            raise typer.Exit(FOUND)
+
+
+def size_text(n_bytes: float) -> str:
+    """Return a size in the decimal units in which disks are sold.
+
+    Examples
+    --------
+    >>> size_text(11_400)
+    '11.4 kB'
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.3g} TB"
+
+
+def _say_rest(abandoned: dict[str, int], strangers: list[str]) -> None:
+    if abandoned:
+        size = size_text(sum(abandoned.values()))
+        say(f"{len(abandoned)} temporary files of killed runs ({size}); prune takes them away.")
+    if strangers:
+        say(f"{len(strangers)} files that are none of ours, for example {strangers[0]}.")
