@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def test_rows_in_any_portions_give_the_bytes_of_save(
         at_once, by_and_by = Path(folder, "at_once"), Path(folder, "by_and_by")
         table.save(at_once)
         writer = PartWriter(by_and_by, list(table.data.columns), TEXTS)
-        for start, stop in zip(edges, edges[1:], strict=False):
+        for start, stop in itertools.pairwise(edges):
             writer.add(as_text.iloc[start:stop])
         assert writer.sha256 == table.provenance["data_sha256"]
         for name in TEXTS:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections import Counter
@@ -127,7 +128,7 @@ def test_truncated_exchanged_and_missing_files_are_refused(
             shutil.copytree(folder, copy)
             path = copy / name
             if change == "truncated":
-                path.write_bytes(path.read_bytes()[:-1])
+                path.write_bytes(path.read_bytes()[:-2])
             elif change == "empty":
                 path.write_bytes(b"")
             elif change == "missing":
@@ -138,6 +139,22 @@ def test_truncated_exchanged_and_missing_files_are_refused(
                 continue
             with pytest.raises(TableError):
                 FeatureTable.load(copy, asked)
+
+
+@pytest.mark.parametrize("asked", [None, ["clinical"]])
+def test_part_of_another_table_of_the_same_shape_is_refused(
+    folder: Path, tmp_path: Path, asked: list[str] | None
+) -> None:
+    """Its numbers alone differ, so that the footers would be alike if they spoke of shapes."""
+    name = "data-00001.parquet"
+    table = FeatureTable.load(folder)
+    data = table.data.copy()
+    numbers = list(data.select_dtypes("float64"))
+    data[numbers] = data[numbers].to_numpy()[:, ::-1]
+    dataclasses.replace(table, data=data).save(tmp_path / "other")
+    shutil.copy(tmp_path / "other" / name, folder / name)
+    with pytest.raises(TableError, match="was changed since"):
+        FeatureTable.load(folder, asked)
 
 
 @pytest.mark.parametrize("rows", [3, 5, 0, -1, "4", None])
@@ -181,5 +198,5 @@ def test_dataset_goes_through_the_parts_in_order(table: FeatureTable, folder: Pa
     content[50] ^= 1  # in the first page
     path.write_bytes(bytes(content))
     data = FeatureTable.dataset(folder)
-    with pytest.raises(OSError, match="(?i)checksum|crc|decompress"):
+    with pytest.raises(OSError, match=r"(?i)checksum|crc|decompress"):
         data.to_table(columns=["patient_id"])

@@ -29,7 +29,7 @@ _TOO_SMALL = (
     "excluded too many voxels",
     "not present in mask",
 )
-_FAST_BYTES_PER_VOXEL, _IBSI_BYTES_PER_VOXEL, _REFEREE_BYTES_PER_VOXEL = 64, 100, 100
+_FAST_BYTES_PER_VOXEL, _IBSI_BYTES_PER_VOXEL, _REFEREE_BYTES_PER_VOXEL = 64, 220, 24
 _MARGIN_MM = 10.0
 """Of tissue around the contour that filters look at."""
 _LIBRARIES = {
