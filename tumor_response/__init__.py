@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tumor_response.evaluation import Bootstrap632Plus, EvaluationResult, evaluate
     from tumor_response.explanation import Explanation, explain
     from tumor_response.features.clinical import ClinicalFactors
-    from tumor_response.features.deep import DeepFeatures, ViewSettings
+    from tumor_response.features.deep import DeepFeatures, Views, ViewSettings, ViewStore
     from tumor_response.features.radiomics import IbsiSettings, Radiomics, RadiomicsSettings
     from tumor_response.imaging import resample_mask
     from tumor_response.imaging.dicom.archive.listing import list_rois
@@ -88,6 +88,8 @@ _HOME = {
     "RegistrationSettings": "imaging.register",
     "ResponderCut": "outcomes",
     "ViewSettings": "features.deep",
+    "ViewStore": "features.deep",
+    "Views": "features.deep",
     "check": "quality",
     "coupling": "outcomes",
     "evaluate": "evaluation",
@@ -149,6 +151,8 @@ __all__ = [
     "RegistrationSettings",
     "ResponderCut",
     "ViewSettings",
+    "ViewStore",
+    "Views",
     "__version__",
     "check",
     "coupling",

@@ -116,10 +116,11 @@ class FeatureExtractor(Protocol):
         Whether its results are worth keeping on disk.
 
     An extractor may have a further attribute, ``contour_as_drawn``: if it is true, its mask is the
-    contour even where a rule excludes voxels from feature extraction. And a further method,
+    contour even where a rule excludes voxels from feature extraction. And two further methods.
     ``memory_bytes(extent)``: what a case needs beside its image, from an
     :class:`tumor_response.features.memory.Extent`; without it 64 bytes per voxel of the image are
-    put aside.
+    put aside. ``holds(texts)``, where it keeps things elsewhere and gives their keys: whether what
+    these keys (column -> key) name is still there; if not, a cached result is not used.
     """
 
     block: str

@@ -28,6 +28,8 @@ from tumor_response.parallel.places import NeedsMemory
 
 __all__ = ["RunRules", "failed_row", "remembered", "run_case"]
 
+_ENDS_THE_RUN = ("cache_unusable", "views_unusable")
+
 
 def run_case(
     case: Case,
@@ -63,7 +65,8 @@ def run_case(
     Raises
     ------
     FeatureError
-        Only with code ``cache_unusable``: without its cache a long run is not what was asked for.
+        Only with codes ``cache_unusable`` and ``views_unusable``: a disk that is full is full for
+        every case, and without its cache a long run is not what was asked for.
     """
     started = time.perf_counter()
     if stamp is not None and version_stamp(case.baseline.paths) != stamp:
@@ -139,7 +142,7 @@ class _Job:
         row = self._row(facts)
         for extractor, known in zip(self.extractors, self.columns, strict=True):
             if extractor.cacheable:
-                found = self.cache.get(self._key(extractor, facts), list(known))
+                found = self._cached(self.cache, extractor, known, self._key(extractor, facts))
                 if found is None:
                     return None
                 row.cache["hits"] += 1
@@ -211,7 +214,7 @@ class _Job:
         try:
             found = self._values(row, extractor, known, facts, region)
         except Exception as error:  # one bad case never ends a run of a thousand
-            if isinstance(error, FeatureError) and error.code == "cache_unusable":
+            if isinstance(error, FeatureError) and error.code in _ENDS_THE_RUN:
                 raise
             row.blocks.append(None)
             row.failures.append((extractor.block, _shortfall(self.case, error, len(known))))
@@ -229,13 +232,24 @@ class _Job:
         shown = region.showing(extractor.variables)
         if self.cache is None or facts is None or not extractor.cacheable:
             return block_row(extractor.extract(shown), known)
-        key, names = self._key(extractor, facts), list(known)
-        found = self.cache.get(key, names)
+        key = self._key(extractor, facts)
+        found = self._cached(self.cache, extractor, known, key)
         row.cache["misses" if found is None else "hits"] += 1
         if found is None:
             found = block_row(extractor.extract(shown), known)
             if self.cache.writable:
-                self.cache.put(key, names, found, block=extractor.block)
+                self.cache.put(key, list(known), found, block=extractor.block)
+        return found
+
+    @staticmethod
+    def _cached(
+        cache: FeatureCache, extractor: FeatureExtractor, known: Columns, key: str
+    ) -> BlockRow | None:
+        """Return what the cache has, unless its keys lead nowhere."""
+        found = cache.get(key, list(known))
+        holds = getattr(extractor, "holds", None)
+        if found is not None and holds is not None and not holds(found.texts):
+            return None
         return found
 
     def _key(self, extractor: FeatureExtractor, facts: CaseFacts) -> str:

@@ -56,16 +56,16 @@ def test_rule_is_in_the_settings_of_the_columns_it_changes(cohort: tr.Cohort) ->
 
 def test_rule_and_cache(cohort: tr.Cohort, tmp_path: Path) -> None:
     """What the rule leaves as it was comes from the cache, the rest is computed."""
-    runs = [
-        tr.extract(cohort, EXTRACTORS, exclude=rule, cache_dir=tmp_path / "cache").provenance
+    tables = [
+        tr.extract(cohort, EXTRACTORS, exclude=rule, cache_dir=tmp_path / "cache")
         for rule in (None, RULE, RULE)
     ]
-    assert [run["cache"] for run in runs] == [
+    assert [table.run["cache"] for table in tables] == [
         {"hits": 0, "misses": 2},
         {"hits": 1, "misses": 1},
         {"hits": 2, "misses": 0},
     ]
-    assert runs[1]["exclude"]["hu_range"] == [-100.0, 300.0]
+    assert tables[1].provenance["exclude"]["hu_range"] == [-100.0, 300.0]
 
 
 def test_rule_that_leaves_nothing_is_a_failure_of_that_case(cohort: tr.Cohort) -> None:

@@ -168,14 +168,14 @@ def test_ibsi_codes_are_unique_and_named_after_features_that_exist() -> None:
     assert all(len(code) == 4 and code == code.upper() for code in IBSI_CODES.values())
 
 
-def test_region_that_pyradiomics_refuses_is_a_feature_error() -> None:
+def test_region_without_a_voxel_on_the_settings_grid_is_a_feature_error() -> None:
     from tumor_response.cohort import BaselineCase
 
     mask = cases.empty_mask()
-    mask[5, 5, 5] = 1
+    mask[3, 3, 3] = mask[14, 14, 9] = 1  # an axis along which all are in one layer stays as it is
     case = BaselineCase("P", "1", cases.image(), mask)
-    settings = tr.RadiomicsSettings()  # no resampling: one voxel stays one voxel
-    with pytest.raises(FeatureError) as caught:
+    settings = tr.RadiomicsSettings(setting={"resampledPixelSpacing": [5.0, 5.0, 5.0]})
+    with pytest.raises(FeatureError, match="not present in mask") as caught:
         tr.Radiomics(settings).extract(case)
     assert caught.value.code == "roi_too_small"
     assert isinstance(caught.value, TumorResponseError)

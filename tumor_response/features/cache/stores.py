@@ -57,7 +57,20 @@ def store_at(location: str | Path) -> Store:
         Code ``cache_unusable``: it can neither be written to nor read.
     """
     text = str(location)
-    return RemoteStore(text) if "://" in text else LocalStore(Path(location))
+    try:
+        return RemoteStore(text) if "://" in text else LocalStore(Path(location))
+    except (ImportError, ValueError) as error:
+        raise FeatureError(
+            f"cache_dir={text!r}: {error}. fsspec reaches s3://, gs://, sftp:// and others, "
+            "each with a package of its own; or choose a folder.",
+            code="cache_unusable",
+        ) from None
+    except OSError as error:
+        raise FeatureError(
+            f"cache_dir={text!r} cannot be used ({error.strerror or error}). Choose a folder that "
+            "can be written to, or cache_dir=None.",
+            code="cache_unusable",
+        ) from None
 
 
 class LocalStore:
@@ -69,18 +82,15 @@ class LocalStore:
 
     Raises
     ------
-    FeatureError
-        Code ``cache_unusable``.
+    OSError
+        It can neither be made nor read.
     """
 
     def __init__(self, directory: Path) -> None:
         # workers may stand in another folder than their parent
         self.directory = Path(os.path.abspath(directory))  # noqa: PTH100 - links stay as named
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            self.writable = self._can_write()
-        except OSError as error:
-            raise _unusable(str(directory), error) from None
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.writable = self._can_write()
 
     def _can_write(self) -> bool:
         try:
@@ -104,16 +114,17 @@ class LocalStore:
         """Write beside the name, flush, rename."""
         path = self.directory / name
         path.parent.mkdir(exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+        part = path.parent / f".{uuid.uuid4().hex}.part"
         try:
-            with os.fdopen(handle, "wb") as file:
+            # not by tempfile, whose files nobody else may read: a cache is shared
+            with part.open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(part).replace(path)
+            part.replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
-                Path(part).unlink()
+                part.unlink()
             raise
 
     def delete(self, name: str) -> None:
@@ -139,26 +150,18 @@ class RemoteStore:
 
     Raises
     ------
-    FeatureError
-        Code ``cache_unusable``: no such file system, or it does not answer.
+    ImportError, ValueError
+        No such file system.
+    OSError
+        It does not answer.
     """
 
     def __init__(self, url: str) -> None:
         import fsspec
 
-        self.url = url
-        try:
-            self._fs, root = fsspec.core.url_to_fs(url)
-            self._root = PurePosixPath(root)
-            self.writable = self._can_write()
-        except (ImportError, ValueError) as error:
-            raise FeatureError(
-                f"cache_dir={url!r}: {error}. fsspec reaches s3://, gs://, sftp:// and others, "
-                "each with a package of its own; or choose a folder.",
-                code="cache_unusable",
-            ) from None
-        except OSError as error:
-            raise _unusable(url, error) from None
+        self._fs, root = fsspec.core.url_to_fs(url)
+        self._root = PurePosixPath(root)
+        self.writable = self._can_write()
 
     def _can_write(self) -> bool:
         probe = f"{_PROBE}{uuid.uuid4().hex}"
@@ -224,11 +227,3 @@ def _is_object_store(file_system: Any) -> bool:
     protocol = file_system.protocol
     names = {protocol} if isinstance(protocol, str) else set(protocol)
     return bool(names & _OBJECT_STORES)
-
-
-def _unusable(location: str, error: OSError) -> FeatureError:
-    return FeatureError(
-        f"cache_dir={location!r} cannot be used ({error.strerror or error}). Choose a folder that "
-        "can be written to, or cache_dir=None.",
-        code="cache_unusable",
-    )

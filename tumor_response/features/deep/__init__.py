@@ -1,6 +1,8 @@
-"""Deep features: what a pretrained network sees in the tumour."""
+"""Deep features: pretrained networks, what they are shown, and the views kept for those to come."""
 
 from tumor_response.features.deep.extractor import DeepFeatures
+from tumor_response.features.deep.view_keys import Views
+from tumor_response.features.deep.view_store import ViewStore
 from tumor_response.features.deep.views import ViewSettings
 
-__all__ = ["DeepFeatures", "ViewSettings"]
+__all__ = ["DeepFeatures", "ViewSettings", "ViewStore", "Views"]

@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tumor_response._version import library_version
 from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import FeatureError, SettingsError
@@ -118,7 +120,10 @@ class Radiomics:
         """Return the case's features.
 
         A feature that is NaN by its definition, or that PyRadiomics leaves out, is absent, with a
-        shortfall of code ``not_defined`` or ``not_computed``.
+        shortfall of code ``not_defined`` or ``not_computed``. Of a region that PyRadiomics
+        refuses for its size (one voxel, a line, ``minimumROIDimensions``, ``minimumROISize``) the
+        fast engine gives shape and intensity statistics; texture is absent with code
+        ``roi_too_small``.
 
         Raises
         ------
@@ -127,7 +132,7 @@ class Radiomics:
             the words of the engine.
         """
         try:
-            result = self._values(case)
+            result, too_small = self._values(case)
         except (ValueError, RuntimeError, IndexError, AssertionError, ArithmeticError) as error:
             text = " ".join(str(error).split()).rstrip(".!") or type(error).__name__
             small = any(words in text for words in _TOO_SMALL)
@@ -139,11 +144,14 @@ class Radiomics:
         values: dict[str, float | str] = {}
         undefined: list[str] = []
         absent: list[str] = []
+        refused: list[str] = []
         for column in self._all_columns():
             if column.key not in result:
-                absent.append(column.spec.column)
+                left_out = refused if too_small and not _is_sizeless(column) else absent
+                left_out.append(column.spec.column)
                 continue
-            number = float(result[column.key])
+            # PyRadiomics' axes are complex where rounding turns two zeros into a pair
+            number = float(np.real(result[column.key]))
             if math.isfinite(number):
                 values[column.spec.column] = number
             else:
@@ -151,6 +159,7 @@ class Radiomics:
         return FeatureValues(
             values,
             [
+                *_shortfall("roi_too_small", f"no texture ({too_small})", refused),
                 *_shortfall("not_computed", "left out by PyRadiomics (image too small?)", absent),
                 *_shortfall("not_defined", "not defined on this region (0/0)", undefined),
             ],
@@ -172,22 +181,25 @@ class Radiomics:
         ratio = extent.box_voxels(spacing_mm) / max(1, extent.box_voxels())
         return round(_REFEREE_BYTES_PER_VOXEL * extent.image_voxels * max(1.0, ratio))
 
-    def _values(self, case: BaselineCase) -> dict[str, Any]:
-        """Return the engine's values under the columns' keys."""
+    def _values(self, case: BaselineCase) -> tuple[dict[str, Any], str]:
+        """Return the engine's values under the columns' keys, and why there is no texture."""
         image, mask = case.image, case.mask
         if isinstance(self.settings, IbsiSettings):
             from tumor_response.features.radiomics.ibsi.engine import ibsi_features
 
-            return ibsi_features(image, mask, self.settings)
+            return ibsi_features(image, mask, self.settings), ""
         if self.engine == "fast":
-            from tumor_response.features.radiomics.fast.engine import execute
+            from tumor_response.features.radiomics.fast.engine import features_of
+            from tumor_response.features.radiomics.fast.prepare import prepare
 
-            return execute(image, mask, self.settings.parameters())
+            parameters = self.settings.parameters()
+            prepared = prepare(image, mask, parameters["setting"])
+            return features_of(prepared, parameters), prepared.too_small.rstrip(".!")
         if self._referee is None:
             self._referee = self.settings.build()
         with quiet_pyradiomics():
             values: dict[str, Any] = self._referee.execute(image, mask, label=1)
-        return values
+        return values, ""
 
     def _all_columns(self) -> list[RadiomicsColumn]:
         if self._columns is None:
@@ -277,6 +289,13 @@ def _named(settings: object) -> RadiomicsSettings | IbsiSettings:
         f"({', '.join([*PRESETS, *CONFIGURATIONS])}) nor a PyRadiomics parameter file "
         "(.yaml, .yml, .json)."
     )
+
+
+def _is_sizeless(column: RadiomicsColumn) -> bool:
+    """Tell whether a feature of PyRadiomics is defined for a region of any size."""
+    from tumor_response.features.radiomics.fast.engine import SIZELESS
+
+    return column.key.rsplit("_", 2)[1] in SIZELESS
 
 
 def _shortfall(code: str, words: str, columns: list[str]) -> list[Shortfall]:

@@ -18,12 +18,12 @@ from tumor_response.features.radiomics.families import (
 )
 from tumor_response.features.radiomics.fast.discretise import discretise
 from tumor_response.features.radiomics.fast.image_types import image_types
-from tumor_response.features.radiomics.fast.prepare import prepare
+from tumor_response.features.radiomics.fast.prepare import Prepared, prepare
 from tumor_response.features.radiomics.fast.region import Region
 from tumor_response.features.radiomics.fast.shape import shape_features
 from tumor_response.features.radiomics.fast.shape2d import shape2d_features
 
-__all__ = ["execute"]
+__all__ = ["SIZELESS", "execute", "features_of"]
 
 # distances between voxels weigh the directions of these
 _DIRECTIONAL: Mapping[str, Callable[..., dict[str, float]]] = {
@@ -35,6 +35,9 @@ _UNDIRECTED: Mapping[str, Callable[..., dict[str, float]]] = {
     "gldm": gldm.pyradiomics_features,
     "ngtdm": ngtdm.pyradiomics_features,
 }
+
+SIZELESS = ("shape", "shape2D", "firstorder")
+"""Classes that are defined for any region: of texture there is none in a voxel or a line."""
 
 
 def execute(image: sitk.Image, mask: sitk.Image, parameters: Mapping[str, Any]) -> dict[str, float]:
@@ -60,10 +63,29 @@ def execute(image: sitk.Image, mask: sitk.Image, parameters: Mapping[str, Any]) 
     ValueError
         Where PyRadiomics refuses the region.
     """
-    setting = parameters["setting"]
+    prepared = prepare(image, mask, parameters["setting"])
+    if prepared.too_small:
+        raise ValueError(prepared.too_small)
+    return features_of(prepared, parameters)
+
+
+def features_of(prepared: Prepared, parameters: Mapping[str, Any]) -> dict[str, float]:
+    """Return the values of a case that is prepared.
+
+    Of a region that PyRadiomics refuses for its size those of :data:`SIZELESS` alone.
+
+    Parameters
+    ----------
+    prepared
+        The case.
+    parameters
+        As :func:`execute`.
+    """
+    setting = prepared.setting
     classes = parameters["featureClass"]
+    if prepared.too_small:
+        classes = {name: classes[name] for name in classes if name in SIZELESS}
     values: dict[str, float] = {}
-    prepared = prepare(image, mask, setting)
     if "shape" in classes:
         _add(values, "original_shape", shape_features(prepared.shape_region))
     if "shape2D" in classes:

@@ -15,9 +15,9 @@ __all__ = [
     "Box",
     "bounding_box",
     "check_inside",
-    "check_region",
     "corrected_mask",
     "region_box",
+    "too_small",
 ]
 
 Box = tuple[slice, slice, slice]
@@ -93,8 +93,8 @@ def _bounds(labels: NDArray[np.uint8], bounds: NDArray[np.int64]) -> None:
                         bounds[5] = x
 
 
-def check_region(inside: NDArray[np.bool_], setting: Mapping[str, Any]) -> None:
-    """Refuse a region that is too small.
+def too_small(inside: NDArray[np.bool_], setting: Mapping[str, Any]) -> str:
+    """Return why PyRadiomics takes a region for too small, or ``""``.
 
     Parameters
     ----------
@@ -102,31 +102,30 @@ def check_region(inside: NDArray[np.bool_], setting: Mapping[str, Any]) -> None:
         The region's mask, cut to its bounding box.
     setting
         ``minimumROIDimensions`` (default 2) and ``minimumROISize`` (voxels; the region must have
-        more than that).
+        more than that). A single voxel is too small in any case.
 
-    Raises
-    ------
-    ValueError
-        For a single voxel, too few dimensions or too few voxels.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> too_small(np.ones((1, 1, 9), dtype=bool), {})
+    'mask has too few dimensions (number of dimensions 1, minimum required 2)'
+    >>> too_small(np.ones((1, 1, 9), dtype=bool), {"minimumROIDimensions": 1})
+    ''
     """
     n_dimensions = sum(size > 1 for size in inside.shape)
     minimum = setting.get("minimumROIDimensions", 2)
     if n_dimensions == 0:
-        raise ValueError(
-            "mask only contains 1 segmented voxel! Cannot extract features for a single voxel."
-        )
+        return "mask only contains 1 segmented voxel! Cannot extract features for a single voxel."
     if n_dimensions < minimum:
-        raise ValueError(
+        return (
             f"mask has too few dimensions (number of dimensions {n_dimensions}, minimum required "
             f"{minimum})"
         )
     minimum_size = setting.get("minimumROISize")
-    if minimum_size is not None:
-        size = int(np.count_nonzero(inside))
-        if size <= minimum_size:
-            raise ValueError(
-                f"Size of the ROI is too small (minimum size: {minimum_size}, ROI size: {size})"
-            )
+    size = int(np.count_nonzero(inside))
+    if minimum_size is not None and size <= minimum_size:
+        return f"Size of the ROI is too small (minimum size: {minimum_size}, ROI size: {size})"
+    return ""
 
 
 def check_inside(image: sitk.Image, mask: sitk.Image, box: Box) -> None:

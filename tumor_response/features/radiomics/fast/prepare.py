@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from tumor_response.features.radiomics.fast.mask_check import (
     Box,
     bounding_box,
-    check_region,
     corrected_mask,
     region_box,
+    too_small,
 )
 from tumor_response.features.radiomics.fast.normalise import normalisation_of
 from tumor_response.features.radiomics.fast.region import Region
 from tumor_response.features.radiomics.fast.resample import padded_box, resampled
-from tumor_response.features.radiomics.fast.resegment import resegmented
+from tumor_response.features.radiomics.fast.resegment import resegmented, too_few_left
 from tumor_response.features.radiomics.fast.working_image import WorkingImage
 
 __all__ = ["Prepared", "prepare"]
@@ -46,6 +46,8 @@ class Prepared:
         ``resegmentShape`` is set, but in either case cut to the box after resegmentation.
     setting
         PyRadiomics' settings of this extraction.
+    too_small
+        Why PyRadiomics refuses the region for its size, or ``""``.
     """
 
     image: WorkingImage
@@ -53,6 +55,7 @@ class Prepared:
     mask: NDArray[np.bool_]
     shape_region: Region
     setting: Mapping[str, Any]
+    too_small: str
 
 
 def prepare(image: sitk.Image, mask: sitk.Image, setting: Mapping[str, Any]) -> Prepared:
@@ -70,8 +73,8 @@ def prepare(image: sitk.Image, mask: sitk.Image, setting: Mapping[str, Any]) -> 
     Raises
     ------
     ValueError
-        Where PyRadiomics refuses the region: nothing segmented, too small, outside the image,
-        another geometry, or nothing left after resegmentation.
+        Where PyRadiomics refuses the region for anything but its size: nothing segmented, outside
+        the image, another geometry, or nothing left after resegmentation.
     """
     box = region_box(mask)
     stored = sitk.GetArrayViewFromImage(image)
@@ -89,17 +92,16 @@ def prepare(image: sitk.Image, mask: sitk.Image, setting: Mapping[str, Any]) -> 
         region = sitk.GetArrayViewFromImage(mask)[box] == 1
         working = WorkingImage(stored, _zyx(image.GetSpacing()), normalisation)
         if setting.get("preCrop", False):
-            check_region(region, setting)
             cut = padded_box(box, stored.shape, setting.get("padDistance", _DEFAULT_PADDING))
             working = WorkingImage(stored[cut], working.spacing_mm, normalisation)
             box = _inside(cut, box)
-    check_region(region, setting)
+    small = too_small(region, setting)
     shape_mask = region
     if setting.get("resegmentRange") is not None:
         left = resegmented(working.part(box), region, setting)
         inner = bounding_box(left)
-        assert inner is not None  # fewer than two voxels are refused above
-        check_region(left[inner], setting)
+        assert inner is not None  # none left is refused above
+        small = small or too_few_left(left) or too_small(left[inner], setting)
         shape_mask = (left if setting.get("resegmentShape", False) else region)[inner]
         region = left[inner]
         box = _within(box, inner)
@@ -113,6 +115,7 @@ def prepare(image: sitk.Image, mask: sitk.Image, setting: Mapping[str, Any]) -> 
             spacing_mm=working.spacing_mm,
         ),
         setting=setting,
+        too_small=small,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["resegmented"]
+__all__ = ["resegmented", "too_few_left"]
 
 
 def resegmented(
@@ -30,8 +30,7 @@ def resegmented(
     Raises
     ------
     ValueError
-        For a range of no or more than two numbers, an unknown mode, or if fewer than two voxels
-        remain.
+        For a range of no or more than two numbers, an unknown mode, or if no voxel remains.
 
     Examples
     --------
@@ -56,12 +55,26 @@ def resegmented(
     stays = region >= bounds[0]
     if len(bounds) == 2:
         stays &= region <= bounds[1]
-    n_left = int(np.count_nonzero(stays))
-    if n_left <= 1:
-        raise ValueError(
-            "Resegmentation excluded too many voxels with label 1 (retained "
-            f"{n_left} voxel(s))! Cannot extract features"
-        )
     left = np.zeros_like(inside)
     left[inside] = stays
+    if not stays.any():
+        raise ValueError(too_few_left(left))
     return left
+
+
+def too_few_left(left: NDArray[np.bool_]) -> str:
+    """Return why PyRadiomics goes no further with what resegmentation left, or ``""``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> too_few_left(np.ones(2, dtype=bool))
+    ''
+    """
+    n_left = int(np.count_nonzero(left))
+    if n_left > 1:
+        return ""
+    return (
+        f"Resegmentation excluded too many voxels with label 1 (retained {n_left} voxel(s))! "
+        "Cannot extract features"
+    )

@@ -8,6 +8,7 @@ import SimpleITK as sitk
 
 from tests.unit.features.radiomics.fast.phantoms import as_images, parameters, phantom
 from tests.unit.features.radiomics.fast.referee import assert_same, of_pyradiomics
+from tumor_response.features.radiomics.fast.engine import execute
 from tumor_response.features.radiomics.fast.prepare import prepare
 
 FILTERS = {"Original": {}, "LoG": {"sigma": [1.0]}, "Wavelet": {}}
@@ -126,7 +127,7 @@ def test_refusals_say_what_pyradiomics_says(case):
     with pytest.raises(ValueError, match=words):
         of_pyradiomics(image, mask, parameters(**setting))
     with pytest.raises(ValueError, match=words):
-        prepare(image, mask, parameters(**setting)["setting"])
+        execute(image, mask, parameters(**setting))
 
 
 def test_sizes_that_differ_are_refused():
