@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from dask.utils import parse_timedelta
+
+import tumor_response as tr
+from tests.unit import cases
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -41,6 +46,32 @@ def test_end_point(tmp_path: Path) -> None:
     assert "target_response" in run.stdout
     figures = {path.stem for path in (tmp_path / "figures").glob("*.png")}
     assert figures == {"waterfall", "spider", "volumes", "cut", "retreat"}
+
+
+def test_slurm_cluster(tmp_path: Path) -> None:
+    """SLURM is not needed: then two processes take its place, and the table is the same."""
+    frame = cases.cohort_folder(tmp_path, 3)
+    frame.to_csv(tmp_path / "manifest.csv", index=False)
+    command = [sys.executable, str(EXAMPLES / "03_slurm_cluster.py")]
+    run = subprocess.run(
+        [*command, str(tmp_path / "manifest.csv"), str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        timeout=540,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "#SBATCH --mem=6G" in run.stdout
+    lifetime = re.search(r"--lifetime (\S+)", run.stdout)
+    assert lifetime is not None
+    assert 3 * 3600 < parse_timedelta(lifetime[1]) < 4 * 3600  # a job has four hours
+    assert "0 failures" in run.stdout
+    here = tr.extract(
+        tr.Cohort.from_csv(tmp_path / "manifest.csv"),
+        [tr.Radiomics("head_neck_ct"), tr.ClinicalFactors(["age", "volume_cc"])],
+    )
+    here.save(tmp_path / "here")
+    for path in (tmp_path / "here").iterdir():
+        assert path.read_bytes() == (tmp_path / "out" / "features" / path.name).read_bytes()
 
 
 def test_examples_can_be_read_in_two_minutes() -> None:

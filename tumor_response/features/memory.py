@@ -15,6 +15,8 @@ __all__ = ["Extent", "available_bytes", "needed_bytes"]
 
 _IMAGE_BYTES_PER_VOXEL = 6
 """Image, mask, and the copies that the checks make for a moment."""
+_FIXED_BYTES = 10_000_000
+"""What any case takes, however small: pages of libraries that it is the first to touch."""
 _FOREIGN_BYTES_PER_VOXEL = 64
 """Of an extractor that says nothing of itself: eight copies in double precision."""
 _CGROUPS = (
@@ -80,7 +82,7 @@ def needed_bytes(
     >>> image = sitk.Image(100, 100, 100, sitk.sitkInt16)
     >>> mask = sitk.Image(100, 100, 100, sitk.sitkUInt8); mask[5, 5, 5] = 1
     >>> needed_bytes(image, mask, [])
-    6000000
+    16000000
     """
     box = bounding_box(mask) or ((0, 0), (0, 0), (0, 0))
     x, y, z = (float(step) for step in image.GetSpacing())
@@ -89,7 +91,7 @@ def needed_bytes(
         image.GetNumberOfPixels(), (sides[0] * x, sides[1] * y, sides[2] * z), (x, y, z)
     )
     own = [_memory_bytes(extractor, extent) for extractor in extractors]
-    return _IMAGE_BYTES_PER_VOXEL * extent.image_voxels + max(own, default=0)
+    return _FIXED_BYTES + _IMAGE_BYTES_PER_VOXEL * extent.image_voxels + max(own, default=0)
 
 
 def _memory_bytes(extractor: FeatureExtractor, extent: Extent) -> int:

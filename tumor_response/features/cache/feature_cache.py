@@ -16,7 +16,7 @@ from tumor_response.features.cache.entries import (
     unpacked,
     unpacked_row,
 )
-from tumor_response.features.cache.stores import store_at
+from tumor_response.features.cache.stores import shown_address, store_at
 from tumor_response.features.rows import BlockRow
 from tumor_response.settings import sha256_of_json
 
@@ -94,7 +94,8 @@ class FeatureCache:
         """Return facts about a case, or ``None`` if there are none or they are damaged."""
         entry = self._read(key, RECORD)
         found = None if entry is None else unpacked(key, entry)
-        return None if found is None else dict(found[0]["record"])
+        record = None if found is None else found[0].get("record")
+        return None if record is None else dict(record)
 
     def put_record(self, key: str, record: Mapping[str, Any]) -> None:
         """Keep facts about a case; JSON-able. Raises as :meth:`put`."""
@@ -105,8 +106,8 @@ class FeatureCache:
             return self._store.read(_name(key, suffix))
         except OSError as error:
             raise FeatureError(
-                f"The cache {self.location} does not answer ({error}). What is finished is kept; "
-                "start again when it does, or with another cache_dir.",
+                f"The cache {shown_address(self.location)} does not answer ({error}). What is "
+                "finished is kept; start again when it does, or with another cache_dir.",
                 code="cache_unusable",
             ) from None
 
@@ -115,13 +116,14 @@ class FeatureCache:
             self._store.write(_name(key, suffix), entry)
         except OSError as error:
             raise FeatureError(
-                f"The cache {self.location} cannot be written to ({error.strerror or error}). "
-                "Make room or choose another cache_dir; what is finished is kept.",
+                f"The cache {shown_address(self.location)} cannot be written to "
+                f"({error.strerror or error}). Make room or choose another cache_dir; what is "
+                "finished is kept.",
                 code="cache_unusable",
             ) from None
 
     def __repr__(self) -> str:
-        return f"FeatureCache({str(self.location)!r})"
+        return f"FeatureCache({shown_address(self.location)!r})"
 
 
 def _name(key: str, suffix: str) -> str:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
+import stat
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Protocol
 
 from tumor_response.exceptions import FeatureError
 
-__all__ = ["LocalStore", "RemoteStore", "Store", "store_at"]
+__all__ = ["LocalStore", "RemoteStore", "Store", "is_there", "shown_address", "store_at"]
 
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _PROBE = ".probe"
+_PERMISSIONS = stat.S_ISGID | 0o777
+_FLATTENED_URL = re.compile(r"[a-z][a-z0-9+.-]+:/[^/]")
+"""What :class:`pathlib.Path` makes of ``s3://bucket``."""
 
 
 class Store(Protocol):
@@ -56,18 +61,61 @@ def store_at(location: str | Path) -> Store:
     FeatureError
         Code ``cache_unusable``: it can neither be written to nor read.
     """
+    with _refused(location):
+        text = _checked(location)
+        return RemoteStore(text) if "://" in text else LocalStore(Path(text))
+
+
+def is_there(location: str | Path) -> bool:
+    """Return whether there is a folder, or anything at all under a URL; nothing is made.
+
+    Raises
+    ------
+    FeatureError
+        Code ``cache_unusable``: it does not answer.
+    """
+    with _refused(location):
+        text = _checked(location)
+        if "://" not in text:
+            return Path(text).is_dir()
+        file_system, root = _reached(text)
+        with _one_kind_of_error():
+            return bool(file_system.exists(root or "/"))
+
+
+def shown_address(location: str | Path) -> str:
+    """Return a location as it may be shown: without the user and the password of a URL.
+
+    Examples
+    --------
+    >>> shown_address("sftp://me:secret@host/cache")
+    'sftp://host/cache'
+    """
+    return re.sub(r"(?<=://)[^/]*@", "", str(location))
+
+
+def _checked(location: str | Path) -> str:
     text = str(location)
+    if isinstance(location, Path) and _FLATTENED_URL.match(text):
+        raise ValueError("a URL is given as text; a Path takes one of its slashes away")
+    return text
+
+
+@contextlib.contextmanager
+def _refused(location: str | Path) -> Iterator[None]:
+    """Turn what keeps a cache from being used into one error with the way out."""
+    shown = shown_address(location)
     try:
-        return RemoteStore(text) if "://" in text else LocalStore(Path(location))
+        yield
     except (ImportError, ValueError) as error:
         raise FeatureError(
-            f"cache_dir={text!r}: {error}. fsspec reaches s3://, gs://, sftp:// and others, "
+            f"cache_dir={shown!r}: {error}. fsspec reaches s3://, gs://, sftp:// and others, "
             "each with a package of its own; or choose a folder.",
             code="cache_unusable",
         ) from None
     except OSError as error:
         raise FeatureError(
-            f"cache_dir={text!r} cannot be used ({error.strerror or error}). Choose a folder that "
+            f"cache_dir={shown!r} cannot be used ({error.strerror or error}). Choose a folder that "
             "can be written to, or cache_dir=None.",
             code="cache_unusable",
         ) from None
@@ -80,6 +128,9 @@ class LocalStore:
     leaves whole entries or none. The file is flushed to the disk before (0.35 ms on the disk this
     was measured on): without it, power loss would cost the last half minute of results.
 
+    Folders and files in it get its own permissions, so that whoever may write to it may write to
+    all of it, whatever the umask of the one who came first.
+
     Raises
     ------
     OSError
@@ -90,15 +141,18 @@ class LocalStore:
         # workers may stand in another folder than their parent
         self.directory = Path(os.path.abspath(directory))  # noqa: PTH100 - links stay as named
         self.directory.mkdir(parents=True, exist_ok=True)
+        self._permissions = self.directory.stat().st_mode & _PERMISSIONS
         self.writable = self._can_write()
 
     def _can_write(self) -> bool:
         try:
             handle, name = tempfile.mkstemp(dir=self.directory, prefix=_PROBE)
         except OSError as error:
-            if error.errno in _REFUSED:
-                return False
-            raise
+            if error.errno not in _REFUSED:
+                raise
+            with contextlib.suppress(FileNotFoundError):
+                (self.directory / _PROBE).stat()  # one that cannot be read either is no cache
+            return False
         os.close(handle)
         Path(name).unlink()
         return True
@@ -113,11 +167,13 @@ class LocalStore:
     def write(self, name: str, content: bytes) -> None:
         """Write beside the name, flush, rename."""
         path = self.directory / name
-        path.parent.mkdir(exist_ok=True)
+        self._make(path.parent)
         part = path.parent / f".{uuid.uuid4().hex}.part"
         try:
             # not by tempfile, whose files nobody else may read: a cache is shared
             with part.open("xb") as file:
+                with contextlib.suppress(OSError):  # not every file system has permissions
+                    os.fchmod(file.fileno(), self._permissions & 0o666)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -127,19 +183,36 @@ class LocalStore:
                 part.unlink()
             raise
 
+    def _make(self, folder: Path) -> None:
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            return
+        with contextlib.suppress(OSError):
+            folder.chmod(self._permissions)
+
     def delete(self, name: str) -> None:
         """Remove the file."""
         (self.directory / name).unlink(missing_ok=True)
 
     def entries(self) -> Iterator[tuple[str, int, float]]:
-        """Yield the files of the folder and of those in it."""
-        for folder in sorted(self.directory.iterdir()):
-            for path in sorted(folder.iterdir()) if folder.is_dir() else [folder]:
+        """Yield the files of the folder and of those in it; a closed folder by its name."""
+        for path in sorted(self.directory.iterdir()):
+            for found in _within(path):
                 try:
-                    stat = path.stat()
+                    said = found.stat()
                 except FileNotFoundError:  # taken away in the meantime
                     continue
-                yield path.relative_to(self.directory).as_posix(), stat.st_size, stat.st_mtime
+                yield found.relative_to(self.directory).as_posix(), said.st_size, said.st_mtime
+
+
+def _within(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    try:
+        return sorted(path.iterdir())
+    except PermissionError:  # lost+found, say
+        return [path]
 
 
 class RemoteStore:
@@ -157,24 +230,24 @@ class RemoteStore:
     """
 
     def __init__(self, url: str) -> None:
-        import fsspec
-
-        self._fs, root = fsspec.core.url_to_fs(url)
-        self._root = PurePosixPath(root)
+        self._fs, self._root = _reached(url)
         self.writable = self._can_write()
 
     def _can_write(self) -> bool:
-        probe = f"{_PROBE}{uuid.uuid4().hex}"
+        probe = self._path(f"{_PROBE}{uuid.uuid4().hex}")
         try:
-            self._fs.makedirs(str(self._root), exist_ok=True)
-            self._fs.pipe_file(self._path(probe), b"")
+            with _one_kind_of_error(NotImplementedError):
+                self._fs.makedirs(self._root, exist_ok=True)
+                self._fs.pipe_file(probe, b"")
         except (PermissionError, NotImplementedError):
             return False
         except OSError as error:
             if error.errno in _REFUSED:
                 return False
             raise
-        self._fs.rm_file(self._path(probe))
+        # where things may be added but not taken away, the probe stays
+        with contextlib.suppress(FileNotFoundError, PermissionError), _one_kind_of_error():
+            self._fs.rm_file(probe)
         return True
 
     def read(self, name: str) -> bytes | None:
@@ -186,37 +259,80 @@ class RemoteStore:
             If the file system does not answer: that is no missing entry.
         """
         try:
-            return bytes(self._fs.cat_file(self._path(name)))
+            with _one_kind_of_error():
+                return bytes(self._fs.cat_file(self._path(name)))
         except FileNotFoundError:
             return None
 
     def write(self, name: str, content: bytes) -> None:
         """Put the whole object, by a temporary name where objects are files."""
         path = self._path(name)
-        self._fs.makedirs(str(PurePosixPath(path).parent), exist_ok=True)
-        if not _is_object_store(self._fs):
-            part = str(PurePosixPath(path).parent / f".{uuid.uuid4().hex}.part")
-            self._fs.pipe_file(part, content)
-            self._fs.mv(part, path)
-        else:
-            self._fs.pipe_file(path, content)
+        folder = path.rpartition("/")[0]
+        with _one_kind_of_error():
+            self._fs.makedirs(folder, exist_ok=True)
+            if _is_object_store(self._fs):
+                self._fs.pipe_file(path, content)
+                return
+            part = f"{folder}/.{uuid.uuid4().hex}.part"
+            try:
+                self._fs.pipe_file(part, content)
+                self._fs.mv(part, path)
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    self._fs.rm_file(part)
+                raise
 
     def delete(self, name: str) -> None:
         """Remove the object."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError), _one_kind_of_error():
             self._fs.rm_file(self._path(name))
 
     def entries(self) -> Iterator[tuple[str, int, float]]:
         """Yield all objects below the URL; those without a date were written just now."""
-        found: dict[str, dict[str, Any]] = self._fs.find(str(self._root), detail=True)
+        with _one_kind_of_error():
+            self._fs.invalidate_cache()  # what other processes wrote is in no listing of ours
+            found: dict[str, dict[str, Any]] = self._fs.find(self._root, detail=True)
         for path, info in sorted(found.items()):
-            date = info.get("mtime") or info.get("LastModified") or info.get("created")
-            seconds = date.timestamp() if isinstance(date, datetime) else date
-            name = PurePosixPath(path).relative_to(self._root).as_posix()
-            yield name, int(info["size"]), float("inf") if seconds is None else float(seconds)
+            yield path.removeprefix(f"{self._root}/"), int(info.get("size") or 0), _written(info)
 
     def _path(self, name: str) -> str:
-        return str(self._root / name)
+        # not by pathlib: with some protocols, paths are whole URLs
+        return f"{self._root}/{name}"
+
+
+def _reached(url: str) -> tuple[Any, str]:
+    """Return the file system of a URL and the path on it, without a slash at its end."""
+    import fsspec
+
+    with _one_kind_of_error(ImportError, ValueError):
+        file_system, root = fsspec.core.url_to_fs(url)
+    return file_system, str(root).rstrip("/")
+
+
+@contextlib.contextmanager
+def _one_kind_of_error(*others: type[Exception]) -> Iterator[None]:
+    """Turn what client libraries raise of their own into OSError, save for ``others``.
+
+    No credentials, no route, a bucket that does not exist: each library has classes of its own.
+    """
+    known: tuple[type[Exception], ...] = (OSError, *others)
+    try:
+        yield
+    except known:
+        raise
+    except Exception as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
+
+
+_DATES = ("mtime", "LastModified", "last_modified", "created")
+"""How file systems name the time at which something was written."""
+
+
+def _written(info: Mapping[str, Any]) -> float:
+    date = next((info[name] for name in _DATES if info.get(name) is not None), None)
+    if isinstance(date, datetime):
+        return date.timestamp()
+    return float(date) if isinstance(date, (int, float)) else float("inf")
 
 
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "memory"}

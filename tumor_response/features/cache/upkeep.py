@@ -11,9 +11,9 @@ from pathlib import Path
 import pandas as pd
 
 from tumor_response._version import __version__
-from tumor_response.exceptions import SettingsError
+from tumor_response.exceptions import FeatureError, SettingsError
 from tumor_response.features.cache.entries import FEATURES, RECORD, header_of, unpacked
-from tumor_response.features.cache.stores import Store, store_at
+from tumor_response.features.cache.stores import Store, is_there, shown_address, store_at
 
 __all__ = ["CacheContent", "PruneRules", "cache_content", "pruned", "verified"]
 
@@ -67,7 +67,8 @@ class PruneRules:
     other_versions
         Of another version of the library than this one: none of them can be found any more.
     damaged
-        Those that fail their checksum; everything is read for it.
+        Those that fail their checksum; everything is read for it. What older formats left has
+        none: ``other_versions`` takes it away.
 
     Raises
     ------
@@ -103,7 +104,10 @@ def cache_content(location: str | Path) -> CacheContent:
     SettingsError
         If there is no such folder: a slip of the pen must not make one.
     """
-    store = _existing(location)
+    return _content(_existing(location))
+
+
+def _content(store: Store) -> CacheContent:
     now = time.time()
     rows, abandoned, strangers = [], {}, []
     for name, n_bytes, written in store.entries():
@@ -137,8 +141,8 @@ def verified(location: str | Path) -> tuple[int, list[str], CacheContent]:
     FeatureError, SettingsError
         As :func:`cache_content`.
     """
-    content = cache_content(location)
     store = _existing(location)
+    content = _content(store)
     names = [str(n) for n in content.entries.loc[content.entries["kind"] != "old format", "name"]]
     damaged = [name for name in names if not _is_sound(store, name)]
     return len(names) - len(damaged), damaged, content
@@ -158,18 +162,25 @@ def pruned(
 
     Raises
     ------
-    FeatureError, SettingsError
+    FeatureError
+        Code ``cache_unusable``: it does not answer, or may not be written to.
+    SettingsError
         As :func:`cache_content`.
     """
-    content = cache_content(location)
     store = _existing(location)
+    if not dry_run and not store.writable:
+        raise _cannot_prune(location, "it is read-only")
+    content = _content(store)
     going = dict(content.abandoned)
     sizes = dict(zip(content.entries["name"], content.entries["bytes"], strict=True))
     for name in _named(content.entries, rules, store):
         going[name] = int(sizes[name])
     if not dry_run:
-        for name in going:
-            store.delete(name)
+        try:
+            for name in going:
+                store.delete(name)
+        except OSError as error:
+            raise _cannot_prune(location, error.strerror or str(error)) from None
     return len(going), sum(going.values()), content
 
 
@@ -180,8 +191,9 @@ def _named(entries: pd.DataFrame, rules: PruneRules, store: Store) -> Iterator[s
     if rules.other_versions:
         goes |= entries["version"] != __version__
     if rules.damaged:
-        sound = [_is_sound(store, str(name)) for name in entries["name"]]
-        goes |= ~pd.Series(sound, index=entries.index, dtype=bool)
+        checked = entries.loc[entries["kind"] != "old format", "name"]
+        damaged = [name for name in checked if not _is_sound(store, str(name))]
+        goes |= entries["name"].isin(damaged)
     if rules.max_gb is not None:
         left = entries[~goes].sort_values(["age_days", "name"])
         too_much = left["bytes"].cumsum() > rules.max_gb * 1e9
@@ -199,6 +211,16 @@ def _is_sound(store: Store, name: str) -> bool:
 
 
 def _existing(location: str | Path) -> Store:
-    if "://" not in str(location) and not Path(location).is_dir():
-        raise SettingsError(f"{location}: no such folder. A study's cache is OUT/.cache.")
+    if not is_there(location):
+        raise SettingsError(
+            f"{shown_address(location)}: no such folder. A study's cache is OUT/.cache."
+        )
     return store_at(location)
+
+
+def _cannot_prune(location: str | Path, why: str) -> FeatureError:
+    return FeatureError(
+        f"The cache {shown_address(location)} cannot be pruned: {why}. Do it as whoever may write "
+        "to it.",
+        code="cache_unusable",
+    )
