@@ -159,8 +159,11 @@ class Study:
         """Say how long the extraction would take, and what it would need."""
         extractors = self.blocks.extractors()
         cohort = self._cohort(extractors)
-        say("Trying a sample of the cases, without the cache ...")
-        say(str(tr.estimate_extraction(cohort, extractors, n_jobs=self.n_jobs)))
+        say("Trying a sample of the cases ...")
+        estimate = tr.estimate_extraction(
+            cohort, extractors, n_jobs=self.n_jobs, cache_dir=self._cache_dir
+        )
+        say(str(estimate))
 
     def evaluate(self, plan: Plan) -> None:
         """Write the feature table, the outcomes, the results and the report."""

@@ -14,6 +14,7 @@ from tumor_response.cohort import Case, Cohort
 from tumor_response.exceptions import CaseError, SettingsError
 from tumor_response.features.base import FeatureExtractor
 from tumor_response.features.cache import FeatureCache
+from tumor_response.features.cache.stores import is_there
 from tumor_response.features.case_facts import RunRules
 from tumor_response.features.checks import checked_specs
 from tumor_response.features.one_case import remembered, run_case
@@ -129,7 +130,7 @@ def estimated_run(
     of size; image sizes are from the headers. Time is taken to be a part that every case has and
     one that grows with the image; the interval holds for the cases left, given how those sampled
     differ. Nothing is written: the sampled cases are computed on this process's one thread, with
-    the cache only read.
+    the cache only read, and not made if it is not there.
 
     Parameters
     ----------
@@ -156,7 +157,9 @@ def estimated_run(
     chosen = list(extractors)
     specs = checked_specs(cohort, chosen)
     columns: list[Columns] = [{s.column: s.categories for s in block} for block in specs]
-    cache = None if cache_dir is None else _only_read(FeatureCache(cache_dir))
+    # an estimate makes no folder
+    there = cache_dir is not None and is_there(cache_dir)
+    cache = _only_read(FeatureCache(cache_dir)) if cache_dir is not None and there else None
     job = _Job(chosen, columns, cache, RunRules(quality, exclude))
     survey = _surveyed(cohort, job)
     places = spread_by_size(survey.voxels, n_sample)
@@ -178,7 +181,7 @@ def estimated_run(
         total_s=total_s,
         low_s=low_s,
         high_s=high_s,
-        cache_bytes=None if cache is None else _cache_bytes_per_case(job, rows) * len(survey.cases),
+        cache_bytes=None if cache_dir is None else _cache_bytes_per_case(job, rows) * len(survey.cases),
         table_bytes=8 * len(cohort) * sum(len(block) for block in specs),
         largest_case_bytes=max((row.needed_bytes for row in rows), default=0),
     )
