@@ -1,6 +1,6 @@
 """Ten thousand cases: is the cost of a case the same at the end, and the memory; what is overhead.
 
-    python benchmarks/cohort_scale.py FOLDER [--cases 10000] [--only course scaling figure]
+    python benchmarks/cohort_scale.py FOLDER [--cases 10000] [--only course scaling figure tables]
 
 Writes that many distinct small baseline-only cases into FOLDER (a few hundred MB; kept, and used
 again by the next run), then
@@ -11,9 +11,10 @@ course   extracts all of them to a folder on disk with two workers: without a ca
 scaling  extracts a thousand serially, with two processes, on a local Dask cluster of two workers,
          and by plain joblib, in turn, three times; overhead is what a case costs beyond the
          seconds that its worker was at it;
-figure   draws the course.
+figure   draws the course;
+tables   prints both as they stand in the documentation.
 
-Results go to benchmarks/results/cohort_scale*.csv and cohort_scale.png.
+Results go to benchmarks/results/cohort_scale*.csv, the figure to docs/figures.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ import SimpleITK as sitk
 import tumor_response as tr
 
 RESULTS = Path("benchmarks/results")
+FIGURES = Path("docs/figures")
 SIZE_ZYX = (12, 22, 24)
 SPACING_XYZ = (1.5, 1.5, 3.0)
 WORKERS = 2
@@ -137,14 +139,6 @@ def course(folder: Path, cohort: tr.Cohort) -> None:
         print(f"{name}: {len(ended) / (ended[-1] - ended[0]):.0f} cases/s, {run}", flush=True)
     frame = pd.DataFrame(rows)
     frame.to_csv(RESULTS / "cohort_scale_course.csv", index=False)
-    for name, part in frame.groupby("run", sort=False):
-        first, last = part.iloc[0], part.iloc[-1]
-        print(
-            f"{name}: last tenth / first tenth of the cases: cost "
-            f"{last['ms_per_case'] / first['ms_per_case']:.3f}, parent's memory "
-            f"{part['parent_mb'].iloc[-1] - part['parent_mb'].iloc[1]:+.0f} MB and worker's "
-            f"{part['worker_mb'].iloc[-1] - part['worker_mb'].iloc[1]:+.0f} MB since the second"
-        )
 
 
 def timed(work: object, case: object) -> float:
@@ -236,7 +230,29 @@ def figure() -> None:
     memory.plot([], [], color="0.3", label="parent")
     memory.plot([], [], color="0.3", ls="--", label="largest worker")
     memory.legend(frameon=False)
-    drawn.savefig(RESULTS / "cohort_scale.png", dpi=150)
+    drawn.savefig(FIGURES / "cohort_scale.png", dpi=150)
+
+
+def tables() -> None:
+    """Print the results as tables in Markdown."""
+    course = pd.read_csv(RESULTS / "cohort_scale_course.csv")
+    print("| run | first thousand | last thousand | ratio | cases per second | parent | worker |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for name, part in course.groupby("run", sort=False):
+        cost, parent, worker = part["ms_per_case"], part["parent_mb"], part["worker_mb"]
+        print(
+            f"| {name} | {cost.iloc[0]:.2f} ms | {cost.iloc[-1]:.2f} ms | "
+            f"{cost.iloc[-1] / cost.iloc[0]:.2f} | {1000 / cost.median():.0f} | "
+            f"{parent.iloc[0]:.0f} to {parent.iloc[-1]:.0f} MB | "
+            f"{worker.iloc[0]:.0f} to {worker.iloc[-1]:.0f} MB |"
+        )
+    print("\n| way | cases per second | speed-up | overhead per case |")
+    print("| --- | --- | --- | --- |")
+    for row in pd.read_csv(RESULTS / "cohort_scale.csv").itertuples():
+        print(
+            f"| {row.way} | {row.cases_per_s:.0f} | {row.speedup:.2f} | "
+            f"{row.overhead_ms_per_case:.2f} ms |"
+        )
 
 
 def main() -> None:
@@ -244,7 +260,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cases", type=int, default=10_000)
-    parser.add_argument("--only", nargs="+", default=["course", "scaling", "figure"])
+    parser.add_argument("--only", nargs="+", default=["course", "scaling", "figure", "tables"])
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     if "course" in options.only:
@@ -253,6 +269,8 @@ def main() -> None:
         scaling(options.folder, prepare(options.folder, min(1_000, options.cases)))
     if "figure" in options.only:
         figure()
+    if "tables" in options.only:
+        tables()
 
 
 if __name__ == "__main__":
