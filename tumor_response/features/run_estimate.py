@@ -169,6 +169,7 @@ def estimated_run(
     # the cases are shared by the workers, but none is faster than the slowest case
     slowest_s = seconds.max(initial=0.0)
     total_s, low_s, high_s = (max(s / workers, slowest_s) + warm_up_s for s in serial_s)
+    cache_bytes = _cache_bytes_per_case(job, rows) * len(survey.cases)
     return ExtractionEstimate(
         n_cases=len(cohort),
         n_cached=survey.n_cached,
@@ -181,7 +182,7 @@ def estimated_run(
         total_s=total_s,
         low_s=low_s,
         high_s=high_s,
-        cache_bytes=None if cache_dir is None else _cache_bytes_per_case(job, rows) * len(survey.cases),
+        cache_bytes=None if cache_dir is None else cache_bytes,
         table_bytes=8 * len(cohort) * sum(len(block) for block in specs),
         largest_case_bytes=max((row.needed_bytes for row in rows), default=0),
     )

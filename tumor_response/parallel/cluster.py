@@ -7,6 +7,7 @@ import platform
 import queue
 import time
 import uuid
+import warnings
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -23,6 +24,8 @@ Answer = TypeVar("Answer")
 _LOOK_S = 5.0
 """How often the cluster is looked at: workers come and go."""
 _LISTEN_S = 1.0
+_ALONE_S = 60.0
+"""A cluster without workers for so long is told of: they may be in a queue, or dead for good."""
 
 
 class Cluster(Generic[Task, Answer]):
@@ -69,6 +72,8 @@ class Cluster(Generic[Task, Answer]):
         self._run = uuid.uuid4().hex[:12]
         self._n_submitted = 0
         self._looked: float | None = None
+        self._with_workers = time.monotonic()
+        self._told = False
         import cloudpickle
 
         try:
@@ -92,6 +97,8 @@ class Cluster(Generic[Task, Answer]):
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         threads = [int(worker["nthreads"]) for worker in workers]
         limits = [int(worker["memory_limit"] or 0) for worker in workers]
+        if threads:
+            self._with_workers, self._told = self._looked, False
         self._slots = max(1, sum(threads))
         self.slots_per_memory = max(threads, default=1)
         self.memory_bytes = min(limits) if limits and all(limits) else None
@@ -151,6 +158,18 @@ class Cluster(Generic[Task, Answer]):
             except queue.Empty:
                 if self._client.status not in ("running", "connecting"):
                     raise _lost(f"the client is {self._client.status}") from None
+                self._tell_if_alone()
+
+    def _tell_if_alone(self) -> None:
+        _ = self.slots  # looks again, if it is time to
+        alone_s = time.monotonic() - self._with_workers
+        if alone_s > _ALONE_S and not self._told:
+            self._told = True
+            warnings.warn(
+                f"The Dask cluster has had no worker for {alone_s:.0f} s. The run waits for one; "
+                "Ctrl-C ends it, and what the cache holds is not lost.",
+                stacklevel=2,
+            )
 
     def close(self) -> None:
         """Let go of the work; the cluster is its owner's."""

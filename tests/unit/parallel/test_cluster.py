@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +72,22 @@ def test_pools_are_held_while_a_task_runs(client: Client) -> None:
         return max(thread_counts().values())
 
     assert {end.answer for end in run_all(Cluster(threads, client), range(8))} == {1}
+
+
+def test_a_cluster_without_workers_is_told_of_and_waited_for(monkeypatch) -> None:
+    monkeypatch.setattr(room, "_ALONE_S", 0.0)
+    monkeypatch.setattr(room, "_LISTEN_S", 0.05)
+    with Client(n_workers=0, processes=False, dashboard_address=None) as alone:
+        cluster: Cluster[int, int] = Cluster(abs, alone)
+        cluster.submit(0, -3)
+        help_comes = threading.Timer(1.0, alone.cluster.scale, [1])
+        help_comes.start()
+        with pytest.warns(UserWarning, match="has had no worker for") as told:
+            ends = cluster.finished()
+        help_comes.join()
+        assert [end.answer for end in ends] == [3]
+        assert len(told) == 1
+        cluster.close()
 
 
 def test_stopping_cancels_what_has_not_begun(client: Client, tmp_path: Path) -> None:
