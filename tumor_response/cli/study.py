@@ -138,7 +138,7 @@ class Study:
     source: Source
     out: Path
     blocks: Blocks
-    cache_dir: Path | None
+    cache_dir: str | None
     n_jobs: int
 
     def extract(self, memory_gb: float | None, dask: str | None, log: Path | None) -> None:

@@ -181,7 +181,9 @@ def estimated_run(
         total_s=total_s,
         low_s=low_s,
         high_s=high_s,
-        cache_bytes=None if cache_dir is None else _cache_bytes_per_case(job, rows) * len(survey.cases),
+        cache_bytes=None
+        if cache_dir is None
+        else _cache_bytes_per_case(job, rows) * len(survey.cases),
         table_bytes=8 * len(cohort) * sum(len(block) for block in specs),
         largest_case_bytes=max((row.needed_bytes for row in rows), default=0),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 import uuid
 import warnings
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tumor_response.exceptions import CaseError, FeatureError, TumorResponseError
+from tumor_response.features.cache.addresses import shown_address
 from tumor_response.features.rows import CaseRow
 from tumor_response.features.run_progress import Pace
 
@@ -38,7 +38,7 @@ class RunFacts:
     workers
         Cases at the same time.
     cache
-        Where finished results are kept; a password in an address is left out. ``None``: no cache.
+        Where finished results are kept, without what is secret in an address. ``None``: no cache.
     cache_writable
         Whether results are added to it; ``None``: no cache.
     memory_bytes
@@ -129,7 +129,7 @@ class RunLog:
         """Note what is going to run, where, and with which cache."""
         told = asdict(facts)
         if facts.cache is not None:
-            told["cache"] = re.sub(r"(?<=://)[^/@]*@", "", facts.cache)
+            told["cache"] = shown_address(facts.cache)
         self._write("run_started", {"n_cases": len(self._keys), **told})
 
     def finished_case(self, index: int, row: CaseRow, pace: Pace) -> None:
