@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -70,8 +71,10 @@ class Means:
                 "client= runs the cases on its cluster, whose workers have a number and a memory "
                 "of their own; n_jobs= and memory_gb= are for this machine. Give one or the other."
             )
-        if self.memory_gb is not None and not self.memory_gb > 0:
-            raise SettingsError(f"memory_gb={self.memory_gb!r}: expected more than 0.")
+        if self.memory_gb is not None and not 0 < self.memory_gb < math.inf:
+            raise SettingsError(
+                f"memory_gb={self.memory_gb!r}: expected a number of 10^9 bytes, more than 0."
+            )
 
 
 _Task = tuple[Case, str, int | None]
