@@ -24,7 +24,7 @@ from tumor_response.features.checks import checked_specs
 from tumor_response.features.memory import available_bytes
 from tumor_response.features.one_case import failed_row, run_case
 from tumor_response.features.rows import CaseRow, Columns, columns_of_block
-from tumor_response.features.run_log import RunFacts, RunLog
+from tumor_response.features.run_log import RunFacts, RunLog, check_log
 from tumor_response.features.run_progress import RunProgress
 from tumor_response.features.stamps import version_stamp
 from tumor_response.parallel.places import Finished, Here, NeedsMemory, Place
@@ -143,6 +143,7 @@ class ExtractionRun:
             )
         chosen = list(extractors) if isinstance(extractors, Sequence) else [extractors]
         specs = checked_specs(cohort, chosen)
+        check_log(means.log)
         self._cases = list(cohort)
         self._means = means
         self._work = _Work(

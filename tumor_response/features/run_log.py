@@ -20,7 +20,7 @@ from tumor_response.features.cache.addresses import shown_address
 from tumor_response.features.rows import CaseRow
 from tumor_response.features.run_progress import Pace
 
-__all__ = ["RunFacts", "RunLog"]
+__all__ = ["RunFacts", "RunLog", "check_log"]
 
 
 @dataclass(frozen=True)
@@ -217,6 +217,12 @@ class RunLog:
         self._torn = written < len(whole)
         if self._torn:
             self._lost, self._why_lost = self._lost + 1, "No space left for a whole line"
+
+
+def check_log(path: str | Path | None) -> None:
+    """Refuse a log that cannot be written to, as :class:`RunLog` does; nothing is noted yet."""
+    if path is not None:
+        os.close(_opened(Path(path)))
 
 
 def _opened(path: Path) -> int:
