@@ -42,7 +42,9 @@ def test_the_same_table_from_here_and_from_a_cluster_with_a_log_of_both(
     log = tmp_path / "run.jsonl"
     code, said = extract(manifest, tmp_path / "here", "-j", 1, "--log", log, "--memory-gb", 1.5)
     assert code == 0, said
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(
+        n_workers=1, processes=False, protocol="tcp", dashboard_address=None
+    ) as cluster:
         file = tmp_path / "scheduler.json"  # as ``dask scheduler --scheduler-file`` writes it
         file.write_text(json.dumps(cluster.scheduler.identity() | {"workers": {}}, default=str))
         code, said = extract(manifest, tmp_path / "cluster", "--dask", file, "--log", log)
