@@ -98,8 +98,13 @@ CategoryOption = Annotated[
     ),
 ]
 CacheOption = Annotated[
-    Path | None,
-    typer.Option("--cache-dir", help="Where finished cases are kept.", show_default="OUT/.cache"),
+    str | None,  # not a Path, which takes one of a URL's slashes away
+    typer.Option(
+        "--cache-dir",
+        metavar="FOLDER|URL",
+        help="Where finished cases are kept: a folder, or a URL such as s3://bucket/x.",
+        show_default="OUT/.cache",
+    ),
 ]
 JobsOption = Annotated[
     int, typer.Option("--n-jobs", "-j", help="Parallel processes; -1 is all cores.")
@@ -392,7 +397,7 @@ def _study(
     backbone: str,
     clinical: list[str] | None,
     category: list[str] | None,
-    cache_dir: Path | None,
+    cache_dir: str | None,
     n_jobs: int,
 ) -> Iterator[Study]:
     """Make a study of the options that all its commands share, alone in its folder."""

@@ -32,15 +32,17 @@ def info(cache: Location, debug: DebugOption = False) -> None:
     Example: tumor-response cache info study/.cache
     """
     with messages_for_people(debug, _AGAIN):
+        from tumor_response.features.cache.addresses import shown_address
         from tumor_response.features.cache.upkeep import cache_content
 
         content = cache_content(cache)
+        shown = shown_address(cache)
         entries = content.entries
         if entries.empty:
-            say(f"{cache}: empty.")
+            say(f"{shown}: empty.")
         else:
             show_table(
-                f"{cache}: {len(entries)} entries, {size_text(int(entries['bytes'].sum()))}",
+                f"{shown}: {len(entries)} entries, {size_text(int(entries['bytes'].sum()))}",
                 ["kind", "block", "version", "entries", "size"],
                 [
                     [str(kind), str(block), str(version), str(n), size_text(float(size))]
@@ -97,6 +99,7 @@ def verify(cache: Location, debug: DebugOption = False) -> None:
     Example: tumor-response cache verify study/.cache
     """
     with messages_for_people(debug, _AGAIN):
+        from tumor_response.features.cache.addresses import shown_address
         from tumor_response.features.cache.upkeep import verified
 
         n_sound, damaged, content = verified(cache)
@@ -105,7 +108,7 @@ def verify(cache: Location, debug: DebugOption = False) -> None:
             say(f"  damaged: {name}")
         _say_rest(content.abandoned, content.strangers)
         if damaged:
-            say(f"To take them away: tumor-response cache prune {cache} --damaged")
+            say(f"To take them away: tumor-response cache prune {shown_address(cache)} --damaged")
             raise typer.Exit(FOUND)
 
 

@@ -7,6 +7,7 @@ by content, so that no stage can pick up a table that belongs to other images or
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -138,7 +139,7 @@ class Study:
     source: Source
     out: Path
     blocks: Blocks
-    cache_dir: Path | None
+    cache_dir: str | None
     n_jobs: int
 
     def extract(self, memory_gb: float | None, dask: str | None, log: Path | None) -> None:
@@ -310,16 +311,21 @@ def dask_client(scheduler: str | None) -> Iterator[Any]:
         from distributed import Client
     except ImportError:
         raise SettingsError("--dask needs Dask: pip install 'tumor-response[cluster]'") from None
-    where = {"scheduler_file": scheduler} if Path(scheduler).is_file() else {"address": scheduler}
     try:
-        client = Client(**where, timeout=10)
-    except (OSError, ValueError) as error:
+        client = Client(_scheduler_address(scheduler), timeout=10)
+    except (KeyError, OSError, TypeError, ValueError) as error:
         raise SettingsError(
             f"--dask {scheduler}: no scheduler answers there ({error}). Expected an address such "
             "as tcp://host:8786, or the file that dask scheduler --scheduler-file wrote."
         ) from None
     with client:
         yield client
+
+
+def _scheduler_address(scheduler: str) -> str:
+    if not Path(scheduler).is_file():
+        return scheduler
+    return str(json.loads(Path(scheduler).read_text(encoding="utf-8"))["address"])
 
 
 def study_models(blocks: Sequence[str], seed: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ from tumor_response.features.checks import checked_specs
 from tumor_response.features.memory import available_bytes
 from tumor_response.features.one_case import failed_row, run_case
 from tumor_response.features.rows import CaseRow, Columns, columns_of_block
-from tumor_response.features.run_log import RunFacts, RunLog
+from tumor_response.features.run_log import RunFacts, RunLog, check_log
 from tumor_response.features.run_progress import RunProgress
 from tumor_response.features.stamps import version_stamp
 from tumor_response.parallel.places import Finished, Here, NeedsMemory, Place
@@ -70,8 +71,10 @@ class Means:
                 "client= runs the cases on its cluster, whose workers have a number and a memory "
                 "of their own; n_jobs= and memory_gb= are for this machine. Give one or the other."
             )
-        if self.memory_gb is not None and not self.memory_gb > 0:
-            raise SettingsError(f"memory_gb={self.memory_gb!r}: expected more than 0.")
+        if self.memory_gb is not None and not 0 < self.memory_gb < math.inf:
+            raise SettingsError(
+                f"memory_gb={self.memory_gb!r}: expected a number of 10^9 bytes, more than 0."
+            )
 
 
 _Task = tuple[Case, str, int | None]
@@ -140,6 +143,7 @@ class ExtractionRun:
             )
         chosen = list(extractors) if isinstance(extractors, Sequence) else [extractors]
         specs = checked_specs(cohort, chosen)
+        check_log(means.log)
         self._cases = list(cohort)
         self._means = means
         self._work = _Work(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import SimpleITK as sitk
 
@@ -19,13 +19,21 @@ _FIXED_BYTES = 10_000_000
 """What any case takes, however small: pages of libraries that it is the first to touch."""
 _FOREIGN_BYTES_PER_VOXEL = 64
 """Of an extractor that says nothing of itself: eight copies in double precision."""
-_CGROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    (
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-    ),
-)
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_GROUPS = Path("/proc/self/cgroup")
+
+
+@dataclass(frozen=True)
+class _Names:
+    """How a version of cgroups names its files, and in memory.stat what it gives back at once."""
+
+    limit: str
+    usage: str
+    given_back: str
+
+
+_VERSION_1 = _Names("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+_VERSION_2 = _Names("memory.max", "memory.current", "inactive_file")
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,9 @@ def _memory_bytes(extractor: FeatureExtractor, extent: Extent) -> int:
 def available_bytes() -> int:
     """Return the memory that processes started now may take on this machine.
 
-    What the system has free, or what a container's limit (cgroups) leaves of it.
+    What the system has free, or what the limit of a container or of a batch system's job
+    (cgroups) leaves of it. Files that were read count as used there until others need the room:
+    what is given back at once is free.
 
     Examples
     --------
@@ -114,16 +124,43 @@ def available_bytes() -> int:
     import psutil
 
     free = int(psutil.virtual_memory().available)
-    for limit_file, usage_file in _CGROUPS:
-        limit, usage = _number(limit_file), _number(usage_file)
+    for folder, names in _groups():
+        limit, usage = _number(folder / names.limit), _number(folder / names.usage)
         if limit is not None and usage is not None:
-            free = min(free, max(0, limit - usage))
+            needed = usage - _given_back(folder / "memory.stat", names.given_back)
+            free = min(free, max(0, limit - max(0, needed)))
     return free
 
 
-def _number(path: str) -> int | None:
-    try:
-        text = Path(path).read_text().strip()
-    except OSError:
-        return None
+def _groups() -> Iterator[tuple[Path, _Names]]:
+    """Yield the groups that this process is in, and those around them: every limit counts.
+
+    A container sees its own group as the outermost one.
+    """
+    for line in _text(_OWN_GROUPS).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        outermost = _CGROUPS / "memory" if controllers else _CGROUPS
+        names = _VERSION_1 if controllers else _VERSION_2
+        own = PurePosixPath(path.lstrip("/"))
+        for group in (own, *own.parents):
+            yield outermost / group, names
+
+
+def _given_back(path: Path, name: str) -> int:
+    numbers = dict(line.split(" ", 1) for line in _text(path).splitlines() if " " in line)
+    text = numbers.get(name, "")
+    return int(text) if text.isdigit() else 0
+
+
+def _number(path: Path) -> int | None:
+    text = _text(path).strip()
     return int(text) if text.isdigit() else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tumor_response._version import __version__, library_version
 from tumor_response.exceptions import FeatureError, TumorResponseError
 from tumor_response.features.base import FeatureExtractor
 from tumor_response.features.case_facts import RunRules
@@ -26,13 +27,14 @@ def extractors_of(provenance: Mapping[str, Any]) -> list[FeatureExtractor]:
 
 
 def check_same(extractors: Sequence[FeatureExtractor], provenance: Mapping[str, Any]) -> None:
-    """Refuse extractors that are not those of the table, to the version.
+    """Refuse extractors and libraries that are not those of the table, to the version.
 
     Raises
     ------
     FeatureError
         Code ``extractor_changed``, naming the first difference.
     """
+    _check_versions(provenance)
     wanted = provenance["extractors"]
     given = {extractor.block: extractor.identity() for extractor in extractors}
     if list(given) != list(wanted):
@@ -51,6 +53,19 @@ def check_same(extractors: Sequence[FeatureExtractor], provenance: Mapping[str, 
                     "rows of both would not be comparable. Extract the whole cohort again.",
                     code="extractor_changed",
                 )
+
+
+def _check_versions(provenance: Mapping[str, Any]) -> None:
+    before_now = [("tumor_response", provenance["tumor_response"], __version__)]
+    for name, version in provenance["versions"].items():
+        before_now.append((name, version, library_version(name)))
+    for name, before, now in before_now:
+        if now != before:
+            raise FeatureError(
+                f"The table was made with {name} {before}, here is {now}: rows of both might not "
+                "be comparable. Extract the whole cohort again, or retry with the old version.",
+                code="extractor_changed",
+            )
 
 
 def rules_of(provenance: Mapping[str, Any]) -> RunRules:

@@ -31,6 +31,8 @@ __all__ = ["ExtractionEstimate", "estimated_run", "predicted_s", "spread_by_size
 
 _MIN_SAMPLE = 3
 _CONFIDENCE = 0.90
+_MOST_FACTOR = 1000.0
+"""Cases whose times have nothing to do with each other foretell nothing; said as this much."""
 _DISK_BLOCK_BYTES = 4096
 """What the smallest file takes on most file systems."""
 
@@ -219,7 +221,8 @@ def predicted_s(
     uncertain is the sum over the cases left: the fit (jackknife over the sampled cases) and how
     single cases scatter around it (residuals with n - 2 degrees of freedom), by Student's t on the
     logarithm of the sum. Where cases of one size differ much, intervals from five of them hold
-    less often than they say: over lognormal scatter of 0.3 to 1.0, 80 to 93 times in 100.
+    less often than they say: over lognormal scatter of 0.3 to 1.0, 80 to 93 times in 100. Beyond a
+    thousandfold of what is expected they do not go.
 
     Parameters
     ----------
@@ -256,7 +259,8 @@ def predicted_s(
     from scipy.stats import t
 
     reach = float(t.ppf(0.5 + _CONFIDENCE / 2, n - 2))
-    factor = math.exp(reach * math.sqrt(of_fit + of_cases) / rest_s)
+    uncertain = reach * math.sqrt(of_fit + of_cases) / rest_s
+    factor = math.exp(min(uncertain, math.log(_MOST_FACTOR)))
     return known_s + rest_s, known_s + rest_s / factor, known_s + rest_s * factor
 
 

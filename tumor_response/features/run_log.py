@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 import uuid
 import warnings
@@ -17,10 +16,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from tumor_response.exceptions import CaseError, FeatureError, TumorResponseError
+from tumor_response.features.cache.addresses import shown_address
 from tumor_response.features.rows import CaseRow
 from tumor_response.features.run_progress import Pace
 
-__all__ = ["RunFacts", "RunLog"]
+__all__ = ["RunFacts", "RunLog", "check_log"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class RunFacts:
     workers
         Cases at the same time.
     cache
-        Where finished results are kept; a password in an address is left out. ``None``: no cache.
+        Where finished results are kept, without what is secret in an address. ``None``: no cache.
     cache_writable
         Whether results are added to it; ``None``: no cache.
     memory_bytes
@@ -129,7 +129,7 @@ class RunLog:
         """Note what is going to run, where, and with which cache."""
         told = asdict(facts)
         if facts.cache is not None:
-            told["cache"] = re.sub(r"(?<=://)[^/@]*@", "", facts.cache)
+            told["cache"] = shown_address(facts.cache)
         self._write("run_started", {"n_cases": len(self._keys), **told})
 
     def finished_case(self, index: int, row: CaseRow, pace: Pace) -> None:
@@ -217,6 +217,12 @@ class RunLog:
         self._torn = written < len(whole)
         if self._torn:
             self._lost, self._why_lost = self._lost + 1, "No space left for a whole line"
+
+
+def check_log(path: str | Path | None) -> None:
+    """Refuse a log that cannot be written to, as :class:`RunLog` does; nothing is noted yet."""
+    if path is not None:
+        os.close(_opened(Path(path)))
 
 
 def _opened(path: Path) -> int:

@@ -236,8 +236,8 @@ def footer_of(file: Any, size: int) -> bytes:
 
 
 def json_bytes(value: Any) -> bytes:
-    """Return JSON for people and programs alike."""
-    return (json.dumps(value, indent=1, sort_keys=True) + "\n").encode()
+    """Return JSON for people and programs alike; in its own order, which columns may follow."""
+    return (json.dumps(value, indent=1) + "\n").encode()
 
 
 def _frame_bytes(frame: pd.DataFrame) -> bytes:

@@ -173,10 +173,11 @@ def test_messages_of_failures_are_left_out(tmp_path: Path) -> None:
     assert "Smith" not in path.read_text()
 
 
-def test_a_password_in_the_caches_address_is_left_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("password", ["secret", "p@ss:w"])
+def test_a_password_in_the_caches_address_is_left_out(tmp_path: Path, password: str) -> None:
     path = tmp_path / "run.jsonl"
     with RunLog(path) as log:
-        log.started(RunFacts("0.1", {}, "serial", 1, "sftp://me:secret@host/cache", True))
+        log.started(RunFacts("0.1", {}, "serial", 1, f"sftp://me:{password}@host/cache", True))
     (event,) = events(path)
     assert event["cache"] == "sftp://host/cache"
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import SimpleITK as sitk
 
@@ -205,3 +206,38 @@ def test_in_a_cohort_they_are_rows_with_reasons(tmp_path: Path) -> None:
     assert set(of_radiomics["reason"]) == {"roi_too_small", "not_defined"}
     volumes = table.data["clinical__volume_cc"].to_numpy()[:2]
     assert volumes == pytest.approx([VOXEL_MM3 / 1000, 7 * VOXEL_MM3 / 1000])
+
+
+def test_every_engine_counts_what_it_lacks_and_clinical_volume_is_always_there(
+    tmp_path: Path,
+) -> None:
+    image = cases.write(tmp_path, "ct.nii.gz", cases.image())
+    rows = [
+        {"patient_id": name, "image": image, "mask": cases.write(tmp_path, f"{i}.nii.gz", mask)}
+        for i, (name, mask) in enumerate((name, tiny_mask(name)) for name in TINY)
+    ]
+    blocks = [
+        tr.Radiomics(PLAIN, block="fast"),
+        tr.Radiomics(PLAIN, engine="pyradiomics", block="referee"),
+        tr.Radiomics("ibsi_a", block="ibsi"),
+        tr.Radiomics("ibsi_d", block="resampled"),
+        tr.DeepFeatures("tf_efficientnet_lite0", views=tr.ViewSettings(n_slices=1)),
+        tr.Views(store=tmp_path / "views", size_px=16),
+        tr.ClinicalFactors(["volume_cc"]),
+    ]
+    table = tr.extract(tr.Cohort.from_frame(pd.DataFrame(rows), base=tmp_path), blocks)
+    told = table.failures.groupby(["block", "patient_id"])["n_columns_missing"].sum()
+    for block in (extractor.block for extractor in blocks):
+        absent = table.data.filter(regex=f"^{block}__").isna().sum(axis=1).droplevel("lesion_id")
+        for name in TINY:
+            assert told.get((block, name), 0) == absent[name], (block, name)
+    of_blocks = table.failures[table.failures["block"] != "case"]
+    assert set(of_blocks["reason"]) <= {
+        *("roi_too_small", "not_defined", "not_computed", "mask_empty_after_interpolation"),
+    }
+    # that a contour is suspiciously small is said as well, and stops nothing
+    assert set(table.failures.loc[table.failures["block"] == "case", "n_columns_missing"]) == {0}
+    for block in ("deep", "views"):
+        assert not (of_blocks["block"] == block).any()
+    volumes = [len(TINY[name]) * VOXEL_MM3 / 1000 for name in TINY]
+    assert table.data["clinical__volume_cc"].tolist() == pytest.approx(volumes)

@@ -8,6 +8,7 @@ from typing import Any
 
 from tumor_response._version import __version__
 from tumor_response.exceptions import FeatureError
+from tumor_response.features.cache.addresses import shown_address, shown_error
 from tumor_response.features.cache.entries import (
     FEATURES,
     RECORD,
@@ -16,7 +17,7 @@ from tumor_response.features.cache.entries import (
     unpacked,
     unpacked_row,
 )
-from tumor_response.features.cache.stores import shown_address, store_at
+from tumor_response.features.cache.stores import store_at
 from tumor_response.features.rows import BlockRow
 from tumor_response.settings import sha256_of_json
 
@@ -106,8 +107,9 @@ class FeatureCache:
             return self._store.read(_name(key, suffix))
         except OSError as error:
             raise FeatureError(
-                f"The cache {shown_address(self.location)} does not answer ({error}). What is "
-                "finished is kept; start again when it does, or with another cache_dir.",
+                f"The cache {shown_address(self.location)} does not answer "
+                f"({shown_error(error, self.location)}). What is finished is kept; start again "
+                "when it does, or with another cache_dir.",
                 code="cache_unusable",
             ) from None
 
@@ -117,8 +119,8 @@ class FeatureCache:
         except OSError as error:
             raise FeatureError(
                 f"The cache {shown_address(self.location)} cannot be written to "
-                f"({error.strerror or error}). Make room or choose another cache_dir; what is "
-                "finished is kept.",
+                f"({shown_error(error, self.location)}). Make room or choose another "
+                "cache_dir; what is finished is kept.",
                 code="cache_unusable",
             ) from None
 

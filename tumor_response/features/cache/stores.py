@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tumor_response.exceptions import FeatureError
+from tumor_response.features.cache.addresses import shown_address, shown_error
 
-__all__ = ["LocalStore", "RemoteStore", "Store", "is_there", "shown_address", "store_at"]
+__all__ = ["LocalStore", "RemoteStore", "Store", "is_there", "store_at"]
 
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _PROBE = ".probe"
@@ -83,17 +84,6 @@ def is_there(location: str | Path) -> bool:
             return bool(file_system.exists(root or "/"))
 
 
-def shown_address(location: str | Path) -> str:
-    """Return a location as it may be shown: without the user and the password of a URL.
-
-    Examples
-    --------
-    >>> shown_address("sftp://me:secret@host/cache")
-    'sftp://host/cache'
-    """
-    return re.sub(r"(?<=://)[^/]*@", "", str(location))
-
-
 def _checked(location: str | Path) -> str:
     text = str(location)
     if isinstance(location, Path) and _FLATTENED_URL.match(text):
@@ -109,14 +99,14 @@ def _refused(location: str | Path) -> Iterator[None]:
         yield
     except (ImportError, ValueError) as error:
         raise FeatureError(
-            f"cache_dir={shown!r}: {error}. fsspec reaches s3://, gs://, sftp:// and others, "
-            "each with a package of its own; or choose a folder.",
+            f"cache_dir={shown!r}: {shown_error(error, location)}. fsspec reaches "
+            "s3://, gs://, sftp:// and others, each with a package of its own; or choose a folder.",
             code="cache_unusable",
         ) from None
     except OSError as error:
         raise FeatureError(
-            f"cache_dir={shown!r} cannot be used ({error.strerror or error}). Choose a folder that "
-            "can be written to, or cache_dir=None.",
+            f"cache_dir={shown!r} cannot be used ({shown_error(error, location)}). Choose a folder "
+            "that can be written to, or cache_dir=None.",
             code="cache_unusable",
         ) from None
 
@@ -213,6 +203,8 @@ def _within(path: Path) -> list[Path]:
         return sorted(path.iterdir())
     except PermissionError:  # lost+found, say
         return [path]
+    except FileNotFoundError:  # taken away in the meantime
+        return []
 
 
 class RemoteStore:
@@ -246,7 +238,8 @@ class RemoteStore:
                 return False
             raise
         # where things may be added but not taken away, the probe stays
-        with contextlib.suppress(FileNotFoundError, PermissionError), _one_kind_of_error():
+        stays = (FileNotFoundError, PermissionError, NotImplementedError)
+        with contextlib.suppress(*stays), _one_kind_of_error(NotImplementedError):
             self._fs.rm_file(probe)
         return True
 
@@ -321,7 +314,12 @@ def _one_kind_of_error(*others: type[Exception]) -> Iterator[None]:
     except known:
         raise
     except Exception as error:
-        raise OSError(f"{type(error).__name__}: {error}") from error
+        kind = PermissionError if getattr(error, "status", None) in _REFUSALS else OSError
+        raise kind(f"{type(error).__name__}: {error}") from error
+
+
+_REFUSALS = (401, 403, 405, 501)
+"""Answers of HTTP servers to whoever may not write, or to all: no such thing is done here."""
 
 
 _DATES = ("mtime", "LastModified", "last_modified", "created")
@@ -335,7 +333,7 @@ def _written(info: Mapping[str, Any]) -> float:
     return float(date) if isinstance(date, (int, float)) else float("inf")
 
 
-_OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "memory"}
+_OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "http", "https", "memory"}
 """Where an object is there whole or not at all, and a rename would be a copy."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ import pandas as pd
 
 from tumor_response._version import __version__
 from tumor_response.exceptions import FeatureError, SettingsError
+from tumor_response.features.cache.addresses import shown_address, shown_error
 from tumor_response.features.cache.entries import FEATURES, RECORD, header_of, unpacked
-from tumor_response.features.cache.stores import Store, is_there, shown_address, store_at
+from tumor_response.features.cache.stores import Store, is_there, store_at
 
 __all__ = ["CacheContent", "PruneRules", "cache_content", "pruned", "verified"]
 
@@ -104,7 +106,8 @@ def cache_content(location: str | Path) -> CacheContent:
     SettingsError
         If there is no such folder: a slip of the pen must not make one.
     """
-    return _content(_existing(location))
+    with _answering(location):
+        return _content(_existing(location))
 
 
 def _content(store: Store) -> CacheContent:
@@ -113,10 +116,12 @@ def _content(store: Store) -> CacheContent:
     for name, n_bytes, written in store.entries():
         age_s = max(0.0, now - written)  # from the future, as after a clock was set back: new
         if _NAME.fullmatch(name):
-            header = header_of(store.read(name) or b"") or {}
+            entry = store.read(name) or b""
+            header = header_of(entry) or {}
             kind = "features" if name.endswith(FEATURES) else "case"
             block, version = str(header.get("block", "")), str(header.get("version", ""))
-            rows.append((name, kind, block, version, n_bytes, age_s / _DAY_S))
+            # web servers do not say in their listings how large a file is
+            rows.append((name, kind, block, version, n_bytes or len(entry), age_s / _DAY_S))
         elif _OLD_NAME.fullmatch(name):
             rows.append((name, "old format", "", "", n_bytes, age_s / _DAY_S))
         elif _PART.fullmatch(name):
@@ -141,10 +146,12 @@ def verified(location: str | Path) -> tuple[int, list[str], CacheContent]:
     FeatureError, SettingsError
         As :func:`cache_content`.
     """
-    store = _existing(location)
-    content = _content(store)
-    names = [str(n) for n in content.entries.loc[content.entries["kind"] != "old format", "name"]]
-    damaged = [name for name in names if not _is_sound(store, name)]
+    with _answering(location):
+        store = _existing(location)
+        content = _content(store)
+        entries = content.entries
+        names = [str(n) for n in entries.loc[entries["kind"] != "old format", "name"]]
+        damaged = [name for name in names if not _is_sound(store, name)]
     return len(names) - len(damaged), damaged, content
 
 
@@ -170,17 +177,18 @@ def pruned(
     store = _existing(location)
     if not dry_run and not store.writable:
         raise _cannot_prune(location, "it is read-only")
-    content = _content(store)
-    going = dict(content.abandoned)
-    sizes = dict(zip(content.entries["name"], content.entries["bytes"], strict=True))
-    for name in _named(content.entries, rules, store):
-        going[name] = int(sizes[name])
+    with _answering(location):
+        content = _content(store)
+        going = dict(content.abandoned)
+        sizes = dict(zip(content.entries["name"], content.entries["bytes"], strict=True))
+        for name in _named(content.entries, rules, store):
+            going[name] = int(sizes[name])
     if not dry_run:
         try:
             for name in going:
                 store.delete(name)
         except OSError as error:
-            raise _cannot_prune(location, error.strerror or str(error)) from None
+            raise _cannot_prune(location, shown_error(error, location)) from None
     return len(going), sum(going.values()), content
 
 
@@ -208,6 +216,18 @@ def _is_sound(store: Store, name: str) -> bool:
         return bool(match and entry and unpacked(match["key"], entry) is not None)
     except ValueError:
         return False
+
+
+@contextlib.contextmanager
+def _answering(location: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FeatureError(
+            f"The cache {shown_address(location)} does not answer "
+            f"({shown_error(error, location)}). Try again when it does; nothing was changed.",
+            code="cache_unusable",
+        ) from None
 
 
 def _existing(location: str | Path) -> Store:
