@@ -237,7 +237,7 @@ def memory(names: list[str], budget_s: float) -> Iterator[Row]:
     """Measure peak memory, each side in a process of its own."""
     del budget_s
     for name in names:
-        for side in ("timm1", "timm8", "onnxruntime", "openvino", "eager"):
+        for side in ("timm1", "timm8", "onnxruntime", "openvino"):
             command = [sys.executable, __file__, "--peak", name, side]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             yield {"network": name, "side": side, **json.loads(done.stdout.splitlines()[-1])}
@@ -267,7 +267,7 @@ def main() -> None:
     )
     parser.add_argument("--only", nargs="+", choices=list(MEASURES), default=list(PARTS))
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
-    parser.add_argument("--budget-s", type=float, default=40.0, help="per network and part")
+    parser.add_argument("--budget-s", type=float, default=30.0, help="per network and part")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--peak", nargs=2, metavar=("NETWORK", "SIDE"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -283,7 +283,7 @@ def _agreeing(
     if not distance <= AGREEMENT:
         raise FeatureError(
             f"backend={name!r} gives other features than torch itself: relative L2 "
-            f"{distance:.1e}, at most {AGREEMENT:.0e} is accepted. backend='eager' is torch itself, "
+            f"{distance:.1e}, accepted is {AGREEMENT:.0e}. backend='eager' is torch itself; "
             "'auto' takes what agrees.",
             code="backend_inexact",
         )
