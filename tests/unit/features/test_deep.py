@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 import tumor_response as tr
 from tests.unit import cases
 from tumor_response.cohort import BaselineCase
-from tumor_response.exceptions import FeatureError, SettingsError, WeightsError
-from tumor_response.features.deep.views import slice_views
+from tumor_response.exceptions import FeatureError, WeightsError
+from tumor_response.features.deep.views import cut_views
 from tumor_response.features.deep.weights import PACKAGED, load_weights, state_sha256
 
 
@@ -135,9 +135,9 @@ def test_embedding_is_the_networks_pooled_layer(weights: Path, small_state: dict
     model = timm.create_model("test_resnet").eval()
     model.load_state_dict(small_state)
     config = timm.data.resolve_data_config({}, model=model)
-    views = slice_views(case.image, case.mask, deep.views, config["input_size"][-1])
+    views = cut_views(case.image, case.mask, deep.views, config["input_size"][-1])
     pooled = []
-    for view in views:
+    for [view] in views.pixels:
         x = torch.from_numpy(np.stack([view] * 3))
         x = (x - torch.tensor(config["mean"])[:, None, None]) / torch.tensor(config["std"])[
             :, None, None
@@ -169,82 +169,6 @@ def test_hash_and_source_are_in_every_columns_description(weights: Path) -> None
         assert "w.safetensors" in spec.description
 
 
-def blob(at: tuple[int, int, int]) -> tuple[sitk.Image, sitk.Image]:
-    image = cases.image() * 0 - 200
-    mask = cases.empty_mask()
-    for dx in range(3):
-        for dy in range(3):
-            index = (at[0] + dx, at[1] + dy, at[2])
-            mask[index] = 1
-            image[index] = 300
-    return image, mask
-
-
-def test_views_show_the_tumour_in_the_middle_and_the_window_clips() -> None:
-    image, mask = blob((8, 9, 4))
-    [view] = slice_views(image, mask, tr.ViewSettings(margin_mm=6), 64)
-    assert view.dtype == np.float32
-    assert view[32, 32] == 1.0
-    assert view[2, 2] == 0.0
-    bright = np.argwhere(view > 0.5).mean(axis=0)
-    np.testing.assert_allclose(bright, [31.5, 31.5], atol=0.6)
-
-
-def test_number_of_slices_is_at_most_what_the_tumour_has() -> None:
-    image, mask = cases.image(), cases.mask()
-    n = int(sitk.GetArrayFromImage(mask).any(axis=(1, 2)).sum())
-    assert len(slice_views(image, mask, tr.ViewSettings(n_slices=99), 16)) == n
-    assert len(slice_views(image, mask, tr.ViewSettings(n_slices=3), 16)) == 3
-
-
-def test_fixed_field_of_view_shows_size_and_never_cuts() -> None:
-    settings = tr.ViewSettings(field_of_view_mm=40)
-    areas = [
-        float((slice_views(cases.image() * 0, m, settings, 40) >= 0).sum())
-        for m in (cases.mask(6), cases.mask(9))
-    ]
-    assert areas[0] > 0
-    with pytest.raises(FeatureError, match="field of view") as caught:
-        slice_views(cases.image(), cases.mask(9), tr.ViewSettings(field_of_view_mm=10), 32)
-    assert caught.value.code == "tumour_exceeds_field_of_view"
-
-
-def test_scaled_views_hide_size_fixed_views_show_it() -> None:
-    def bright_share(radius: float, settings: tr.ViewSettings) -> float:
-        mask = cases.mask(radius)
-        image = sitk.Cast(mask, sitk.sitkInt16) * 500 - 200
-        return float((slice_views(image, mask, settings, 64) > 0.5).mean())
-
-    fixed = tr.ViewSettings(n_slices=1, field_of_view_mm=30)
-    scaled = tr.ViewSettings(n_slices=1, margin_mm=0)
-    assert bright_share(9, fixed) > 1.5 * bright_share(6, fixed)
-    assert bright_share(9, scaled) == pytest.approx(bright_share(6, scaled), rel=0.2)
-
-
-def test_plane_is_axial_whatever_the_arrays_axes() -> None:
-    image, mask = cases.image(5), cases.mask()
-    expected = slice_views(image, mask, tr.ViewSettings(), 32)
-    turned = [sitk.DICOMOrient(x, "ASR") for x in (image, mask)]
-    assert turned[0].GetSize() != image.GetSize()
-    np.testing.assert_allclose(slice_views(*turned, tr.ViewSettings(), 32), expected, atol=1e-5)
-
-
-def test_outside_of_the_image_is_air() -> None:
-    image, mask = blob((0, 0, 4))
-    [view] = slice_views(image + 300, mask, tr.ViewSettings(margin_mm=10), 64)
-    assert view[0, 0] == 0.0
-    assert view[-1, -1] > 0.5
-
-
-@pytest.mark.parametrize(
-    "values",
-    [{"n_slices": 0}, {"margin_mm": -1}, {"window_hu": (100, 100)}, {"window": (0, 1)}],
-)
-def test_view_settings_are_validated(values: dict) -> None:
-    with pytest.raises(SettingsError):
-        tr.ViewSettings(**values)
-
-
 def test_one_voxel_tumour_and_one_slice_tumour_have_an_embedding(weights: Path) -> None:
     deep = tr.DeepFeatures("test_resnet", weights=weights)
     mask = cases.empty_mask()
@@ -265,3 +189,22 @@ def test_unknown_device() -> None:
 def test_views_are_a_settings_object() -> None:
     with pytest.raises(FeatureError, match=r"tr\.ViewSettings"):
         tr.DeepFeatures(views={"n_slices": 3})
+
+
+def test_three_windows_reach_the_three_channels(weights: Path) -> None:
+    """One window thrice is one window alone; others are not."""
+
+    def of(window: object) -> dict:
+        views = tr.ViewSettings(n_slices=2, window_hu=window)
+        return tr.DeepFeatures("test_resnet", weights=weights, views=views).extract(
+            cases.baseline()
+        ).values
+
+    assert of("bone") == of(("bone", "bone", "bone"))
+    assert of("bone") != of(("bone", "bone", "lung"))
+
+
+def test_what_has_to_be_said_of_views_is_a_finding(weights: Path) -> None:
+    views = tr.ViewSettings(field_of_view_mm=48)
+    found = tr.DeepFeatures("test_resnet", weights=weights, views=views).extract(cases.baseline())
+    assert [(s.code, s.n_columns_missing) for s in found.shortfalls] == [("view_beyond_image", 0)]

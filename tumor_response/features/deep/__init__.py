@@ -3,6 +3,19 @@
 from tumor_response.features.deep.extractor import DeepFeatures
 from tumor_response.features.deep.view_keys import Views
 from tumor_response.features.deep.view_store import ViewStore
-from tumor_response.features.deep.views import ViewSettings
+from tumor_response.features.deep.views import (
+    Augmentation,
+    AugmentationDraw,
+    ViewSettings,
+    plot_views,
+)
 
-__all__ = ["DeepFeatures", "ViewSettings", "ViewStore", "Views"]
+__all__ = [
+    "Augmentation",
+    "AugmentationDraw",
+    "DeepFeatures",
+    "ViewSettings",
+    "ViewStore",
+    "Views",
+    "plot_views",
+]

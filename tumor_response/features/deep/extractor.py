@@ -9,7 +9,7 @@ from tumor_response._version import library_version
 from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import FeatureError, WeightsError
 from tumor_response.features.base import FeatureSpec, FeatureValues, checked_block
-from tumor_response.features.deep.views import ViewSettings, slice_views
+from tumor_response.features.deep.views import ViewSettings, cut_views, views_bytes
 from tumor_response.features.deep.weights import load_weights
 from tumor_response.features.memory import Extent
 from tumor_response.parallel.threads import held_threads
@@ -82,6 +82,7 @@ class DeepFeatures:
         self.device = _resolved(device)
         network = _Network(backbone, weights, self.device)
         self.n_features = network.n_features
+        self.input_px = network.input_px
         self.weights_sha256 = network.weights_sha256
         self.weights_source = network.weights_source
         self._network: _Network | None = network
@@ -131,7 +132,7 @@ class DeepFeatures:
         Raises
         ------
         FeatureError
-            Code ``tumour_exceeds_field_of_view``.
+            As :func:`tumor_response.features.deep.views.cut_views`.
         WeightsError
             If the weights changed since the extractor was made.
         """
@@ -144,18 +145,19 @@ class DeepFeatures:
                     code="weights_changed",
                 )
             self._network = network
-        views = slice_views(case.image, case.mask, self.views, self._network.input_px)
-        embedding = self._network.embed(views)
+        views = cut_views(case.image, case.mask, self.views, self._network.input_px)
+        embedding = self._network.embed(views.pixels)
         return FeatureValues(
             {
                 f"{self.block}__{self.backbone}__{i:04d}": float(value)
                 for i, value in enumerate(embedding)
-            }
+            },
+            views.findings,
         )
 
     def memory_bytes(self, extent: Extent) -> int:
-        """Return what a case needs beside its image: a turned copy of it, and the activations."""
-        return 130_000_000 + extent.image_voxels
+        """Return what a case needs beside its image: its views, and the activations."""
+        return 130_000_000 + views_bytes(self.views, self.input_px, extent)
 
     def __repr__(self) -> str:
         return f"DeepFeatures({self.backbone!r}, block={self.block!r})"
@@ -190,11 +192,11 @@ class _Network:
         self.weights_source = loaded.source
 
     def embed(self, views: Any) -> Any:
-        """Return the mean pooled features (float64) of views of shape (n, size, size), 0 to 1."""
+        """Return the mean pooled features (float64) of views, shape (n, 1 or 3, size, size)."""
         import torch
 
         with torch.inference_mode(), held_threads(1):
-            batch = torch.from_numpy(views).to(self._device).unsqueeze(1).expand(-1, 3, -1, -1)
+            batch = torch.from_numpy(views).to(self._device).expand(-1, 3, -1, -1)
             features = self._model((batch - self._mean) / self._std)
             return features.cpu().double().mean(dim=0).numpy()
 

@@ -14,14 +14,19 @@ from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import FeatureError
 from tumor_response.features.base import KEY_ROLE, FeatureSpec, FeatureValues, Shortfall
 from tumor_response.features.deep.view_store import ViewStore
-from tumor_response.features.deep.views import ViewSettings, slice_views
+from tumor_response.features.deep.views import (
+    CutViews,
+    ViewSettings,
+    cut_views,
+    views_bytes,
+)
 from tumor_response.features.memory import Extent
 from tumor_response.features.voxel_hash import image_sha256
 from tumor_response.settings import sha256_of_json
 
 __all__ = ["Views"]
 
-_FORMAT = 1
+_FORMAT = 2
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
@@ -56,7 +61,7 @@ class Views:
     >>> cohort = tr.simulate_cohort(n_patients=2, seed=0, directory=tempfile.mkdtemp())
     >>> table = tr.extract(cohort, [tr.ClinicalFactors(["age"]), views])
     >>> views.store.get(table.data["views__axial__key"].iloc[0]).shape
-    (3, 224, 224)
+    (3, 1, 224, 224)
     >>> table.blocks
     ['clinical']
     """
@@ -114,15 +119,18 @@ class Views:
                 ibsi_code="",
                 unit="",
                 description=(
-                    f"Key of an array in a ViewStore: up to {s.n_slices} views of "
-                    f"{self.size_px} x {self.size_px} pixels, float32."
+                    f"Key of an array in a ViewStore: views of {s.n_channels} x {self.size_px} x "
+                    f"{self.size_px} pixels (slices={s.slices!r}), float32."
                 ),
             )
             for name, s in self.settings.items()
         ]
 
     def extract(self, case: BaselineCase) -> FeatureValues:
-        """Cut what the store lacks, and return the keys.
+        """Cut the views, keep what the store lacks, and return the keys.
+
+        What has to be said about views that are cut off, scaled or reach beyond the image is a
+        finding, with no column missing.
 
         Raises
         ------
@@ -131,10 +139,15 @@ class Views:
         """
         voxels = image_sha256(case.image), image_sha256(case.mask)
         keys: dict[str, float | str] = {}
-        shortfalls = []
+        shortfalls: list[Shortfall] = []
         for name in self.settings:
             try:
-                keys[self._column(name)] = self._kept(case.image, case.mask, voxels, name)
+                cut = cut_views(case.image, case.mask, self.settings[name], self.size_px)
+                keys[self._column(name)] = self._kept(cut, voxels, name)
+                shortfalls += [
+                    Shortfall(f.code, f"{name}: {f.message}", f.n_columns_missing)
+                    for f in cut.findings
+                ]
             except FeatureError as error:
                 if error.code == "views_unusable":
                     raise
@@ -156,9 +169,10 @@ class Views:
         Raises
         ------
         FeatureError
-            As :func:`tumor_response.features.deep.views.slice_views`, and ``views_unusable``.
+            As :func:`tumor_response.features.deep.views.cut_views`, and ``views_unusable``.
         """
-        return self._kept(image, mask, (image_sha256(image), image_sha256(mask)), name)
+        cut = cut_views(image, mask, self.settings[name], self.size_px)
+        return self._kept(cut, (image_sha256(image), image_sha256(mask)), name)
 
     def key_of(self, image_sha256: str, mask_sha256: str, name: str = "axial") -> str:
         """Return the key of the views of some voxels.
@@ -181,14 +195,13 @@ class Views:
         return all(key in self.store for key in texts.values())
 
     def memory_bytes(self, extent: Extent) -> int:
-        """Return what a case needs beside its image: a turned copy of it, and the views."""
-        n_slices = max(settings.n_slices for settings in self.settings.values())
-        return 32 * n_slices * self.size_px**2 + 3 * extent.image_voxels
+        """Return what a case needs beside its image."""
+        return max(views_bytes(s, self.size_px, extent) for s in self.settings.values())
 
-    def _kept(self, image: sitk.Image, mask: sitk.Image, voxels: tuple[str, str], name: str) -> str:
+    def _kept(self, cut: CutViews, voxels: tuple[str, str], name: str) -> str:
         key = self.key_of(*voxels, name)
         if key not in self.store:
-            self.store.put(key, slice_views(image, mask, self.settings[name], self.size_px))
+            self.store.put(key, cut.pixels)
         return key
 
     def _column(self, name: str) -> str:

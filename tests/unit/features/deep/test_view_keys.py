@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 import tumor_response as tr
 from tests.unit import cases
 from tumor_response.exceptions import FeatureError, ModelError
-from tumor_response.features.deep.views import slice_views
+from tumor_response.features.deep.views import cut_views
 from tumor_response.transformers import BlockSelector
 
 COLUMN = "views__axial__key"
@@ -37,11 +37,14 @@ def test_keys_lead_to_what_the_network_would_be_shown(cohort: tr.Cohort, tmp_pat
     views = tr.Views(settings, store=tmp_path / "views", size_px=32)
     table = extracted(cohort, views)
     for case, key in zip(cohort, table.data[COLUMN], strict=True):
-        shown = slice_views(case.baseline.image, case.baseline.mask, settings, 32)
+        shown = cut_views(case.baseline.image, case.baseline.mask, settings, 32).pixels
+        assert shown.shape == (3, 1, 32, 32)
         assert np.array_equal(views.store.get(key), shown)
     assert table.dictionary.loc[COLUMN, "role"] == "key"
     assert table.blocks == ["clinical"]
-    assert table.failures.empty
+    # a ball of up to 22 mm and 10 mm around it, in an image of 33 mm
+    assert set(table.failures["reason"]) == {"view_beyond_image"}
+    assert (table.failures["n_columns_missing"] == 0).all()
 
 
 def test_same_table_and_files_from_processes_and_after_saving(
@@ -121,7 +124,7 @@ def test_several_names_and_one_that_a_tumour_does_not_fit(
     table = extracted(cohort, tr.Views(settings, store=tmp_path / "views", size_px=16))
     assert table.data["views__wide__key"].notna().all()
     assert table.data["views__tight__key"].notna().tolist() == [True, False, False]
-    told = table.failures
+    told = table.failures[table.failures["n_columns_missing"] > 0]
     assert told["reason"].tolist() == ["tumour_exceeds_field_of_view"] * 2
     assert told["n_columns_missing"].tolist() == [1, 1]
     assert told["message"].str.contains("tight").all()

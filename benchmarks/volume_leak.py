@@ -1,0 +1,162 @@
+"""Measure how much of a tumour's volume a network is told by the crop of its views.
+
+Simulated tumours respond by their volume and by nothing else: the label is the upper half of
+z(ln volume) + noise, with images in which nothing knows the response (``signal=0``). The same
+frozen network sees the same tumours through different crops; its out-of-bag AUC tells what it was
+shown of the volume. Seeds are fixed here, before any was run. Each crop is also asked for the
+volume itself: R2 of a ridge regression on the embedding, cross-validated.
+
+Run:  python benchmarks/volume_leak.py --work FOLDER [--seeds 5] [--n-jobs 1]
+Writes benchmarks/results/volume_leak.csv (one row per seed and predictors) and
+docs/_figures/volume_leak.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import tumor_response as tr
+from tumor_response.evaluation.metrics import auc
+from tumor_response.style import COLOURS, NEUTRAL, figure_style, new_axes
+
+FIRST_SEED = 8101
+N_PATIENTS = 120
+N_RESAMPLES = 60
+NOISE_SD = 1.0
+"""Of the response, against 1 for the volume's part."""
+
+CROPS = {
+    "fixed": tr.ViewSettings(n_slices=3, field_of_view_mm=96),
+    "margin": tr.ViewSettings(n_slices=3, margin_mm=10),
+    "fill": tr.ViewSettings(n_slices=3, tumour_share=0.6),
+    "fill_masked": tr.ViewSettings(n_slices=3, tumour_share=0.6, masking="tumour"),
+}
+LABELS = {
+    "oracle": "the volume itself",
+    "volume": "model of the volume alone",
+    "fixed": "views of 96 mm",
+    "margin": "tumour + 10 mm, scaled",
+    "fill": "tumour fills 60 %",
+    "fill_masked": "tumour fills 60 %, tumour only",
+    "null": "views of 96 mm, labels shuffled",
+}
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "volume_leak.csv"
+FIGURE = HERE.parent / "docs" / "_figures" / "volume_leak.png"
+
+
+def one(seed: int, work: Path, n_jobs: int) -> list[dict[str, float | str | int]]:
+    """Simulate, extract and evaluate one cohort."""
+    directory = work / f"cohort_{seed}"
+    shutil.rmtree(directory, ignore_errors=True)
+    cohort = tr.simulate_cohort(
+        N_PATIENTS, seed=seed, directory=directory, signal=0.0, n_jobs=n_jobs
+    )
+    extractors = [
+        tr.ClinicalFactors(["volume_cc"]),
+        *(
+            tr.DeepFeatures("tf_efficientnet_lite0", views=crop, device="cpu", block=name)
+            for name, crop in CROPS.items()
+        ),
+    ]
+    table = tr.extract(cohort, extractors, n_jobs=n_jobs)
+    shutil.rmtree(directory)
+    log_volume = np.log(table.data["clinical__volume_cc"])
+    rng = np.random.default_rng(seed)
+    latent = stats.zscore(log_volume) + rng.normal(0.0, NOISE_SD, len(log_volume))
+    y = pd.Series((latent > np.median(latent)).astype(float), index=table.data.index)
+    shuffled = pd.Series(rng.permutation(y.to_numpy()), index=y.index)
+    models = {name: tr.make_model("logistic", blocks=[name]) for name in CROPS}
+    models["volume"] = tr.make_model("logistic", blocks=["clinical"])
+    scheme = tr.Bootstrap632Plus(n_resamples=N_RESAMPLES, seed=seed)
+    found = tr.evaluate(models, table, y, scheme=scheme, n_jobs=n_jobs).summary()["auc_oob"]
+    null = tr.evaluate(
+        {"null": models["fixed"]}, table, shuffled, scheme=scheme, n_jobs=n_jobs
+    ).summary()["auc_oob"]
+    aucs = {"oracle": auc(y, log_volume), **found.to_dict(), **null.to_dict()}
+    return [
+        {
+            "seed": seed,
+            "predictors": name,
+            "auc_oob": value,
+            "r2_log_volume": _r2(table.data.filter(like=f"{name}__"), log_volume, seed)
+            if name in CROPS
+            else np.nan,
+        }
+        for name, value in aucs.items()
+    ]
+
+
+def _r2(embedding: pd.DataFrame, log_volume: pd.Series, seed: int) -> float:
+    model = make_pipeline(StandardScaler(), RidgeCV(alphas=np.logspace(0, 6, 13)))
+    folds = KFold(5, shuffle=True, random_state=seed)  # one lesion for each patient
+    told = cross_val_predict(model, embedding, log_volume, cv=folds)
+    residual = ((log_volume - told) ** 2).sum()
+    return float(1.0 - residual / ((log_volume - log_volume.mean()) ** 2).sum())
+
+
+def interval(values: pd.Series) -> tuple[float, float, float]:
+    """Return the mean and its 95 % interval (Student's t over seeds)."""
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std() / np.sqrt(len(values))
+    return values.mean(), values.mean() - half, values.mean() + half
+
+
+def draw(frame: pd.DataFrame) -> None:
+    """Draw the means over seeds, their intervals, and every seed."""
+    import matplotlib.pyplot as plt
+
+    with figure_style():
+        ax = new_axes(130, 60)
+        for place, name in enumerate(LABELS):
+            values = frame.loc[frame["predictors"] == name, "auc_oob"]
+            mean, low, high = interval(values)
+            colour = COLOURS[0] if name in CROPS else NEUTRAL
+            ax.plot(values, np.full(len(values), place), "o", color=colour, ms=2.5, alpha=0.4)
+            ax.errorbar(
+                mean, place, xerr=[[mean - low], [high - mean]], fmt="D", color=colour, ms=4
+            )
+        ax.axvline(0.5, color=NEUTRAL, linewidth=0.6, linestyle="--")
+        ax.set_yticks(range(len(LABELS)), list(LABELS.values()))
+        ax.invert_yaxis()
+        ax.set_xlabel("out-of-bag AUC, response by volume alone (mean and 95 % interval)")
+        FIGURE.parent.mkdir(exist_ok=True)
+        ax.figure.savefig(FIGURE, dpi=160, metadata={"Software": None})
+        plt.close(ax.figure)
+
+
+def main() -> None:
+    """Run all seeds, keep the rows, print and draw the means."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--n-jobs", type=int, default=1)
+    arguments = parser.parse_args()
+    rows: list[dict[str, float | str | int]] = []
+    for seed in range(FIRST_SEED, FIRST_SEED + arguments.seeds):
+        rows += one(seed, arguments.work, arguments.n_jobs)
+        frame = pd.DataFrame(rows)
+        frame.round(6).to_csv(RESULTS, index=False)
+        print(frame[frame["seed"] == seed].round(3).to_string(index=False), flush=True)
+    for name in LABELS:
+        chosen = frame[frame["predictors"] == name]
+        print("{:12s} {:.3f} ({:.3f} to {:.3f})".format(name, *interval(chosen["auc_oob"])), end="")
+        print("   R2 {:.3f} ({:.3f} to {:.3f})".format(*interval(chosen["r2_log_volume"])))
+    wide = frame.pivot(index="seed", columns="predictors", values="auc_oob")
+    for name in ("margin", "fill", "fill_masked"):
+        difference = interval(wide["fixed"] - wide[name])
+        print("fixed - {:12s} {:+.3f} ({:+.3f} to {:+.3f})".format(name, *difference))
+    draw(frame)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""The one resampling step: from a plane through the image to square pixels.
+
+A pixel is the mean over a grid within it that is at least as fine as the image's own pixels, each
+point of it interpolated linearly and put on the scale of black and white. Where pixels are smaller
+than the image's that is linear interpolation; where they are larger it is the mean over the
+pixel's area, so that what is finer than a pixel does not come back as a pattern that was never
+there.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import SimpleITK as sitk
+
+from tumor_response.features.deep.views.augmentation import AugmentationDraw
+
+__all__ = ["PlaneGrid", "area_mean"]
+
+Array = npt.NDArray[np.float64]
+
+_OUTSIDE = float(np.finfo(np.float32).min)
+"""Marks what lies beyond the image's border while a plane is sampled; no intensity has it."""
+
+
+@dataclass(frozen=True)
+class PlaneGrid:
+    """The points of one plane at which an image is asked.
+
+    Parameters
+    ----------
+    middle_mm
+        The view's middle in the patient, mm.
+    right, down, across
+        Unit vectors along columns, rows, and across the plane.
+    side_mm
+        Of the view.
+    size_px, parts
+        Pixels of a side, and points of a pixel along either side.
+    """
+
+    middle_mm: Array
+    right: Array
+    down: Array
+    across: Array
+    side_mm: float
+    size_px: int
+    parts: int
+
+    @classmethod
+    def fine_enough(
+        cls,
+        middle_mm: Array,
+        directions: tuple[Array, Array, Array],
+        side_mm: float,
+        size_px: int,
+        spacing_mm: float,
+    ) -> Self:
+        """Return a grid at least as fine as ``spacing_mm``."""
+        parts = max(1, math.ceil(side_mm / size_px / spacing_mm - 1e-9))
+        return cls(middle_mm, *directions, side_mm, size_px, parts)
+
+    def moved(self, draw: AugmentationDraw) -> PlaneGrid:
+        """Return the grid that sees the contents rotated about the middle, and then shifted."""
+        angle = math.radians(draw.rotation_degrees)
+        cos, sin = math.cos(angle), math.sin(angle)
+        right = cos * self.right + sin * self.down
+        down = -sin * self.right + cos * self.down
+        middle = self.middle_mm - draw.shift_mm[0] * right - draw.shift_mm[1] * down
+        return PlaneGrid(middle, right, down, self.across, self.side_mm, self.size_px, self.parts)
+
+    def beside(self, distance_mm: float) -> PlaneGrid:
+        """Return the parallel grid at a distance along ``across``."""
+        middle = self.middle_mm + distance_mm * self.across
+        return PlaneGrid(
+            middle, self.right, self.down, self.across, self.side_mm, self.size_px, self.parts
+        )
+
+    def intensities(self, image: sitk.Image) -> tuple[Array, npt.NDArray[np.bool_]]:
+        """Return interpolated intensities, and which points lie beyond the image's border.
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+            Both of shape (size_px * parts, size_px * parts).
+        """
+        values = self._resampled(image, sitk.sitkLinear, _OUTSIDE, sitk.sitkFloat32)
+        return values.astype(np.float64), values == np.float32(_OUTSIDE)
+
+    def inside(self, mask: sitk.Image) -> npt.NDArray[np.bool_]:
+        """Return which points' nearest voxel is in the mask; the shape of :meth:`intensities`."""
+        return self._resampled(mask, sitk.sitkNearestNeighbor, 0.0, mask.GetPixelID()) != 0
+
+    def holds(self, points_mm: Array) -> npt.NDArray[np.bool_]:
+        """Return which of some points of the plane, shape (n, 3), lie within the square."""
+        offsets = points_mm - self.middle_mm
+        reach = self.side_mm / 2 + 1e-6
+        inside = (np.abs(offsets @ v) <= reach for v in (self.right, self.down))
+        return np.logical_and(*inside)
+
+    def _resampled(
+        self, image: sitk.Image, interpolator: int, outside: float, pixel_type: int
+    ) -> npt.NDArray[np.float32]:
+        n = self.size_px * self.parts
+        step = self.side_mm / n
+        corner = self.middle_mm - (self.right + self.down) * step * (n - 1) / 2
+        plane = sitk.Resample(
+            image,
+            (n, n, 1),
+            sitk.Transform(),
+            interpolator,
+            corner.tolist(),
+            (step, step, 1.0),
+            np.stack([self.right, self.down, self.across], axis=1).ravel().tolist(),
+            outside,
+            pixel_type,
+        )
+        return np.asarray(sitk.GetArrayFromImage(plane)[0])
+
+
+def area_mean(points: npt.NDArray[np.generic], parts: int) -> Array:
+    """Return the mean over each pixel's points, along the last two axes.
+
+    Examples
+    --------
+    >>> area_mean(np.array([[0.0, 4.0], [2.0, 6.0]]), 2)
+    array([[3.]])
+    """
+    rows, columns = (n // parts for n in points.shape[-2:])
+    blocks = points.reshape(*points.shape[:-2], rows, parts, columns, parts)
+    return np.asarray(blocks.mean(axis=(-3, -1), dtype=np.float64))
