@@ -10,6 +10,7 @@ import SimpleITK as sitk
 from pydantic import Field, model_validator
 
 from tumor_response.exceptions import FeatureError
+from tumor_response.features.base import Shortfall
 from tumor_response.features.deep.patch_grid import TOWARDS, PatchGrid
 from tumor_response.imaging import Geometry
 from tumor_response.settings import Settings
@@ -32,8 +33,8 @@ class PatchSettings(Settings):
         Sides of the block instead of ``spacing_mm``.
     axes
         Where each index runs to, by the letters R/L, A/P and S/I: ``"SPL"`` is the array of an
-        LPS image, ``"SRA"`` has the patient's right along the height. The axes are the image's
-        own, whichever are nearest to these directions.
+        LPS image, ``"SRA"`` has the patient's right along the height. They are the patient's
+        axes: a scan that was tilted against them is turned in the one resampling.
     centre
         The tumour lies in the middle by its bounding ``"box"`` or by the ``"centroid"`` of its
         voxels.
@@ -135,6 +136,29 @@ class Patch:
     scale: float
     padded_share: float
 
+    @property
+    def findings(self) -> list[Shortfall]:
+        """What the failures table has to say of the patch; no column is missing for it."""
+        found = []
+        if self.scale > 1:
+            found.append(
+                Shortfall(
+                    "patch_scaled_to_fit",
+                    "The tumour is larger than the patch, whose voxels were made "
+                    f"{self.scale:.2f} times as wide.",
+                    0,
+                )
+            )
+        if self.padded_share > 0:
+            found.append(
+                Shortfall(
+                    "patch_beyond_image",
+                    f"{self.padded_share:.1%} of the patch lie beyond the image's border.",
+                    0,
+                )
+            )
+        return found
+
 
 def cut_patch(image: sitk.Image, mask: sitk.Image, settings: PatchSettings) -> np.ndarray:
     """Return the voxels of :func:`patch_of`.
@@ -180,8 +204,7 @@ def patch_of(image: sitk.Image, mask: sitk.Image, settings: PatchSettings) -> Pa
             f"The mask does not lie on the image's grid: {'; '.join(differences)}.",
             code="geometry_mismatch",
         )
-    image, mask = sitk.DICOMOrient(image, "LPS"), sitk.DICOMOrient(mask, "LPS")
-    grid = PatchGrid.around(image, mask, settings)
+    grid = PatchGrid.around(mask, settings)
     part = grid.part_of(image)
     if settings.antialias:
         part = grid.smoothed(part)
@@ -192,7 +215,8 @@ def patch_of(image: sitk.Image, mask: sitk.Image, settings: PatchSettings) -> Pa
             "again.",
             code="non_finite_voxels",
         )
-    told = grid.inside()
+    inside = grid.inside()
+    told = inside
     if settings.shown == "tumour":
         tumour = grid.resampled(mask, 0, sitk.sitkNearestNeighbor) > 0
         if not tumour.any():
@@ -214,7 +238,7 @@ def patch_of(image: sitk.Image, mask: sitk.Image, settings: PatchSettings) -> Pa
     return Patch(
         np.ascontiguousarray(grid.to_axes(channels), dtype=np.float32),
         grid.scale,
-        float(1 - grid.inside().mean()),
+        float(1 - inside.mean()),
     )
 
 

@@ -79,6 +79,25 @@ def test_same_patch_whatever_the_order_of_the_arrays_axes(orientation, antialias
     np.testing.assert_allclose(cut_patch(*turned, chosen), expected, atol=1e-5)
 
 
+def test_a_tilted_scan_is_turned_to_the_patients_axes() -> None:
+    """Coordinates come back along the patient's axes, 25 degrees off the array's."""
+    c, s = np.cos(np.radians(25)), np.sin(np.radians(25))
+    index = np.indices((30, 36, 40))[::-1].reshape(3, -1)
+    turned = np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
+    points = turned @ (index * np.array([[0.8], [1.1], [2.5]]))
+    wide = {"windows_hu": ((-5e3, 5e3),), "output_range": (-5e3, 5e3)}
+    for axis in range(3):
+        image = sitk.GetImageFromArray((10 * points[axis]).reshape(30, 36, 40).astype(np.float32))
+        image.SetSpacing((0.8, 1.1, 2.5))
+        image.SetDirection(turned.ravel().tolist())
+        patch = patch_of(image, dot(image, (20, 18, 15)), settings(**wide))
+        assert patch.padded_share == 0
+        expected = [1.5, 1.0, 0.9][2 - axis]
+        np.testing.assert_allclose(
+            np.diff(patch.voxels[0], axis=2 - axis) / 10, expected, atol=2e-3
+        )
+
+
 def test_voxels_of_the_image_come_back_where_the_grids_agree() -> None:
     image, mask = cases.image(), dot(cases.image(), (11, 10, 5))
     chosen = PatchSettings(

@@ -50,6 +50,7 @@ def _wide_resnet50_3d() -> torch.nn.Module:
     return ResNet3d((3, 4, 6, 3), width=128, shortcut_bias=True)
 
 
+_RANDOM = "random:"
 ENCODERS: dict[str, _Known] = {
     "radimagenet_resnet50": _Known(
         untrained=_resnet50,
@@ -116,6 +117,10 @@ class _Loader:
         import torch
 
         known = ENCODERS[self.name]
+        seed = _seed_of(self.weights)
+        if seed is not None:
+            torch.manual_seed(seed)
+            return known.untrained()
         if self.weights == "packaged":
             if known.packaged is None:
                 raise WeightsError(
@@ -147,12 +152,15 @@ def known_encoder(name: str, weights: str | Path = "packaged") -> Encoder:
     name
         One of :data:`ENCODERS`.
     weights
-        ``"packaged"``, where an installed package carries them; or the published file.
+        ``"packaged"``, where an installed package carries them; the published file; or
+        ``"random:<seed>"``, a control that was never trained and is called so in every column.
 
     Raises
     ------
     FeatureError
         Code ``unknown_encoder``.
+    WeightsError
+        Code ``weights_missing``: ``random:`` without a seed.
 
     Examples
     --------
@@ -167,11 +175,20 @@ def known_encoder(name: str, weights: str | Path = "packaged") -> Encoder:
             "your own give Encoder(name, module, transform, licence).",
             code="unknown_encoder",
         )
-    return Encoder(
-        name,
-        _Loader(name, weights),
-        known.transform,
-        known.licence,
-        known.training,
-        astra.SOURCE if weights == "packaged" else Path(weights).name,
-    )
+    source = astra.SOURCE if weights == "packaged" else Path(weights).name
+    training, licence = known.training, known.licence
+    if _seed_of(weights) is not None:
+        training, licence = "nothing: RANDOM weights, a control", "none needed"
+    return Encoder(name, _Loader(name, weights), known.transform, licence, training, source)
+
+
+def _seed_of(weights: str | Path) -> int | None:
+    """Return the seed of ``"random:<seed>"``, and ``None`` for all other weights."""
+    if not isinstance(weights, str) or not weights.startswith(_RANDOM):
+        return None
+    seed = weights.removeprefix(_RANDOM)
+    if not seed.isdecimal():
+        raise WeightsError(
+            f"weights={weights!r}: expected a seed, as in 'random:0'.", code="weights_missing"
+        )
+    return int(seed)

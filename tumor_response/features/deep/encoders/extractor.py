@@ -17,13 +17,11 @@ from tumor_response.features.deep.encoders.catalogue import known_encoder
 from tumor_response.features.deep.encoders.encoder import Encoder, SliceSettings
 from tumor_response.features.deep.encoders.network import EncoderNetwork, resolved_device
 from tumor_response.features.deep.patches import PatchSettings, patch_of
-from tumor_response.features.deep.views import slice_views
+from tumor_response.features.deep.views import cut_views
+from tumor_response.features.deep.views.memory import views_bytes
 from tumor_response.features.memory import Extent
 
 __all__ = ["EncoderFeatures"]
-
-_PADDING_TOLD = 0.1
-"""From this share of a patch on, what lies beyond the image is told in the failures table."""
 
 
 class EncoderFeatures:
@@ -38,8 +36,8 @@ class EncoderFeatures:
         The name of a known one, ``"astra"``, ``"fmcib"`` or ``"radimagenet_resnet50"``
         (:doc:`/guide/encoders` says what each is), or an :class:`Encoder` of your own.
     weights
-        For a known one: the file its authors published, or ``"packaged"`` where an installed
-        package carries it. An :class:`Encoder` has its weights already.
+        For a known one: the file its authors published, ``"packaged"`` where an installed package
+        carries it, or ``"random:<seed>"``, a control. An :class:`Encoder` has its weights already.
     transform
         What it is shown; ``None``: what it was trained on, as far as that is known.
     device
@@ -149,15 +147,14 @@ class EncoderFeatures:
     def extract(self, case: BaselineCase) -> FeatureValues:
         """Return the case's features.
 
-        A patch of which more than a tenth lies beyond the image, and one whose voxels were
-        widened for a large tumour, are told in the failures table (``patch_padded``,
-        ``patch_scaled``); the values stay.
+        What a patch or view had to be given, such as padding, is told in the failures table; the
+        values stay.
 
         Raises
         ------
         FeatureError
             As :func:`tumor_response.features.deep.patches.patch_of` or
-            :func:`tumor_response.features.deep.views.slice_views`; and ``encoder_output``: what
+            :func:`tumor_response.features.deep.views.cut_views`; and ``encoder_output``: what
             comes out is not finite.
         WeightsError
             If the weights changed since the extractor was made.
@@ -180,9 +177,19 @@ class EncoderFeatures:
 
     def memory_bytes(self, extent: Extent) -> int:
         """Return what a case needs beside its image: weights, a turned copy, activations."""
+        transform = self.encoder.transform
         # a file's bytes, its tensors and the module's are there at once while weights are loaded
-        activations = _ACTIVATION_BYTES * math.prod(self.encoder.input_shape[1:])
-        return 200_000_000 + 3 * self.weights_bytes + 4 * extent.image_voxels + activations
+        fixed = 200_000_000 + 3 * self.weights_bytes
+        shown = math.prod(self.encoder.input_shape[1:])
+        if isinstance(transform, SliceSettings):
+            cut = views_bytes(transform.views, transform.size_px, extent)
+        else:
+            part = math.prod(
+                side / step + _MARGIN_VOXELS
+                for side, step in zip(transform.sides_mm, sorted(extent.spacing_mm), strict=True)
+            )
+            cut = _PART_BYTES * min(round(part), extent.image_voxels) + _POINT_BYTES * shown
+        return fixed + cut + _ACTIVATION_BYTES * shown
 
     def _shown(self, transform: PatchSettings | SliceSettings) -> Encoder:
         if type(transform) is not type(self.encoder.transform):
@@ -198,33 +205,15 @@ class EncoderFeatures:
         """Return float32 (n, channels, ...), and what has to be said of it."""
         transform = self.encoder.transform
         if isinstance(transform, SliceSettings):
-            views = slice_views(case.image, case.mask, transform.views, transform.size_px)
+            views = cut_views(case.image, case.mask, transform.views, transform.size_px)
             mean, std = (
                 np.array(v, dtype=np.float32)[:, None, None]
                 for v in (transform.mean, transform.std)
             )
-            return (views[:, None] - mean) / std, []
+            # one channel is shown to all three
+            return (views.pixels - mean) / std, views.findings
         patch = patch_of(case.image, case.mask, transform)
-        told = []
-        if patch.padded_share > _PADDING_TOLD:
-            told.append(
-                Shortfall(
-                    "patch_padded",
-                    f"{self.encoder.name}: {patch.padded_share:.0%} of the patch lie beyond the "
-                    f"image and were shown as {transform.outside_hu:g} HU.",
-                    0,
-                )
-            )
-        if patch.scale > 1:
-            told.append(
-                Shortfall(
-                    "patch_scaled",
-                    f"{self.encoder.name}: the tumour is larger than the patch, whose voxels were "
-                    f"made {patch.scale:.2f} times as wide.",
-                    0,
-                )
-            )
-        return patch.voxels[None], told
+        return patch.voxels[None], patch.findings
 
     def _loaded_again(self) -> EncoderNetwork:
         network = EncoderNetwork.load(self.encoder, self.device)
@@ -245,3 +234,8 @@ class EncoderFeatures:
 
 _ACTIVATION_BYTES = 700
 """Per voxel or pixel of the input, of the widest layers together; measured on ``"astra"``."""
+_PART_BYTES = 12
+"""Per voxel of the image that decides the patch: as float32, smoothed, and in between."""
+_MARGIN_VOXELS = 12
+_POINT_BYTES = 64
+"""Per voxel of the patch while its intensities are scaled."""

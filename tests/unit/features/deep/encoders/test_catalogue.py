@@ -27,7 +27,7 @@ from tumor_response.features.deep.encoders import (
 from tumor_response.features.deep.encoders import astra as astra_package
 from tumor_response.features.deep.encoders.resnet3d import ResNet3d
 from tumor_response.features.deep.patches import cut_patch
-from tumor_response.features.deep.views import slice_views
+from tumor_response.features.deep.views import cut_views
 
 WIDTH = 2
 SMALL = {
@@ -121,9 +121,9 @@ def test_radimagenet_file_gives_what_its_authors_class_gives(tmp_path) -> None:
         "radimagenet_resnet50", weights=tmp_path / "ResNet50.pt", transform=one, device="cpu"
     )
     got = np.array(list(extractor.extract(case).values.values()))
-    views = slice_views(case.image, case.mask, one.views, 64)
+    views = cut_views(case.image, case.mask, one.views, 64).pixels
     # their training shifts 8-bit pictures so
-    shown = ((torch.from_numpy(views) * 255 - 127.5) * 2 / 255)[:, None].expand(-1, 3, -1, -1)
+    shown = ((torch.from_numpy(views) * 255 - 127.5) * 2 / 255).expand(-1, 3, -1, -1)
     with torch.no_grad():
         expected = theirs(shown).flatten(1).double().mean(dim=0).numpy()
     assert got.shape == (2048,)
@@ -198,6 +198,17 @@ def test_no_weights_is_an_error_never_random_ones() -> None:
     with pytest.raises(WeightsError, match="No package carries weights for 'fmcib'") as caught:
         EncoderFeatures("fmcib")
     assert caught.value.code == "weights_missing"
+
+
+def test_random_weights_are_asked_for_in_those_words_and_called_so(tmp_path) -> None:
+    control = EncoderFeatures("fmcib", weights="random:3", device="cpu")
+    assert "RANDOM weights, a control" in control.feature_specs()[0].description
+    assert "random:3" in control.feature_specs()[0].description
+    again = EncoderFeatures("fmcib", weights="random:3", device="cpu")
+    other = EncoderFeatures("fmcib", weights="random:4", device="cpu")
+    assert control.weights_sha256 == again.weights_sha256 != other.weights_sha256
+    for word in ("random", "random:", "random:x"):
+        assert code_of("fmcib", word) == "weights_missing"
 
 
 def test_files_that_are_refused(tmp_path, state) -> None:

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import cloudpickle
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 import tumor_response as tr
@@ -20,7 +24,7 @@ from tumor_response.features.deep.encoders import (
     SliceSettings,
 )
 from tumor_response.features.deep.patches import cut_patch
-from tumor_response.features.deep.views import slice_views
+from tumor_response.features.deep.views import cut_views
 
 PATCH = PatchSettings(
     size_voxels=(8, 16, 16), spacing_mm=(3.0, 2.0, 2.0), windows_hu=((-100, 200),)
@@ -82,10 +86,10 @@ def test_volume_features_are_the_module_on_the_patch_in_eval_mode() -> None:
 
 def test_slice_features_are_the_mean_over_views() -> None:
     case = cases.baseline()
-    views = torch.from_numpy(slice_views(case.image, case.mask, SLICES.views, 32))
+    views = torch.from_numpy(cut_views(case.image, case.mask, SLICES.views, 32).pixels)
     mean, std = (torch.tensor(v)[:, None, None] for v in (SLICES.mean, SLICES.std))
     with torch.no_grad():
-        expected = slice_net()((views[:, None].expand(-1, 3, -1, -1) - mean) / std).mean(dim=0)
+        expected = slice_net()((views.expand(-1, 3, -1, -1) - mean) / std).mean(dim=0)
     extractor = EncoderFeatures(own(module=slice_net, transform=SLICES))
     np.testing.assert_allclose(numbers(extractor.extract(case)), expected, rtol=1e-4, atol=1e-6)
 
@@ -132,7 +136,7 @@ def test_through_extract_with_findings(tmp_path) -> None:
     table = tr.extract(cohort, [EncoderFeatures(own(transform=small))])
     assert table.data.filter(like="deep__own").notna().all(axis=None)
     told = table.failures.query("block == 'deep'")
-    assert set(told["reason"]) == {"patch_scaled"}
+    assert set(told["reason"]) == {"patch_scaled_to_fit"}
     assert (told["n_columns_missing"] == 0).all()
     refused = tr.extract(cohort, [EncoderFeatures(own(transform=small.changed(larger="refuse")))])
     assert set(refused.failures["reason"]) == {"tumour_exceeds_patch"}
@@ -142,9 +146,9 @@ def test_through_extract_with_findings(tmp_path) -> None:
 def test_padding_is_told() -> None:
     wide = PATCH.changed(spacing_mm=(9.0, 6.0, 6.0))
     [told] = EncoderFeatures(own(transform=wide)).extract(cases.baseline()).shortfalls
-    assert (told.code, told.n_columns_missing) == ("patch_padded", 0)
-    # 36 x 33 x 36 mm of image in 96 x 96 x 72 mm of patch, counted by voxels
-    assert "% of the patch" in told.message
+    assert (told.code, told.n_columns_missing) == ("patch_beyond_image", 0)
+    # of 16 x 16 x 8 voxels, 6 x 6 x 4 have their centres in 36 x 33 x 36 mm of image
+    assert "93.0% of the patch" in told.message
 
 
 def test_modules_that_cannot_be_used() -> None:
@@ -193,6 +197,32 @@ def test_arguments_that_do_not_go_together() -> None:
         assert caught.value.code == "settings"
     with pytest.raises(FeatureError, match="device='gpu7'"):
         EncoderFeatures(own(), device="gpu7")
+
+
+def test_the_guides_own_encoder_runs_in_two_processes(tmp_path, monkeypatch) -> None:
+    guide = Path(__file__).parents[5] / "docs" / "guide" / "encoders.md"
+    blocks = re.findall(r"```python\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)
+    [block] = [b for b in blocks if "def module" in b]
+    cases.cohort_folder(tmp_path, 2).to_csv(tmp_path / "manifest.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    network = torch.nn.Sequential(torch.nn.Conv3d(1, 16, 5, stride=2), torch.nn.ReLU())
+    safetensors.torch.save_file(network.state_dict(), "ours.safetensors")
+    names = {
+        "torch": torch,
+        "safetensors": safetensors,
+        "cohort": tr.Cohort.from_csv("manifest.csv"),
+        "tr": SimpleNamespace(
+            extract=tr.extract,
+            PatchSettings=PatchSettings,
+            Encoder=Encoder,
+            EncoderFeatures=EncoderFeatures,
+        ),
+    }
+    exec(block, names)
+    got = names["table"].data.filter(like="deep__ours").to_numpy()
+    assert got.shape == (2, 16)
+    alone = tr.extract(names["cohort"], [EncoderFeatures(names["ours"])])
+    np.testing.assert_array_equal(got, alone.data.filter(like="deep__ours").to_numpy())
 
 
 def test_memory_is_said_for_a_case() -> None:
