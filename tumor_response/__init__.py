@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from tumor_response.evaluation import Bootstrap632Plus, EvaluationResult, evaluate
     from tumor_response.explanation import Explanation, explain
     from tumor_response.features.clinical import ClinicalFactors
-    from tumor_response.features.deep import DeepFeatures, Views, ViewSettings, ViewStore
+    from tumor_response.features.deep import (
+        Augmentation,
+        DeepFeatures,
+        Views,
+        ViewSettings,
+        ViewStore,
+        plot_views,
+    )
+    from tumor_response.features.deep.encoders import EncoderFeatures
     from tumor_response.features.radiomics import IbsiSettings, Radiomics, RadiomicsSettings
     from tumor_response.imaging import resample_mask
     from tumor_response.imaging.dicom.archive.listing import list_rois
@@ -66,6 +74,7 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "Augmentation": "features.deep",
     "BaselineAdjustedCut": "outcomes",
     "BaselineCase": "cohort",
     "Bootstrap632Plus": "evaluation",
@@ -75,6 +84,7 @@ _HOME = {
     "ContourError": "outcomes",
     "Coupling": "outcomes",
     "DeepFeatures": "features.deep",
+    "EncoderFeatures": "features.deep.encoders",
     "EvaluationResult": "evaluation",
     "ExclusionRule": "quality",
     "Explanation": "explanation",
@@ -110,6 +120,7 @@ _HOME = {
     "plot_cut": "outcomes",
     "plot_retreat": "outcomes",
     "plot_spider": "outcomes",
+    "plot_views": "features.deep",
     "plot_volumes": "outcomes",
     "plot_waterfall": "outcomes",
     "read_diameters": "outcomes",
@@ -129,6 +140,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Augmentation",
     "BaselineAdjustedCut",
     "BaselineCase",
     "Bootstrap632Plus",
@@ -138,6 +150,7 @@ __all__ = [
     "ContourError",
     "Coupling",
     "DeepFeatures",
+    "EncoderFeatures",
     "EvaluationResult",
     "ExclusionRule",
     "Explanation",
@@ -175,6 +188,7 @@ __all__ = [
     "plot_cut",
     "plot_retreat",
     "plot_spider",
+    "plot_views",
     "plot_volumes",
     "plot_waterfall",
     "read_diameters",

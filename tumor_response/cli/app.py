@@ -16,6 +16,7 @@ import typer
 
 from tumor_response.cli.cache import cache_app
 from tumor_response.cli.console import FOUND, messages_for_people, say
+from tumor_response.cli.weights import weights_app
 from tumor_response.settings import checked_n_jobs
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(cache_app)
+app.add_typer(weights_app)
 
 
 class Days(StrEnum):
@@ -82,6 +84,13 @@ RadiomicsOption = Annotated[
 ]
 BackboneOption = Annotated[
     str, typer.Option("--backbone", help="Network of the deep block by its timm name, or none.")
+]
+WeightsOption = Annotated[
+    str,
+    typer.Option(
+        "--weights",
+        help="Weights of that network: packaged, a file, a folder, hub, or random:SEED.",
+    ),
 ]
 ClinicalOption = Annotated[
     list[str] | None,
@@ -246,6 +255,7 @@ def extract(
     clinical_table: ClinicalTableOption = None,
     radiomics: RadiomicsOption = "head_neck_ct",
     backbone: BackboneOption = "tf_efficientnet_lite0",
+    weights: WeightsOption = "packaged",
     clinical: ClinicalOption = None,
     category: CategoryOption = None,
     cache_dir: CacheOption = None,
@@ -284,7 +294,7 @@ def extract(
         messages_for_people(debug, _RESUME),
         _study(
             Source(manifest, roi, clinical_table),
-            *(out, radiomics, backbone, clinical, category, cache_dir, n_jobs),
+            *(out, radiomics, backbone, weights, clinical, category, cache_dir, n_jobs),
         ) as study,
     ):
         if dry_run:
@@ -301,6 +311,7 @@ def evaluate(
     clinical_table: ClinicalTableOption = None,
     radiomics: RadiomicsOption = "head_neck_ct",
     backbone: BackboneOption = "tf_efficientnet_lite0",
+    weights: WeightsOption = "packaged",
     clinical: ClinicalOption = None,
     category: CategoryOption = None,
     by: ByOption = "rate_percent_per_day",
@@ -325,7 +336,7 @@ def evaluate(
         messages_for_people(debug, _RESUME),
         _study(
             Source(manifest, roi, clinical_table),
-            *(out, radiomics, backbone, clinical, category, cache_dir, n_jobs),
+            *(out, radiomics, backbone, weights, clinical, category, cache_dir, n_jobs),
         ) as study,
     ):
         study.evaluate(_plan(by, per, cut, model, n_resamples, seed, failed, observer_error_mm))
@@ -339,6 +350,7 @@ def explain(
     clinical_table: ClinicalTableOption = None,
     radiomics: RadiomicsOption = "head_neck_ct",
     backbone: BackboneOption = "tf_efficientnet_lite0",
+    weights: WeightsOption = "packaged",
     clinical: ClinicalOption = None,
     category: CategoryOption = None,
     by: ByOption = "rate_percent_per_day",
@@ -369,7 +381,7 @@ def explain(
         messages_for_people(debug, _RESUME),
         _study(
             Source(manifest, roi, clinical_table),
-            *(out, radiomics, backbone, clinical, category, cache_dir, n_jobs),
+            *(out, radiomics, backbone, weights, clinical, category, cache_dir, n_jobs),
         ) as study,
     ):
         study.explain(_plan(by, per, cut, model, n_resamples, seed, failed, observer_error_mm))
@@ -395,6 +407,7 @@ def _study(
     out: Path,
     radiomics: str,
     backbone: str,
+    weights: str,
     clinical: list[str] | None,
     category: list[str] | None,
     cache_dir: str | None,
@@ -404,7 +417,7 @@ def _study(
     from tumor_response.cli.lock import alone_in
     from tumor_response.cli.study import Blocks, Study
 
-    blocks = Blocks(radiomics, backbone, clinical or [], category or [])
+    blocks = Blocks(radiomics, backbone, weights, clinical or [], category or [])
     with alone_in(out):
         yield Study(source, out, blocks, cache_dir, checked_n_jobs(n_jobs))
 

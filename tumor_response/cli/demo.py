@@ -66,7 +66,7 @@ def run_demo(
     SettingsError
         If the folder holds another cohort.
     """
-    blocks = Blocks(radiomics, "tf_efficientnet_lite0", clinical=["age"], category=[])
+    blocks = Blocks(radiomics, "tf_efficientnet_lite0", "packaged", clinical=["age"], category=[])
     extractors = blocks.extractors()
     cohort = _cohort(directory / "cohort", n_patients, seed, signal, n_jobs)
     outcomes = tr.shrinkage(cohort, n_jobs=n_jobs)

@@ -58,6 +58,7 @@ class Blocks:
 
     radiomics: str
     backbone: str
+    weights: str
     clinical: Sequence[str]
     category: Sequence[str]
 
@@ -68,7 +69,7 @@ class Blocks:
         if self.radiomics != NONE:
             chosen.append(tr.Radiomics(self.radiomics))
         if self.backbone != NONE:
-            chosen.append(tr.DeepFeatures(self.backbone))
+            chosen.append(tr.DeepFeatures(self.backbone, weights=self.weights))
         numeric = list(dict.fromkeys([*self.clinical, "volume_cc"]))
         chosen.append(tr.ClinicalFactors(numeric, categories=self.categories))
         return chosen

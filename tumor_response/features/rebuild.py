@@ -104,16 +104,27 @@ def _radiomics(block: str, identity: Mapping[str, Any]) -> FeatureExtractor:
 
 
 def _deep(block: str, identity: Mapping[str, Any]) -> FeatureExtractor | None:
-    from tumor_response.features.deep import DeepFeatures, ViewSettings
+    from tumor_response.features.deep import Augmentation, DeepFeatures, ViewSettings
     from tumor_response.features.deep.weights import PACKAGED
 
+    source = str(identity["weights_source"])
     package = PACKAGED.get(identity["backbone"])
-    if package is None or not identity["weights_source"].startswith(package.distribution):
+    if package is not None and source.startswith(package.distribution):
+        source = "packaged"
+    elif not source.startswith("random:"):
         return None
+    moved = identity["augmentation"]
     return DeepFeatures(
         identity["backbone"],
+        weights=source,
+        weights_sha256=identity["weights_sha256"],
+        layers=identity["layers"],
         views=ViewSettings(**identity["views"]),
-        device=identity["device"],
+        pooling=identity["pooling"],
+        augmentation=None if moved is None else Augmentation(**moved),
+        input_px=identity["input_px"],
+        backend=identity["backend"],
+        device=identity["device"]["kind"],
         block=block,
     )
 

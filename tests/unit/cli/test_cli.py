@@ -245,7 +245,7 @@ def test_a_fixed_cut_is_a_number_in_the_unit_of_the_end_point() -> None:
 
 
 def test_categories_are_read_with_their_levels() -> None:
-    blocks = Blocks("none", "none", [], ["sex=female, male"])
+    blocks = Blocks("none", "none", "packaged", [], ["sex=female, male"])
     assert blocks.categories == {"sex": ["female", "male"]}
 
 

