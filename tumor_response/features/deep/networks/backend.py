@@ -118,6 +118,8 @@ def resolve_backend(
             f"backend={requested!r}: expected one of {', '.join(BACKENDS)}.", code="backend"
         )
     plain = runner(module, "eager", device, example.shape[1:])
+    if requested == "eager":
+        return Resolved("eager", plain, 0.0)
     expected = plain(example)
     if requested != "auto":
         return _agreeing(module, example, requested, device, expected)
