@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ from tumor_response.exceptions import TableError
 from tumor_response.features.assemble import FAILURE_COLUMNS
 from tumor_response.features.base import KEY_ROLE
 from tumor_response.table.loading import check_files, chosen_columns, part_paths, read_data
-from tumor_response.table.parts import INDEX, PartWriter, json_bytes, slices
+from tumor_response.table.parts import INDEX, PartWriter, json_bytes, slices, write_whole
 
 __all__ = ["FeatureTable"]
 
@@ -244,7 +245,8 @@ class FeatureTable:
         Raises
         ------
         TableError
-            For a format that is not there.
+            For a format that is not there; code ``table_unwritable`` if the disk is full or may not
+            be written to: no file is left that is only half written.
         """
         wanted = [formats] if isinstance(formats, str) else list(formats)
         unknown = [name for name in wanted if name not in _FORMATS]
@@ -258,19 +260,15 @@ class FeatureTable:
         flat = self.data.reset_index()
         for name in wanted:
             path = prefix.with_name(f"{prefix.name}.{name}")
-            if name == "csv":
-                flat.to_csv(path, index=False)
-            else:
-                flat.to_parquet(path, index=False)
-            written.append(path)
+            write = flat.to_csv if name == "csv" else flat.to_parquet
+            written.append(write_whole(path, partial(write, index=False)))
         beside = {"dictionary": self.dictionary.reset_index(), "failures": self.failures}
         for name, frame in beside.items():
             path = prefix.with_name(f"{prefix.name}_{name}.csv")
-            frame.to_csv(path, index=False)
-            written.append(path)
+            written.append(write_whole(path, partial(frame.to_csv, index=False)))
         path = prefix.with_name(f"{prefix.name}_provenance.json")
-        path.write_bytes(json_bytes(self.provenance))
-        return [*written, path]
+        provenance = json_bytes(self.provenance)
+        return [*written, write_whole(path, lambda part: part.write_bytes(provenance))]
 
     def __repr__(self) -> str:
         counts = self.dictionary["block"].value_counts()

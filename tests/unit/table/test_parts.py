@@ -87,6 +87,21 @@ def test_full_disk_is_an_error_with_a_way_out_and_no_table(tmp_path: Path) -> No
     assert_same(FeatureTable.load(tmp_path), table)
 
 
+@pytest.mark.parametrize("name", ["csv", "parquet"])
+def test_full_disk_leaves_no_half_an_export(tmp_path: Path, name: str) -> None:
+    before = arbitrary(2)
+    before.export(tmp_path / "features", formats=[name])
+    there = contents(tmp_path)
+    after = arbitrary(200)
+    with files_no_larger_than(6000), pytest.raises(TableError, match="Make room") as caught:
+        after.export(tmp_path / "features", formats=[name])
+    assert caught.value.code == "table_unwritable"
+    assert f"features.{name}" in str(caught.value)
+    assert contents(tmp_path) == there
+    after.export(tmp_path / "features", formats=[name])
+    assert contents(tmp_path) != there
+
+
 def test_folder_that_takes_no_file_is_found_out_before_the_first_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

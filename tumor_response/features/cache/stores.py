@@ -130,7 +130,10 @@ class LocalStore:
     def __init__(self, directory: Path) -> None:
         # workers may stand in another folder than their parent
         self.directory = Path(os.path.abspath(directory))  # noqa: PTH100 - links stay as named
-        self.directory.mkdir(parents=True, exist_ok=True)
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise NotADirectoryError(errno.ENOTDIR, "it is a file") from None
         self._permissions = self.directory.stat().st_mode & _PERMISSIONS
         self.writable = self._can_write()
 

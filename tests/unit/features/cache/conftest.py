@@ -11,6 +11,13 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from tests.unit.features.cache.pretending import Pretending, begin_anew
+from tumor_response.features import stamps
+
+
+@pytest.fixture(autouse=True)
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are believed to be final at once, and not only after two seconds."""
+    monkeypatch.setattr(stamps, "_SETTLED_NS", 0)
 
 
 @pytest.fixture
