@@ -55,13 +55,24 @@ RESULTS = HERE / "results" / "volume_leak.csv"
 FIGURE = HERE.parent / "docs" / "_figures" / "volume_leak.png"
 
 
+def rows_of(seed: int, work: Path, n_jobs: int) -> pd.DataFrame:
+    """Return one seed's rows; what is in the work folder is not made again."""
+    kept = work / f"rows_{seed}.csv"
+    if not kept.exists():
+        pd.DataFrame(one(seed, work, n_jobs)).to_csv(kept, index=False)
+    return pd.read_csv(kept)
+
+
 def one(seed: int, work: Path, n_jobs: int) -> list[dict[str, float | str | int]]:
     """Simulate, extract and evaluate one cohort."""
     directory = work / f"cohort_{seed}"
-    shutil.rmtree(directory, ignore_errors=True)
-    cohort = tr.simulate_cohort(
-        N_PATIENTS, seed=seed, directory=directory, signal=0.0, n_jobs=n_jobs
-    )
+    if (directory / "manifest.csv").exists():
+        cohort = tr.Cohort.from_csv(directory / "manifest.csv")
+    else:
+        shutil.rmtree(directory, ignore_errors=True)
+        cohort = tr.simulate_cohort(
+            N_PATIENTS, seed=seed, directory=directory, signal=0.0, n_jobs=n_jobs
+        )
     extractors = [
         tr.ClinicalFactors(["volume_cc"]),
         *(
@@ -69,8 +80,7 @@ def one(seed: int, work: Path, n_jobs: int) -> list[dict[str, float | str | int]
             for name, crop in CROPS.items()
         ),
     ]
-    table = tr.extract(cohort, extractors, n_jobs=n_jobs)
-    shutil.rmtree(directory)
+    table = tr.extract(cohort, extractors, n_jobs=n_jobs, cache_dir=work / "cache")
     log_volume = np.log(table.data["clinical__volume_cc"])
     rng = np.random.default_rng(seed)
     latent = stats.zscore(log_volume) + rng.normal(0.0, NOISE_SD, len(log_volume))
@@ -79,22 +89,15 @@ def one(seed: int, work: Path, n_jobs: int) -> list[dict[str, float | str | int]
     models = {name: tr.make_model("logistic", blocks=[name]) for name in CROPS}
     models["volume"] = tr.make_model("logistic", blocks=["clinical"])
     scheme = tr.Bootstrap632Plus(n_resamples=N_RESAMPLES, seed=seed)
-    found = tr.evaluate(models, table, y, scheme=scheme, n_jobs=n_jobs).summary()["auc_oob"]
-    null = tr.evaluate(
-        {"null": models["fixed"]}, table, shuffled, scheme=scheme, n_jobs=n_jobs
-    ).summary()["auc_oob"]
-    aucs = {"oracle": auc(y, log_volume), **found.to_dict(), **null.to_dict()}
-    return [
-        {
-            "seed": seed,
-            "predictors": name,
-            "auc_oob": value,
-            "r2_log_volume": _r2(table.data.filter(like=f"{name}__"), log_volume, seed)
-            if name in CROPS
-            else np.nan,
-        }
-        for name, value in aucs.items()
-    ]
+    found = tr.evaluate(models, table, y, scheme=scheme, n_jobs=n_jobs).summary()
+    null = tr.evaluate({"null": models["fixed"]}, table, shuffled, scheme=scheme, n_jobs=n_jobs)
+    summary = pd.concat([found, null.summary()])[["auc_oob", "ci_low", "ci_high"]]
+    summary.loc["oracle"] = [auc(y, log_volume), np.nan, np.nan]
+    summary.insert(0, "seed", seed)
+    summary["r2_log_volume"] = pd.Series(
+        {name: _r2(table.data.filter(regex=f"^{name}__"), log_volume, seed) for name in CROPS}
+    )
+    return summary.rename_axis("predictors").reset_index().to_dict("records")
 
 
 def _r2(embedding: pd.DataFrame, log_volume: pd.Series, seed: int) -> float:
@@ -141,17 +144,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--n-jobs", type=int, default=1)
     arguments = parser.parse_args()
-    rows: list[dict[str, float | str | int]] = []
-    for seed in range(FIRST_SEED, FIRST_SEED + arguments.seeds):
-        rows += one(seed, arguments.work, arguments.n_jobs)
-        frame = pd.DataFrame(rows)
-        frame.round(6).to_csv(RESULTS, index=False)
-        print(frame[frame["seed"] == seed].round(3).to_string(index=False), flush=True)
+    seeds = range(FIRST_SEED, FIRST_SEED + arguments.seeds)
+    frame = pd.concat([rows_of(seed, arguments.work, arguments.n_jobs) for seed in seeds])
+    frame.round(6).to_csv(RESULTS, index=False)
     for name in LABELS:
         chosen = frame[frame["predictors"] == name]
         print("{:12s} {:.3f} ({:.3f} to {:.3f})".format(name, *interval(chosen["auc_oob"])), end="")
         print("   R2 {:.3f} ({:.3f} to {:.3f})".format(*interval(chosen["r2_log_volume"])))
-    wide = frame.pivot(index="seed", columns="predictors", values="auc_oob")
+    wide = frame.pivot_table(index="seed", columns="predictors", values="auc_oob")
     for name in ("margin", "fill", "fill_masked"):
         difference = interval(wide["fixed"] - wide[name])
         print("fixed - {:12s} {:+.3f} ({:+.3f} to {:+.3f})".format(name, *difference))

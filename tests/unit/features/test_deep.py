@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
 import torch
 from safetensors.torch import save_file
 
@@ -196,9 +195,11 @@ def test_three_windows_reach_the_three_channels(weights: Path) -> None:
 
     def of(window: object) -> dict:
         views = tr.ViewSettings(n_slices=2, window_hu=window)
-        return tr.DeepFeatures("test_resnet", weights=weights, views=views).extract(
-            cases.baseline()
-        ).values
+        return (
+            tr.DeepFeatures("test_resnet", weights=weights, views=views)
+            .extract(cases.baseline())
+            .values
+        )
 
     assert of("bone") == of(("bone", "bone", "bone"))
     assert of("bone") != of(("bone", "bone", "lung"))

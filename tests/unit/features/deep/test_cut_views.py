@@ -266,7 +266,9 @@ def test_tumour_larger_than_the_field_of_view() -> None:
     voxels = sitk.GetArrayFromImage(mask)
     largest = voxels[np.count_nonzero(voxels, axis=(1, 2)).argmax()]
     ys, xs = np.nonzero(largest)
-    offset = [np.abs((i - (n - 1) / 2) * 1.5) for i, n in ((xs, cases.SIZE[0]), (ys, cases.SIZE[1]))]
+    offset = [
+        np.abs((i - (n - 1) / 2) * 1.5) for i, n in ((xs, cases.SIZE[0]), (ys, cases.SIZE[1]))
+    ]
     outside = np.mean((offset[0] > 5) | (offset[1] > 5))
     assert centre.cut_shares.tolist() == pytest.approx([outside])
     assert [f.code for f in centre.findings] == ["view_cuts_tumour"]

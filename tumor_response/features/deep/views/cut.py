@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -190,7 +189,5 @@ def _places(mask: sitk.Image, index: npt.NDArray[np.int64]) -> npt.NDArray[np.fl
 
 
 def _flipped(pixels: npt.NDArray[np.float32], draw: AugmentationDraw) -> npt.NDArray[np.float32]:
-    axes: Sequence[int] = [
-        axis for axis, flip in ((-1, draw.flip_columns), (-2, draw.flip_rows)) if flip
-    ]
+    axes = tuple(axis for axis, flip in ((-1, draw.flip_columns), (-2, draw.flip_rows)) if flip)
     return np.ascontiguousarray(np.flip(pixels, axes))

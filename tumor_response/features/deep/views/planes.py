@@ -71,7 +71,7 @@ class PatientGrid:
         return cls(
             axes,  # type: ignore[arg-type]  # three of them
             vectors,
-            tuple(spacing[axis] for axis in axes),  # type: ignore[arg-type]
+            tuple(spacing[axis] for axis in axes),
             float(tilt),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -92,6 +92,7 @@ def plot_views(
 
 def _drawn(views: CutViews, contour: str, *, lettered: bool) -> Figure:
     import matplotlib.pyplot as plt
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     n_views, n_channels = views.pixels.shape[:2]
     per_line = min(n_views, _PER_LINE)
@@ -107,13 +108,12 @@ def _drawn(views: CutViews, contour: str, *, lettered: bool) -> Figure:
                 mm_to_inch(n_lines * (rows * side_mm + _TITLE_MM) + 1),
             ),
             squeeze=False,
-            layout="constrained",
+            layout=ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02),
         )
-        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
         for place in np.ndindex(axes.shape):
             line, row = divmod(place[0], rows)
             view = line * per_line + place[1]
-            ax = axes[place]
+            ax: Any = axes[place]
             if view >= n_views:
                 ax.remove()
                 continue

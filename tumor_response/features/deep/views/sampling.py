@@ -93,14 +93,15 @@ class PlaneGrid:
 
     def inside(self, mask: sitk.Image) -> npt.NDArray[np.bool_]:
         """Return which points' nearest voxel is in the mask; the shape of :meth:`intensities`."""
-        return self._resampled(mask, sitk.sitkNearestNeighbor, 0.0, mask.GetPixelID()) != 0
+        nearest = self._resampled(mask, sitk.sitkNearestNeighbor, 0.0, mask.GetPixelID())
+        return np.asarray(nearest != 0)
 
     def holds(self, points_mm: Array) -> npt.NDArray[np.bool_]:
         """Return which of some points of the plane, shape (n, 3), lie within the square."""
         offsets = points_mm - self.middle_mm
         reach = self.side_mm / 2 + 1e-6
         inside = (np.abs(offsets @ v) <= reach for v in (self.right, self.down))
-        return np.logical_and(*inside)
+        return np.asarray(np.logical_and(*inside))
 
     def _resampled(
         self, image: sitk.Image, interpolator: int, outside: float, pixel_type: int

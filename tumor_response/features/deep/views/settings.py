@@ -178,7 +178,7 @@ class ViewSettings(Settings):
             case (float() as low, float() as high):
                 return ((low, high),)
             case several:
-                return several  # type: ignore[return-value]  # three ranges
+                return several
 
     @property
     def n_channels(self) -> int:
