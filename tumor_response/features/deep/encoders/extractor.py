@@ -259,7 +259,7 @@ class EncoderFeatures:
         return f"EncoderFeatures({self.encoder.name!r}, block={self.block!r})"
 
 
-_ACTIVATION_BYTES = 700
+_ACTIVATION_BYTES = 300
 """Per voxel or pixel of the input, of the widest layers together; measured on ``"astra"``."""
 _PART_BYTES = 12
 """Per voxel of the image that decides the patch: as float32, smoothed, and in between."""
