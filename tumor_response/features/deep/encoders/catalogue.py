@@ -15,7 +15,7 @@ from tumor_response.features.deep.patches import PatchSettings
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["ENCODERS", "known_encoder"]
+__all__ = ["ENCODERS", "is_random", "known_encoder", "packaged_source"]
 
 
 @dataclass(frozen=True)
@@ -177,9 +177,26 @@ def known_encoder(name: str, weights: str | Path = "packaged") -> Encoder:
         )
     source = astra.SOURCE if weights == "packaged" else Path(weights).name
     training, licence = known.training, known.licence
-    if _seed_of(weights) is not None:
+    if is_random(weights):
         training, licence = "nothing: RANDOM weights, a control", "none needed"
     return Encoder(name, _Loader(name, weights), known.transform, licence, training, source)
+
+
+def packaged_source(name: str) -> str | None:
+    """Return what ``source`` says of an encoder whose weights an installed package carries."""
+    known = ENCODERS.get(name)
+    return astra.SOURCE if known is not None and known.packaged else None
+
+
+def is_random(weights: str | Path) -> bool:
+    """Tell whether ``weights`` asks for a control that nobody trained: ``"random:<seed>"``.
+
+    Raises
+    ------
+    WeightsError
+        Code ``weights_missing``: no seed.
+    """
+    return _seed_of(weights) is not None
 
 
 def _seed_of(weights: str | Path) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ from tumor_response._version import library_version
 from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import FeatureError, WeightsError
 from tumor_response.features.base import FeatureSpec, FeatureValues, Shortfall, checked_block
-from tumor_response.features.deep.encoders.catalogue import known_encoder
+from tumor_response.features.deep.encoders.catalogue import (
+    is_random,
+    known_encoder,
+    packaged_source,
+)
 from tumor_response.features.deep.encoders.encoder import Encoder, SliceSettings
 from tumor_response.features.deep.encoders.network import EncoderNetwork, resolved_device
 from tumor_response.features.deep.patches import PatchSettings, patch_of
@@ -123,6 +128,28 @@ class EncoderFeatures:
             },
         }
 
+    @classmethod
+    def from_identity(cls, block: str, identity: Mapping[str, Any]) -> EncoderFeatures | None:
+        """Make the extractor that an identity describes.
+
+        Returns
+        -------
+        EncoderFeatures or None
+            ``None`` where only the user has the weights or the module.
+        """
+        name, source = identity["encoder"], identity["weights_source"]
+        weights = {packaged_source(name): "packaged"}.get(source, source)
+        if weights != "packaged" and not is_random(weights):
+            return None
+        kind = SliceSettings if identity["dimension"] == 2 else PatchSettings
+        return cls(
+            name,
+            weights=weights,
+            transform=kind(**identity["transform"]),
+            device=identity["device"],
+            block=block,
+        )
+
     def feature_specs(self) -> list[FeatureSpec]:
         """Return the dictionary rows, one per feature."""
         encoder = self.encoder
@@ -178,8 +205,8 @@ class EncoderFeatures:
     def memory_bytes(self, extent: Extent) -> int:
         """Return what a case needs beside its image: weights, a turned copy, activations."""
         transform = self.encoder.transform
-        # a file's bytes, its tensors and the module's are there at once while weights are loaded
-        fixed = 200_000_000 + 3 * self.weights_bytes
+        # what the file holds and what the module holds are there at once while weights are loaded
+        fixed = 130_000_000 + 2 * self.weights_bytes
         shown = math.prod(self.encoder.input_shape[1:])
         if isinstance(transform, SliceSettings):
             cut = views_bytes(transform.views, transform.size_px, extent)
@@ -232,7 +259,7 @@ class EncoderFeatures:
         return f"EncoderFeatures({self.encoder.name!r}, block={self.block!r})"
 
 
-_ACTIVATION_BYTES = 700
+_ACTIVATION_BYTES = 300
 """Per voxel or pixel of the input, of the widest layers together; measured on ``"astra"``."""
 _PART_BYTES = 12
 """Per voxel of the image that decides the patch: as float32, smoothed, and in between."""

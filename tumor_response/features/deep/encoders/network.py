@@ -90,7 +90,7 @@ class EncoderNetwork:
             with torch.inference_mode(), held_threads(1):
                 out = self.module(batch.to(self.device))
         except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
-            self._refuse(batch, f"it fails: {error}")
+            self._refuse(batch, f"{type(error).__name__}: {error}")
         if not isinstance(out, torch.Tensor):
             self._refuse(batch, f"it returned a {type(out).__name__}, expected {expected}")
         if out.ndim < 2 or out.shape[0] != 1 or out.numel() == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import io
+import json
 import pickle
 from pathlib import Path
 
@@ -209,6 +210,21 @@ def test_random_weights_are_asked_for_in_those_words_and_called_so(tmp_path) -> 
     assert control.weights_sha256 == again.weights_sha256 != other.weights_sha256
     for word in ("random", "random:", "random:x"):
         assert code_of("fmcib", word) == "weights_missing"
+
+
+def test_made_again_from_what_a_table_says_of_it(shards, state, tmp_path) -> None:
+    small = ENCODERS["astra"].transform.changed(size_voxels=(8, 32, 32))
+    first = EncoderFeatures("astra", transform=small, device="cpu", block="deep_ct")
+    control = EncoderFeatures("radimagenet_resnet50", weights="random:1", device="cpu")
+    for made in (first, control):
+        identity = json.loads(json.dumps(made.identity()))
+        again = EncoderFeatures.from_identity(made.block, identity)
+        assert again is not None
+        assert again.identity() == made.identity()
+        assert again.feature_specs() == made.feature_specs()
+    torch.save(state, tmp_path / "w.pt")
+    from_file = EncoderFeatures("fmcib", weights=tmp_path / "w.pt", device="cpu")
+    assert EncoderFeatures.from_identity("deep", from_file.identity()) is None
 
 
 def test_files_that_are_refused(tmp_path, state) -> None:
