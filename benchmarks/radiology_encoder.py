@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=None)
     options = parser.parse_args()
 
-    shown = known_encoder("astra").transform.changed(larger="scale")
+    shown = known_encoder("astra").transform.changed(if_larger="scale")
     start, before = time.perf_counter(), peak_mb()
     extractor = EncoderFeatures("astra", transform=shown, device="cpu")
     print(f"loaded, hashed and tried in {time.perf_counter() - start:.1f} s")

@@ -129,6 +129,12 @@ def _deep(block: str, identity: Mapping[str, Any]) -> FeatureExtractor | None:
     )
 
 
+def _encoder(block: str, identity: Mapping[str, Any]) -> FeatureExtractor | None:
+    from tumor_response.features.deep.encoders import EncoderFeatures
+
+    return EncoderFeatures.from_identity(block, identity)
+
+
 def _clinical(block: str, identity: Mapping[str, Any]) -> FeatureExtractor:
     from tumor_response.features.clinical import ClinicalFactors
 
@@ -139,6 +145,7 @@ def _clinical(block: str, identity: Mapping[str, Any]) -> FeatureExtractor:
 _MAKERS: dict[str, Callable[[str, Mapping[str, Any]], FeatureExtractor | None]] = {
     "radiomics": _radiomics,
     "deep": _deep,
+    "encoder": _encoder,
     "clinical": _clinical,
 }
 

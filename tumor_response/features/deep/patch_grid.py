@@ -82,11 +82,11 @@ class PatchGrid:
         # sides that are equal but for their last bits hold the tumour
         scale = float((needs_mm / has_mm).max())
         scale = scale if scale > 1 + 1e-6 else 1.0
-        if scale > 1 and settings.larger == "refuse":
+        if scale > 1 and settings.if_larger == "refuse":
             raise FeatureError(
                 f"The tumour needs {_text(needs_mm)}, the patch has {_text(has_mm)} (left-right, "
                 "front-back, head-foot). Choose a larger patch for the whole cohort, or "
-                "larger='scale', which widens the voxels for such tumours alone.",
+                "if_larger='scale', which widens the voxels for such tumours alone.",
                 code="tumour_exceeds_patch",
             )
         size = np.array(settings.size_voxels)[order]

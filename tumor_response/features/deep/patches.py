@@ -38,11 +38,11 @@ class PatchSettings(Settings):
     centre
         The tumour lies in the middle by its bounding ``"box"`` or by the ``"centroid"`` of its
         voxels.
-    larger
+    if_larger
         A tumour that the block does not hold is an error (``"refuse"``), or the voxels of this
         one case are made wider, alike along all axes, until it does (``"scale"``). It is never
         cut.
-    shown
+    masking
         ``"whole"``, or ``"tumour"``: everything outside of the contour is ``outside_hu``.
     antialias
         Along an axis whose voxels become wider, smooth first (a Gaussian whose width at half
@@ -72,8 +72,8 @@ class PatchSettings(Settings):
     side_mm: tuple[float, float, float] | None = None
     axes: str = "SPL"
     centre: Literal["box", "centroid"] = "box"
-    larger: Literal["refuse", "scale"] = "refuse"
-    shown: Literal["whole", "tumour"] = "whole"
+    if_larger: Literal["refuse", "scale"] = "refuse"
+    masking: Literal["whole", "tumour"] = "whole"
     antialias: bool = True
     windows_hu: tuple[tuple[float, float], ...] = Field(default=((-1000.0, 1000.0),), min_length=1)
     clip: Literal["both", "below"] = "both"
@@ -112,7 +112,7 @@ class PatchSettings(Settings):
 
         Examples
         --------
-        >>> PatchSettings(spacing_mm=(1, 1, 1)).changed(larger="scale").larger
+        >>> PatchSettings(spacing_mm=(1, 1, 1)).changed(if_larger="scale").if_larger
         'scale'
         """
         return type(self)(**(self.model_dump() | values))
@@ -217,12 +217,12 @@ def patch_of(image: sitk.Image, mask: sitk.Image, settings: PatchSettings) -> Pa
         )
     inside = grid.inside()
     told = inside
-    if settings.shown == "tumour":
+    if settings.masking == "tumour":
         tumour = grid.resampled(mask, 0, sitk.sitkNearestNeighbor) > 0
         if not tumour.any():
             raise FeatureError(
                 "No voxel of the patch lies in the tumour, which is smaller than they are. Choose "
-                "a finer spacing_mm for the whole cohort, or shown='whole'.",
+                "a finer spacing_mm for the whole cohort, or masking='whole'.",
                 code="tumour_lost_in_patch",
             )
         voxels[~tumour] = settings.outside_hu

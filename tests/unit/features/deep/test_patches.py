@@ -135,9 +135,9 @@ def test_larger_tumour_is_refused_or_the_voxels_are_widened_but_never_cut() -> N
     mask = sitk.Image(image.GetSize(), sitk.sitkUInt8)
     mask.CopyInformation(image)
     mask[5:36, 8:29, 10:19] = 1  # 24.8 x 23.1 x 22.5 mm
-    chosen = PatchSettings(size_voxels=(16, 16, 16), spacing_mm=(1, 1, 1), shown="tumour")
+    chosen = PatchSettings(size_voxels=(16, 16, 16), spacing_mm=(1, 1, 1), masking="tumour")
     assert code_of(image, mask, chosen) == "tumour_exceeds_patch"
-    patch = patch_of(sitk.Cast(mask, sitk.sitkFloat32) * 50, mask, chosen.changed(larger="scale"))
+    patch = patch_of(sitk.Cast(mask, sitk.sitkFloat32) * 50, mask, chosen.changed(if_larger="scale"))
     assert patch.scale == pytest.approx(24.8 / 16)
     filled = np.argwhere(patch.voxels[0] > patch.voxels.min())
     # all 16 voxels along the longest side, and of the others what their lengths are
@@ -179,12 +179,12 @@ def test_what_lies_beyond_the_image_is_told_and_is_air() -> None:
 def test_tumour_alone_hides_the_rest() -> None:
     image, mask = cases.image(), cases.mask(6)
     chosen = settings(size_voxels=(9, 16, 16), spacing_mm=(1.5, 1.5, 1.5))
-    whole, alone = (cut_patch(image, mask, chosen.changed(shown=s)) for s in ("whole", "tumour"))
+    whole, alone = (cut_patch(image, mask, chosen.changed(masking=s)) for s in ("whole", "tumour"))
     inside = alone > 0
     assert 0.05 < inside.mean() < 0.5
     np.testing.assert_array_equal(alone[inside], whole[inside])
     tiny = dot(image, (11, 10, 5))
-    coarse = chosen.changed(shown="tumour", spacing_mm=(9.0, 9.0, 9.0))
+    coarse = chosen.changed(masking="tumour", spacing_mm=(9.0, 9.0, 9.0))
     assert code_of(image, tiny, coarse) == "tumour_lost_in_patch"
 
 

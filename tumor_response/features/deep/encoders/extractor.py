@@ -69,7 +69,7 @@ class EncoderFeatures:
     >>> def module():
     ...     torch.manual_seed(0)
     ...     return torch.nn.Conv3d(1, 8, 3)
-    >>> shown = PatchSettings(size_voxels=(16, 32, 32), spacing_mm=(3, 3, 3), larger="scale")
+    >>> shown = PatchSettings(size_voxels=(16, 32, 32), spacing_mm=(3, 3, 3), if_larger="scale")
     >>> own = EncoderFeatures(Encoder("own", module, shown, licence="ours"))
     >>> cohort = tr.simulate_cohort(n_patients=2, seed=0, directory=tempfile.mkdtemp())
     >>> tr.extract(cohort, [own]).data.columns[3]

@@ -132,13 +132,13 @@ def test_through_extract_with_findings(tmp_path) -> None:
     frame = cases.cohort_folder(tmp_path, 2)
     frame.to_csv(tmp_path / "manifest.csv", index=False)
     cohort = tr.Cohort.from_csv(tmp_path / "manifest.csv")
-    small = PATCH.changed(size_voxels=(4, 5, 5), larger="scale")
+    small = PATCH.changed(size_voxels=(4, 5, 5), if_larger="scale")
     table = tr.extract(cohort, [EncoderFeatures(own(transform=small))])
     assert table.data.filter(like="deep__own").notna().all(axis=None)
     told = table.failures.query("block == 'deep'")
     assert set(told["reason"]) == {"patch_scaled_to_fit"}
     assert (told["n_columns_missing"] == 0).all()
-    refused = tr.extract(cohort, [EncoderFeatures(own(transform=small.changed(larger="refuse")))])
+    refused = tr.extract(cohort, [EncoderFeatures(own(transform=small.changed(if_larger="refuse")))])
     assert set(refused.failures["reason"]) == {"tumour_exceeds_patch"}
     assert refused.data.filter(like="deep__own").isna().all(axis=None)
 
