@@ -227,6 +227,8 @@ def test_the_hash_sees_names_shapes_and_kinds() -> None:
         ("random:-1", "random:0"),
         ("random:one", "random:0"),
         ("https://example.org/resnet50.pth", "nothing is downloaded from addresses"),
+        (None, "expected a path, or one of"),
+        (0, "expected a path, or one of"),
     ],
 )
 def test_words_that_mean_nothing(weights: str, said: str) -> None:
