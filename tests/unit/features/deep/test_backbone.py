@@ -159,7 +159,7 @@ def test_other_sizes_of_images() -> None:
     for name, size in [
         ("test_vit", 100),
         ("test_resnet", 0),
-        ("test_resnet", 2.5),
+        ("test_resnet", 160.0),
         ("test_vit", True),
     ]:
         with pytest.raises(FeatureError) as caught:

@@ -103,7 +103,7 @@ class LayerNetwork(torch.nn.Module):
         for stage, each in zip(sorted(self._stages), maps, strict=True):
             found[f"stage{stage + 1}"] = each.flatten(2).mean(dim=2)
         if "pooled" in self.layers:
-            found["pooled"] = network.forward_head(last, pre_logits=True).flatten(1)
+            found["pooled"] = network.forward_head(last, pre_logits=True)
         if "logits" in self.layers:
             found["logits"] = network.forward_head(last)
         return found
@@ -140,7 +140,8 @@ def layer_widths(module: LayerNetwork, size_px: int) -> tuple[tuple[str, int], .
     Raises
     ------
     FeatureError
-        Code ``input_size``: the network takes no images of this size.
+        Codes ``input_size`` (the network takes no images of this size) and ``unknown_layer``
+        (a layer that is a map, not a row of features).
     """
     shapes: dict[int, torch.Tensor] = {}
     for tensor in (*module.parameters(), *module.buffers()):
@@ -160,4 +161,11 @@ def layer_widths(module: LayerNetwork, size_px: int) -> tuple[tuple[str, int], .
             f"({' '.join(str(error).split())[:200]}).",
             code="input_size",
         ) from None
+    for name in module.layers:
+        if found[name].ndim != 2:
+            raise FeatureError(
+                f"{type(module.network).__name__}: gives {name!r} of shape "
+                f"{tuple(found[name].shape)}; expected one row of features. Its pooling is off.",
+                code="unknown_layer",
+            )
     return tuple((name, int(found[name].shape[1])) for name in module.layers)
