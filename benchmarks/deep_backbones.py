@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import csv
 import tempfile
-import time
 import warnings
 from collections import defaultdict
 from pathlib import Path
@@ -61,7 +60,6 @@ def smallest_of_each_file() -> list[str]:
 def row_of(name: str, with_numbers: bool) -> dict[str, Any]:
     """Return what is found for one network."""
     weights = "packaged" if name in PACKAGED else "random:0"
-    start = time.perf_counter()
     plain = untrained(name)
     layers = ["pooled", *(f"stage{i + 1}" for i in range(n_stages(plain)))]
     layers += ["logits"] if plain.num_classes else []
@@ -77,7 +75,6 @@ def row_of(name: str, with_numbers: bool) -> dict[str, Any]:
         "pooled": dict(backbone.layers)["pooled"],
         "logits": dict(backbone.layers).get("logits", 0),
         "stages": n_stages(plain),
-        "load_s": round(time.perf_counter() - start, 1),
     }
     if with_numbers or (n_parameters < 60e6 and backbone.input_px <= 288):
         plain.load_state_dict(dict(backbone.weights.state))
@@ -92,10 +89,9 @@ def differences(backbone: Backbone, plain: Any) -> dict[str, Any]:
     """Return the largest differences between a backbone's layers and timm's own ways to them."""
     side = backbone.input_px
     x = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
-    start = time.perf_counter()
     widths = [width for _, width in backbone.layers]
     parts = dict(zip(dict(backbone.layers), backbone.module(x).split(widths, dim=1), strict=True))
-    found: dict[str, Any] = {"seconds_for_2": round(time.perf_counter() - start, 2)}
+    found: dict[str, Any] = {}
     if "logits" in parts:
         found["logits_differ_by"] = float((parts["logits"] - plain(x)).abs().max())
     if n_stages(plain):
