@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,8 @@ def test_another_repository_and_old_files(tmp_path: Path, state: dict, monkeypat
     assert loaded.source == f"someone/mine at {COMMIT[:12]}"
 
 
-def test_without_a_network_there_is_an_error_and_no_fallback(no_network: None) -> None:
+def test_without_a_network_there_is_an_error_and_no_fallback(no_network: None, monkeypatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # between the hub's tries
     with pytest.raises(WeightsError, match="weights fetch NAME --to FOLDER") as caught:
         load_backbone(SMALL, "hub")
     assert caught.value.code == "hub_unreachable"

@@ -16,7 +16,7 @@ from tests.unit.features.deep.weights_factory import (
     repository,
     state_of,
 )
-from tumor_response.exceptions import WeightsError
+from tumor_response.exceptions import FeatureError, WeightsError
 from tumor_response.features.deep.networks.backbone import load_backbone
 from tumor_response.features.deep.weights import read_weights, state_sha256
 from tumor_response.features.deep.weights.record import RECORD, WeightsRecord, write_record
@@ -189,3 +189,13 @@ def test_a_transformer_of_another_size_is_built_for_it(tmp_path: Path) -> None:
     assert backbone.module(torch.zeros(1, 3, 96, 96)).shape == (1, 64)
     (folder / "config.json").write_text(json.dumps(config_of("test_vit")))
     assert refused(folder, "test_vit").code == "weights_mismatch"
+
+
+def test_weights_whose_pooling_is_off_have_no_pooled_layer(tmp_path: Path) -> None:
+    headless = state_of(n_classes=0)
+    config = config_of() | {"num_classes": 0, "global_pool": ""}
+    folder = repository(tmp_path / "r", headless, config)
+    with pytest.raises(FeatureError, match="Its pooling is off") as caught:
+        load_backbone(SMALL, folder)
+    assert caught.value.code == "unknown_layer"
+    assert load_backbone(SMALL, folder, ["stage5"]).n_features == 96

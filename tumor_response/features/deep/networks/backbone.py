@@ -130,9 +130,9 @@ def load_backbone(
     if loaded.config is not None:
         training |= loaded.config.model_dump(exclude_none=True)
     trained_px = int(training["input_size"][-1])
-    size_px = trained_px if input_px is None else input_px
-    if size_px != trained_px:
-        _resize(name, network, size_px, fixed=bool(training.get("fixed_input_size")))
+    size_px = trained_px if input_px is None else _checked_size(input_px)
+    if size_px != trained_px and training.get("fixed_input_size"):
+        _resize(name, network, size_px)
     module = LayerNetwork(network, layers).eval().requires_grad_(False)
     return Backbone(
         name=name,
@@ -145,21 +145,35 @@ def load_backbone(
     )
 
 
-def _resize(name: str, network: Any, size_px: int, *, fixed: bool) -> None:
-    """Have a network take images of another size; convolutions take any."""
-    whole = isinstance(size_px, int) and not isinstance(size_px, bool) and size_px > 0
-    if not whole or (fixed and not hasattr(network, "set_input_size")):
+def _checked_size(input_px: int) -> int:
+    whole = isinstance(input_px, int) and not isinstance(input_px, bool)
+    if not whole or input_px < 1:
         raise FeatureError(
-            f"input_px={size_px!r}: expected a number of pixels"
-            + (f"; {name!r} takes its own size only, leave input_px away." if whole else "."),
+            f"input_px={input_px!r}: expected a number of pixels.", code="input_size"
+        )
+    return input_px
+
+
+def _resize(name: str, network: Any, size_px: int) -> None:
+    """Have a network that takes one size of images take another one."""
+    if not hasattr(network, "set_input_size"):
+        raise FeatureError(
+            f"input_px={size_px}: {name!r} takes its own size only; leave input_px away.",
             code="input_size",
         )
     patch_px = getattr(getattr(network, "patch_embed", None), "patch_size", (1, 1))[0]
-    if fixed and size_px % patch_px:
+    if size_px % patch_px:
+        larger = -(-size_px // patch_px) * patch_px
         raise FeatureError(
             f"input_px={size_px}: {name!r} cuts its images into patches of {patch_px} pixels and "
-            f"would drop the rest; expected a multiple, such as {size_px // patch_px * patch_px}.",
+            f"would drop the rest; expected a multiple, such as {larger}.",
             code="input_size",
         )
-    if fixed:
+    try:
         network.set_input_size(img_size=size_px)
+    except (RuntimeError, AssertionError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise FeatureError(
+            f"input_px={size_px}: {name!r} cannot be set to this size ({reason}).",
+            code="input_size",
+        ) from None

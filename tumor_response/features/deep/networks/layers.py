@@ -68,7 +68,6 @@ class LayerNetwork(torch.nn.Module):
         self._check_has_them(network)
         self.network = network
         self._stages = [int(m[1]) - 1 for n in self.layers if (m := _STAGE.fullmatch(n))]
-        self._needs_head = "pooled" in self.layers or "logits" in self.layers
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Return the layers of normalised images.
@@ -90,15 +89,21 @@ class LayerNetwork(torch.nn.Module):
         """Return the layers of normalised images by name, each of shape (n, width)."""
         network: Any = self.network  # timm has no types
         found: dict[str, torch.Tensor] = {}
-        if self._stages:
+        last, maps = None, []
+        if len(self._stages) == len(self.layers):
+            # what comes after the last stage asked for is not computed
+            maps = network.forward_intermediates(
+                pixels, indices=self._stages, stop_early=True, intermediates_only=True
+            )
+        elif self._stages:
             last, maps = network.forward_intermediates(pixels, indices=self._stages)
-            # they come in the network's order, whatever the order of the question
-            for stage, each in zip(sorted(self._stages), maps, strict=True):
-                found[f"stage{stage + 1}"] = each.flatten(2).mean(dim=2)
         else:
             last = network.forward_features(pixels)
+        # they come in the network's order, whatever the order of the question
+        for stage, each in zip(sorted(self._stages), maps, strict=True):
+            found[f"stage{stage + 1}"] = each.flatten(2).mean(dim=2)
         if "pooled" in self.layers:
-            found["pooled"] = network.forward_head(last, pre_logits=True).flatten(1)
+            found["pooled"] = network.forward_head(last, pre_logits=True)
         if "logits" in self.layers:
             found["logits"] = network.forward_head(last)
         return found
@@ -130,12 +135,13 @@ def n_stages(network: Any) -> int:
 
 
 def layer_widths(module: LayerNetwork, size_px: int) -> tuple[tuple[str, int], ...]:
-    """Return name and width of each layer, found from shapes alone: nothing is computed.
+    """Return name and width of each layer, for all but a few networks from shapes alone.
 
     Raises
     ------
     FeatureError
-        Code ``input_size``: the network takes no images of this size.
+        Codes ``input_size`` (the network takes no images of this size) and ``unknown_layer``
+        (a layer that is a map, not a row of features).
     """
     shapes: dict[int, torch.Tensor] = {}
     for tensor in (*module.parameters(), *module.buffers()):
@@ -143,11 +149,23 @@ def layer_widths(module: LayerNetwork, size_px: int) -> tuple[tuple[str, int], .
     # a copy without values: some networks keep what they made of the last image
     hollow = copy.deepcopy(module, shapes)
     try:
-        found = hollow.parts(torch.empty(1, 3, size_px, size_px, device="meta"))
+        try:
+            found = hollow.parts(torch.empty(1, 3, size_px, size_px, device="meta"))
+        except (RuntimeError, AssertionError, ValueError):
+            # a wrong size, or a network that looks at values
+            with torch.no_grad():
+                found = module.parts(torch.zeros(1, 3, size_px, size_px))
     except (RuntimeError, AssertionError, ValueError) as error:
         raise FeatureError(
             f"{type(module.network).__name__}: takes no images of {size_px} pixels "
             f"({' '.join(str(error).split())[:200]}).",
             code="input_size",
         ) from None
+    for name in module.layers:
+        if found[name].ndim != 2:
+            raise FeatureError(
+                f"{type(module.network).__name__}: gives {name!r} of shape "
+                f"{tuple(found[name].shape)}; expected one row of features. Its pooling is off.",
+                code="unknown_layer",
+            )
     return tuple((name, int(found[name].shape[1])) for name in module.layers)

@@ -11,7 +11,7 @@ from tumor_response.exceptions import WeightsError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["SUFFIXES", "file_sha256", "tensors_of"]
+__all__ = ["SUFFIXES", "check_file", "file_sha256", "tensors_of"]
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 """What a file of weights may be called; all but the first are PyTorch's own format."""
@@ -47,28 +47,21 @@ def tensors_of(path: Path) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
     ...     tensors_of(Path(folder, "w.pth"))
     ({'fc.bias': tensor([1., 1.])}, ("taken from the checkpoint's 'model'",))
     """
-    _check_is_there(path)
+    check_file(path)
     content = _safetensors(path) if path.suffix == ".safetensors" else _torch_load(path)
     state, notes = _unwrapped(content, path)
     _check_plain(state, path)
     return state, notes
 
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes.
+def check_file(path: Path) -> None:
+    """Refuse a path that is no file of weights; only its beginning is read.
 
-    Examples
-    --------
-    >>> file_sha256(Path("/dev/null"))[:12]
-    'e3b0c44298fc'
+    Raises
+    ------
+    WeightsError
+        Codes ``weights_missing`` and ``weights_unreadable``.
     """
-    import hashlib
-
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _check_is_there(path: Path) -> None:
     if path.is_symlink() and not path.exists():
         raise WeightsError(
             f"{path}: a link to {path.readlink().name}, which is not there: an incomplete "
@@ -89,6 +82,20 @@ def _check_is_there(path: Path) -> None:
             "Bring the file itself: git lfs pull.",
             code="weights_unreadable",
         )
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes.
+
+    Examples
+    --------
+    >>> file_sha256(Path("/dev/null"))[:12]
+    'e3b0c44298fc'
+    """
+    import hashlib
+
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _safetensors(path: Path) -> Mapping[str, Any]:

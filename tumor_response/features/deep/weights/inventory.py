@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tumor_response.exceptions import TumorResponseError, WeightsError
-from tumor_response.features.deep.weights.files import tensors_of
+from tumor_response.features.deep.weights.files import check_file, tensors_of
 from tumor_response.features.deep.weights.folders import (
     folder_weights,
     hash_in_name,
@@ -144,9 +144,10 @@ def verified(places: Sequence[Holding], weights_sha256: str | None = None) -> It
 
 
 def _verdict(holding: Holding, expected: str | None) -> Verdict:
+    if holding.problem:
+        verdict = "absent" if holding.path is None else "wrong"
+        return Verdict(holding, verdict, message=holding.problem)
     if holding.path is None:
-        if holding.problem:
-            return Verdict(holding, "absent", message=holding.problem)
         return Verdict(holding, "sound", packaged_weights(holding.backbone).sha256)
     if holding.path.is_file():
         found = state_sha256(tensors_of(holding.path)[0])
@@ -171,16 +172,13 @@ def _repositories(place: Path) -> list[Path]:
 def _holding(folder: Path) -> Holding:
     try:
         found = repository_at(folder, None)
-        n_bytes = found.file.stat().st_size
+        check_file(found.file)
     except TumorResponseError as error:
         return Holding("", folder.name, path=folder, problem=str(error))
-    except OSError as error:
-        problem = f"{folder}: {error.strerror or error}."
-        return Holding("", folder.name, path=folder, problem=problem)
     named = "" if found.config is None else found.config.architecture
     if found.config is not None and found.config.tag:
         named = f"{named}.{found.config.tag}"
     return Holding(
-        *(named, found.source, found.licence, folder, n_bytes),
+        *(named, found.source, found.licence, folder, found.file.stat().st_size),
         sha256="" if found.record is None else found.record.tensors_sha256,
     )

@@ -104,6 +104,10 @@ def _read(backbone: str, weights: str | Path) -> LoadedWeights:
                 f"Expected a file, a folder, or one of {_WORDS}.",
                 code="weights_missing",
             )
+    elif not isinstance(weights, Path):
+        raise WeightsError(
+            f"weights={weights!r}: expected a path, or one of {_WORDS}.", code="weights_missing"
+        )
     path = Path(weights)
     if path.is_dir():
         return folder_weights(backbone, path)
