@@ -36,6 +36,8 @@ class DeepColumns:
         Names of the poolings.
     n_draws
         Draws of test-time augmentation; 0: none, and no spreads.
+    family
+        What explanations are summed by, before layer and spread; ``None``: the network.
 
     Examples
     --------
@@ -49,6 +51,7 @@ class DeepColumns:
     layers: tuple[tuple[str, int], ...]
     poolings: tuple[str, ...]
     n_draws: int
+    family: str | None = None
 
     @property
     def names(self) -> list[str]:
@@ -93,7 +96,8 @@ class DeepColumns:
         return f"{self.block}__{self.network}__{'_'.join(parts)}"
 
     def _family(self, layer: str, spread: bool) -> str:
-        layered = self.network if layer == "pooled" else f"{self.network} {layer}"
+        network = self.family or self.network
+        layered = network if layer == "pooled" else f"{network} {layer}"
         return f"{layered} spread" if spread else layered
 
     def _description(

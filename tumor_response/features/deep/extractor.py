@@ -136,6 +136,7 @@ class DeepFeatures:
         self._weights_bytes = network.weights_bytes
         self._weights_description = network.weights.description()
         self._weights_identity = network.weights.identity()
+        self._is_random = network.weights.is_random
         self._network: FrozenNetwork | None = network
 
     def __getstate__(self) -> dict[str, Any]:
@@ -218,7 +219,9 @@ class DeepFeatures:
     def _columns(self) -> DeepColumns:
         n_draws = 0 if self.augmentation is None else self.augmentation.n_draws
         network = self.backbone.replace(".", "_")  # of a training's tag, as in "resnet50.a1_in1k"
-        return DeepColumns(self.block, network, self.layers, self.pooling, n_draws)
+        source = self._weights_identity["weights_source"]
+        family = f"{network} {source}" if self._is_random else network  # a control, called so
+        return DeepColumns(self.block, network, self.layers, self.pooling, n_draws, family)
 
     def __repr__(self) -> str:
         return f"DeepFeatures({self.backbone!r}, block={self.block!r})"

@@ -113,6 +113,7 @@ def test_hash_source_and_licence_are_in_every_columns_description(weights: Path)
 def test_untrained_weights_are_called_so_in_every_column() -> None:
     deep = tr.DeepFeatures("test_resnet", weights="random:3")
     assert all("RANDOM weights, never trained" in s.description for s in deep.feature_specs())
+    assert {s.family for s in deep.feature_specs()} == {"test_resnet random:3"}
     assert deep.identity()["weights_source"] == "random:3"
     again = tr.DeepFeatures("test_resnet", weights="random:3")
     assert again.extract(cases.baseline()).values == deep.extract(cases.baseline()).values

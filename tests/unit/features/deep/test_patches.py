@@ -137,7 +137,9 @@ def test_larger_tumour_is_refused_or_the_voxels_are_widened_but_never_cut() -> N
     mask[5:36, 8:29, 10:19] = 1  # 24.8 x 23.1 x 22.5 mm
     chosen = PatchSettings(size_voxels=(16, 16, 16), spacing_mm=(1, 1, 1), masking="tumour")
     assert code_of(image, mask, chosen) == "tumour_exceeds_patch"
-    patch = patch_of(sitk.Cast(mask, sitk.sitkFloat32) * 50, mask, chosen.changed(if_larger="scale"))
+    patch = patch_of(
+        sitk.Cast(mask, sitk.sitkFloat32) * 50, mask, chosen.changed(if_larger="scale")
+    )
     assert patch.scale == pytest.approx(24.8 / 16)
     filled = np.argwhere(patch.voxels[0] > patch.voxels.min())
     # all 16 voxels along the longest side, and of the others what their lengths are

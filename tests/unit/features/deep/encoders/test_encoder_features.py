@@ -138,7 +138,9 @@ def test_through_extract_with_findings(tmp_path) -> None:
     told = table.failures.query("block == 'deep'")
     assert set(told["reason"]) == {"patch_scaled_to_fit"}
     assert (told["n_columns_missing"] == 0).all()
-    refused = tr.extract(cohort, [EncoderFeatures(own(transform=small.changed(if_larger="refuse")))])
+    refused = tr.extract(
+        cohort, [EncoderFeatures(own(transform=small.changed(if_larger="refuse")))]
+    )
     assert set(refused.failures["reason"]) == {"tumour_exceeds_patch"}
     assert refused.data.filter(like="deep__own").isna().all(axis=None)
 
