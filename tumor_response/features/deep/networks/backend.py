@@ -334,5 +334,5 @@ def _device_identity(device: str) -> dict[str, str]:
         "kind": "cuda",
         "model": torch.cuda.get_device_name(device),
         "cuda": str(torch.version.cuda),
-        "cudnn": str(torch.backends.cudnn.version()),
+        "cudnn": str(torch.backends.cudnn.version()),  # type: ignore[no-untyped-call]
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import io
+import tempfile
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ INPUT = "image"
 def onnx_program(module: torch.nn.Module, shape: tuple[int, ...]) -> bytes:
     """Return the program of a network, for one shape of input.
 
-    Made in memory by every process for itself, in 1 to 3 s: keeping hundreds of megabytes on disk,
-    or sending them to workers, would cost more. The same network gives the same bytes.
+    Made by every process for itself, in 1 to 3 s: keeping hundreds of megabytes on disk, or sending
+    them to workers, would cost more. The same network gives the same bytes.
 
     Parameters
     ----------
@@ -44,18 +45,22 @@ def onnx_program(module: torch.nn.Module, shape: tuple[int, ...]) -> bytes:
     """
     import torch
 
-    file = io.BytesIO()
     # the tracing exporter folds normalisation into convolutions and takes a tenth of the time of
     # the one that is torch's default since 2.9; that it will go some day is said on every call
-    with warnings.catch_warnings(), torch.no_grad():
+    with (
+        tempfile.TemporaryDirectory() as place,
+        warnings.catch_warnings(),
+        torch.no_grad(),
+    ):
         warnings.simplefilter("ignore")
+        path = Path(place) / "network.onnx"
         torch.onnx.export(
             module,
             (torch.zeros(shape),),
-            file,
+            path,
             input_names=[INPUT],
             output_names=["features"],
             opset_version=17,
             dynamo=False,
         )
-    return file.getvalue()
+        return path.read_bytes()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import warnings
@@ -283,3 +284,15 @@ def test_threads_of_other_pools_are_held_while_it_runs() -> None:
 
     runner(Counting(), "eager", "cpu", SHAPE)(example_images(SHAPE))
     assert set(seen) == {1}
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="apt-get install g++")
+def test_what_torch_compiles_agrees_and_does_not_depend_on_the_batch() -> None:
+    torch.manual_seed(0)
+    layers = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
+    network = nn.Sequential(*layers, nn.Flatten()).eval().requires_grad_(False)
+    images = example_images((3, 16, 16), 3)
+    resolved = resolve_backend(network, images, "compile")
+    assert resolved.name == "compile"
+    alone = np.concatenate([resolved.run(images[i : i + 1]) for i in range(3)])
+    np.testing.assert_array_equal(resolved.run(images), alone)
