@@ -318,8 +318,10 @@ def _categorised(data: pd.DataFrame, run: ExtractionRun) -> pd.DataFrame:
     """Return the data with texts as categories, of the levels that all cases have."""
     seen = {name: set(data[name].dropna().astype("str")) for name in run.layout.texts}
     levels = run.layout.levels(seen)
-    types = {n: pd.CategoricalDtype(pd.Index(v, dtype="str")) for n, v in levels.items()}
-    return data.astype(types).copy()  # astype leaves every column by itself
+    whole = data.copy()
+    for name, known in levels.items():
+        whole[name] = data[name].astype(pd.CategoricalDtype(pd.Index(known, dtype="str")))
+    return whole
 
 
 def _spliced(before: pd.DataFrame, rows: pd.DataFrame, run: ExtractionRun) -> pd.DataFrame:

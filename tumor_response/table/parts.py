@@ -221,7 +221,10 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
 
 def row_hashes(rows: pd.DataFrame, texts: Collection[str]) -> list[int]:
     """Return one number per row, from its key and all its values; texts as categories."""
-    as_categories = rows.astype({name: "category" for name in rows if name in texts})
+    # astype with a mapping walks every column there is; texts are few among thousands of numbers
+    as_categories = rows.copy(deep=False)
+    for name in rows.columns.intersection(list(texts)):
+        as_categories[name] = rows[name].astype("category")
     return [int(n) for n in pd.util.hash_pandas_object(as_categories, index=True)]
 
 
