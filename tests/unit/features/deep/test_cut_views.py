@@ -239,7 +239,7 @@ def bright_share(radius: float, **values: object) -> float:
     return float((view_of(image, mask, n_slices=1, **values).pixels > 0.5).mean())
 
 
-def test_scaled_views_hide_size_fixed_views_show_it() -> None:
+def test_scaled_outlines_have_one_size_fixed_ones_their_own() -> None:
     fixed = {"field_of_view_mm": 30}
     assert bright_share(9, **fixed) > 1.5 * bright_share(6, **fixed)
     for hidden in ({"margin_mm": 0}, {"tumour_share": 0.6}):
