@@ -32,7 +32,7 @@ HERE = Path(__file__).parent
 DATA = Path(os.environ.get("TUMOR_RESPONSE_DATA", HERE.parents[1] / "shared" / "data"))
 FIGURE = HERE.parent / "docs" / "_figures" / "view_contact_sheet.png"
 SETTINGS = tr.ViewSettings(slices="orthogonal", margin_mm=10)
-SIZE_PX, COLOURS_KEPT, DPI = 96, 24, 125
+SIZE_PX, GREYS, DPI = 96, 24, 125
 CASES_ACROSS, VIEWS_OF_A_CASE = 2, 4
 
 
@@ -65,7 +65,7 @@ def main() -> None:
             n_rows,
             CASES_ACROSS * VIEWS_OF_A_CASE,
             figsize=(mm_to_inch(DOUBLE_COLUMN_MM), mm_to_inch(n_rows * (side_mm + 4.0))),
-            layout=ConstrainedLayoutEngine(w_pad=0.005, h_pad=0.005, wspace=0.01, hspace=0.01),
+            layout=ConstrainedLayoutEngine(w_pad=0.005, h_pad=0.05, wspace=0.01, hspace=0.0),
         )
         for ax in axes.flat:
             ax.set_axis_off()
@@ -78,8 +78,16 @@ def main() -> None:
         plt.close(figure)
     FIGURE.parent.mkdir(exist_ok=True)
     sheet = Image.open(buffer).convert("RGB")
-    sheet.quantize(COLOURS_KEPT, dither=Image.Dither.NONE).save(FIGURE, optimize=True)
+    sheet.quantize(palette=_palette(), dither=Image.Dither.NONE).save(FIGURE, optimize=True)
     print(f"{FIGURE.name}: {sheet.size}, {FIGURE.stat().st_size / 1000:.0f} kB")
+
+
+def _palette() -> Image.Image:
+    greys = [round(255 * i / (GREYS - 1)) for i in range(GREYS)]
+    outline = bytes.fromhex(COLOURS[5].removeprefix("#"))
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([value for grey in greys for value in (grey,) * 3] + list(outline))
+    return palette
 
 
 def _draw(case: tr.BaselineCase, axes: np.ndarray) -> None:

@@ -2,8 +2,8 @@
 
 Simulated tumours respond by their volume and by nothing else: the label is the upper half of
 z(ln volume) + noise, with images in which nothing knows the response (``signal=0``). The same
-frozen network sees the same tumours through different crops; its out-of-bag AUC tells what it was
-shown of the volume. Seeds are fixed here, before any was run. Each crop is also asked for the
+frozen network sees the same tumours through different crops; its out-of-bag AUC tells what it made
+of the volume. Seeds are fixed here, before any was run. Each crop is also asked for the
 volume itself: R2 of a ridge regression on the embedding, cross-validated.
 
 Run:  python benchmarks/volume_leak.py --work FOLDER [--seeds 5] [--n-jobs 1]
@@ -48,7 +48,7 @@ LABELS = {
     "margin": "tumour + 10 mm, scaled",
     "fill": "tumour fills 60 %",
     "fill_masked": "tumour fills 60 %, tumour only",
-    "null": "views of 96 mm, labels shuffled",
+    "shuffled": "views of 96 mm, labels shuffled",
 }
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "volume_leak.csv"
@@ -90,7 +90,7 @@ def one(seed: int, work: Path, n_jobs: int) -> list[dict[str, float | str | int]
     models["volume"] = tr.make_model("logistic", blocks=["clinical"])
     scheme = tr.Bootstrap632Plus(n_resamples=N_RESAMPLES, seed=seed)
     found = tr.evaluate(models, table, y, scheme=scheme, n_jobs=n_jobs).summary()
-    null = tr.evaluate({"null": models["fixed"]}, table, shuffled, scheme=scheme, n_jobs=n_jobs)
+    null = tr.evaluate({"shuffled": models["fixed"]}, table, shuffled, scheme=scheme, n_jobs=n_jobs)
     summary = pd.concat([found, null.summary()])[["auc_oob", "ci_low", "ci_high"]]
     summary.loc["oracle"] = [auc(y, log_volume), np.nan, np.nan]
     summary.insert(0, "seed", seed)
@@ -109,29 +109,33 @@ def _r2(embedding: pd.DataFrame, log_volume: pd.Series, seed: int) -> float:
 
 
 def interval(values: pd.Series) -> tuple[float, float, float]:
-    """Return the mean and its 95 % interval (Student's t over seeds)."""
+    """Return the mean and its 95 % interval (Student's t over seeds; NaN for one seed)."""
     half = stats.t.ppf(0.975, len(values) - 1) * values.std() / np.sqrt(len(values))
     return values.mean(), values.mean() - half, values.mean() + half
 
 
 def draw(frame: pd.DataFrame) -> None:
-    """Draw the means over seeds, their intervals, and every seed."""
+    """Draw every seed's AUC with the spread over its resamples."""
     import matplotlib.pyplot as plt
 
+    seeds = sorted(frame["seed"].unique())
     with figure_style():
-        ax = new_axes(130, 60)
+        ax = new_axes(130, 62)
         for place, name in enumerate(LABELS):
-            values = frame.loc[frame["predictors"] == name, "auc_oob"]
-            mean, low, high = interval(values)
+            rows = frame[frame["predictors"] == name].set_index("seed")
             colour = COLOURS[0] if name in CROPS else NEUTRAL
-            ax.plot(values, np.full(len(values), place), "o", color=colour, ms=2.5, alpha=0.4)
-            ax.errorbar(
-                mean, place, xerr=[[mean - low], [high - mean]], fmt="D", color=colour, ms=4
-            )
+            for number, seed in enumerate(seeds):
+                row = rows.loc[seed]
+                height = place + 0.5 * ((number + 0.5) / len(seeds) - 0.5)
+                ax.plot([row["ci_low"], row["ci_high"]], [height] * 2, color=colour, linewidth=0.8)
+                ax.plot(row["auc_oob"], height, "o", color=colour, ms=3)
         ax.axvline(0.5, color=NEUTRAL, linewidth=0.6, linestyle="--")
         ax.set_yticks(range(len(LABELS)), list(LABELS.values()))
         ax.invert_yaxis()
-        ax.set_xlabel("out-of-bag AUC, response by volume alone (mean and 95 % interval)")
+        ax.set_xlabel(
+            "out-of-bag AUC where the response follows from volume alone\n"
+            "(95 % of resamples; one line for each simulated cohort)"
+        )
         FIGURE.parent.mkdir(exist_ok=True)
         ax.figure.savefig(FIGURE, dpi=160, metadata={"Software": None})
         plt.close(ax.figure)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -7,7 +9,9 @@ import SimpleITK as sitk
 import tumor_response as tr
 from tests.unit import cases
 from tumor_response.exceptions import FeatureError
-from tumor_response.features.deep.views import CutViews, cut_views
+from tumor_response.features.deep.views import CutViews, cut_views, views_bytes
+from tumor_response.features.memory import Extent
+from tumor_response.imaging import bounding_box
 
 AIR = -1000
 
@@ -235,7 +239,7 @@ def bright_share(radius: float, **values: object) -> float:
     return float((view_of(image, mask, n_slices=1, **values).pixels > 0.5).mean())
 
 
-def test_scaled_views_hide_size_fixed_views_show_it() -> None:
+def test_scaled_outlines_have_one_size_fixed_ones_their_own() -> None:
     fixed = {"field_of_view_mm": 30}
     assert bright_share(9, **fixed) > 1.5 * bright_share(6, **fixed)
     for hidden in ({"margin_mm": 0}, {"tumour_share": 0.6}):
@@ -453,3 +457,29 @@ def test_same_bytes_every_time() -> None:
     image, mask = cases.image(), cases.mask()
     views = [view_of(image, mask, 48, slices="orthogonal") for _ in range(3)]
     assert len({v.pixels.tobytes() for v in views}) == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"slices": "all"},
+        {"slices": "orthogonal", "field_of_view_mm": 200, "window_hu": ("lung", "bone", "lung")},
+        {"percentiles": (1, 99), "masking": "tumour", "rim_mm": 8},
+        {"neighbours_mm": 5, "tumour_share": 0.2},
+    ],
+)
+def test_memory_stays_below_what_is_said(values: dict) -> None:
+    size = (96, 96, 40)
+    image = cases.image(size=size)
+    mask = cases.mask(25.0, size)
+    settings = tr.ViewSettings(**values)
+    box = bounding_box(mask)
+    sides = [(last - first + 1) * s for (first, last), s in zip(box, cases.SPACING, strict=True)]
+    said = views_bytes(settings, 128, Extent(int(np.prod(size)), tuple(sides), cases.SPACING))
+    cut_views(image, mask, settings, 128)
+    tracemalloc.start()
+    cut_views(image, mask, settings, 128)
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert taken < said < 40 * taken

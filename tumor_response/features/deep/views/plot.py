@@ -108,7 +108,7 @@ def _drawn(views: CutViews, contour: str, *, lettered: bool) -> Figure:
                 mm_to_inch(n_lines * (rows * side_mm + _TITLE_MM) + 1),
             ),
             squeeze=False,
-            layout=ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02),
+            layout=ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.03, wspace=0.02, hspace=0.0),
         )
         for place in np.ndindex(axes.shape):
             line, row = divmod(place[0], rows)

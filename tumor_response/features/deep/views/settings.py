@@ -51,12 +51,13 @@ class ViewSettings(Settings):
         behind it. ``None``: the slice alone.
     margin_mm
         Tissue around the tumour's bounding box, 10 mm by default; the square is scaled to the
-        network's input. The size of the tumour can still be read off its share of the view.
+        network's input. Size is still told, by the tumour's share of the view and by its scale.
     field_of_view_mm
         A fixed side instead: size is visible.
     tumour_share
-        The tumour's longest side takes this share of the view's, whatever its size in mm: size
-        is hidden, but for how much the pixels were magnified.
+        The tumour's longest side takes this share of the view's, whatever its size in mm. Its
+        outline then tells nothing of size; the grain of the image and the anatomy around it, which
+        are magnified with it, do (measured in the guide on views).
     if_larger
         A tumour wider than ``field_of_view_mm`` is refused (``"refuse"``, default), gets a field
         of view that it just fits (``"scale"``), or is cut off around its centre (``"centre"``).
