@@ -14,7 +14,7 @@ scaling  extracts a thousand serially, with two processes, on a local Dask clust
 figure   draws the course;
 tables   prints both as they stand in the documentation.
 
-Results go to benchmarks/results/cohort_scale*.csv, the figure to docs/figures.
+Results go to benchmarks/results/cohort_scale*.csv, the figure to docs/_figures.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ import SimpleITK as sitk
 import tumor_response as tr
 
 RESULTS = Path("benchmarks/results")
-FIGURES = Path("docs/figures")
+FIGURES = Path("docs/_figures")
 SIZE_ZYX = (12, 22, 24)
 SPACING_XYZ = (1.5, 1.5, 3.0)
 WORKERS = 2
