@@ -260,8 +260,9 @@ class _Plan:
         rng = np.random.default_rng(self.seed)
         _, place = np.unique(patients, return_inverse=True)
         n = int(place.max()) + 1
-        drawn: FloatArray = rng.multinomial(n, np.full(n, 1 / n), size=N_BOOTSTRAP)[:, place]
-        return drawn.astype(np.float64)
+        drawn = rng.multinomial(n, np.full(n, 1 / n), size=N_BOOTSTRAP)
+        weights: FloatArray = drawn[:, place].astype(np.float64)
+        return weights
 
 
 def _explained(

@@ -144,8 +144,7 @@ class EmbeddingProbe:
         """Return one row per target: the fields of :class:`Reading`, and ``ci_method``."""
         rows = [vars(reading) for reading in self.readings]
         frame = pd.DataFrame(rows).set_index("target")
-        frame.insert(frame.columns.get_loc("ci_high") + 1, "ci_method", CI_METHOD)
-        return frame
+        return frame.assign(ci_method=CI_METHOD)
 
     def summary(self) -> str:
         """Return one sentence per target."""

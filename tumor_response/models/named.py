@@ -103,16 +103,10 @@ def make_model(
 
 
 def _logistic(settings: LogisticSettings, blocks: Blocks, random_state: int) -> Pipeline:
-    tuning = {
-        "Cs": settings.Cs,
-        "n_inner_folds": settings.n_inner_folds,
-        "random_state": random_state,
-    }
     reduction = _reduction(settings)
+    tuning = (settings.Cs, settings.n_inner_folds, random_state)
     classify = (
-        RidgeLogistic(**tuning)
-        if reduction is None
-        else ReducedRidgeLogistic(reduction=reduction, **tuning)
+        RidgeLogistic(*tuning) if reduction is None else ReducedRidgeLogistic(reduction, *tuning)
     )
     return Pipeline(
         [

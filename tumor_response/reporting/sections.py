@@ -324,6 +324,7 @@ def all_sections(
     table: FeatureTable | None,
     outcomes: pd.DataFrame | None,
     explained: Sequence[Section],
+    probed: Sequence[Section],
     known_as: Mapping[str, str] | None,
 ) -> list[Section]:
     """Return the sections in the order of the page; patients as ``known_as`` names them."""
@@ -332,6 +333,7 @@ def all_sections(
         _end_point(result, outcomes),
         _roc(result, model),
         *explained,
+        *probed,
         *([] if table is None else [_failures(table, known_as)]),
         _how_evaluated(result),
         _settings(table),

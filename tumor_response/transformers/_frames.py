@@ -85,9 +85,9 @@ def as_floats(step: BaseEstimator, frame: pd.DataFrame) -> FloatArray:
 def finite_floats(step: BaseEstimator, frame: pd.DataFrame) -> FloatArray:
     """Return the values as float64; missing and infinite ones are an error that names columns."""
     values = as_floats(step, frame)
-    bad = ~np.isfinite(values)
+    bad: npt.NDArray[np.bool_] = ~np.isfinite(values)
     if bad.any():
-        names = frame.columns[bad.any(axis=0)].tolist()
+        names = frame.columns[np.nonzero(bad.any(axis=0))[0]].tolist()
         raise ModelError(
             f"{type(step).__name__}: {int(bad.sum())} values are missing or infinite, in "
             f"{_some(names)}. Put MedianImputer before it.",

@@ -97,11 +97,11 @@ class BlockComponents(TransformerMixin, BaseEstimator):
         return np.asarray(self._names, dtype=object)
 
     @abstractmethod
-    def _directions(self, centred: FloatArray, label: FloatArray | None) -> FloatArray:
+    def _directions(self, centred: FloatArray, label: FloatArray) -> FloatArray:
         """Return at most ``n_components`` directions as columns."""
 
-    def _label(self, y: object, n_rows: int) -> FloatArray | None:  # noqa: ARG002
-        return None
+    def _label(self, y: object, n_rows: int) -> FloatArray:
+        return two_classes(self, y, n_rows)
 
     def _scaled(self, centred: FloatArray, directions: FloatArray) -> FloatArray:
         """Give each component its variance, and add columns of zeros for what is not there."""
@@ -153,7 +153,11 @@ class BlockPCA(BlockComponents):
         self.n_components = n_components
         self.min_columns = min_columns
 
-    def _directions(self, centred: FloatArray, label: FloatArray | None) -> FloatArray:
+    def _label(self, y: object, n_rows: int) -> FloatArray:
+        del y
+        return np.zeros(n_rows)  # not looked at
+
+    def _directions(self, centred: FloatArray, label: FloatArray) -> FloatArray:
         del label
         return principal_directions(centred, self.n_components)
 
@@ -196,32 +200,28 @@ class BlockPLS(BlockComponents):
         self.n_components = n_components
         self.min_columns = min_columns
 
-    def _label(self, y: object, n_rows: int) -> FloatArray:
-        return two_classes(self, y, n_rows)
-
-    def _directions(self, centred: FloatArray, label: FloatArray | None) -> FloatArray:
+    def _directions(self, centred: FloatArray, label: FloatArray) -> FloatArray:
         left = centred.copy()
-        target = label - np.mean(label)
+        target: FloatArray = label - label.mean()
         smallest = 1e-10 * np.linalg.norm(centred) * np.linalg.norm(target)
         weights: list[FloatArray] = []
         loadings: list[FloatArray] = []
         for _ in range(self.n_components):
-            weight = left.T @ target
-            length = np.linalg.norm(weight)
+            weight: FloatArray = left.T @ target
+            length = float(np.linalg.norm(weight))
             if length <= smallest:
                 break
-            weight /= length
+            weight = weight / length
             score = left @ weight
             loading = left.T @ score / (score @ score)
             left -= np.outer(score, loading)
-            target = target - score * (score @ target) / (score @ score)
+            target -= score * (score @ target) / (score @ score)
             weights.append(weight)
             loadings.append(loading)
         if not weights:
             return np.zeros((centred.shape[1], 0))
         W, P = np.column_stack(weights), np.column_stack(loadings)
-        directions: FloatArray = np.linalg.solve((P.T @ W).T, W.T).T
-        return directions
+        return np.asarray(np.linalg.solve((P.T @ W).T, W.T).T, dtype=np.float64)
 
 
 class BlockSupervisedPCA(BlockComponents):
@@ -284,11 +284,8 @@ class BlockSupervisedPCA(BlockComponents):
         """Columns that no component is made of: ``reason``, ``because_of``, ``value`` (score)."""
         return dropped_record(self.feature_names_in_, ~self.support_, "not_selected", self.scores_)
 
-    def _label(self, y: object, n_rows: int) -> FloatArray:
-        return two_classes(self, y, n_rows)
-
-    def _directions(self, centred: FloatArray, label: FloatArray | None) -> FloatArray:
-        score = np.abs(class_correlations(centred, np.asarray(label)))
+    def _directions(self, centred: FloatArray, label: FloatArray) -> FloatArray:
+        score = np.abs(class_correlations(centred, label))
         best = np.sort(np.argsort(-score, kind="stable")[: self.n_columns])
         found = principal_directions(centred[:, best], self.n_components)
         directions = np.zeros((centred.shape[1], found.shape[1]))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
@@ -17,7 +15,7 @@ def dropped_record(
     left_out: np.ndarray,
     reason: str,
     value: np.ndarray,
-    because_of: Sequence[str] | None = None,
+    because_of: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Return one row per column that was left out, in the order of the table.
 
@@ -41,7 +39,7 @@ def dropped_record(
     ...                np.array([0.4, 0.1])).reset_index().to_numpy().tolist()
     [['b', 'not_selected', '', 0.1]]
     """
-    others = np.full(len(names), "", dtype=object) if because_of is None else because_of
+    others = np.full(len(names), "") if because_of is None else because_of
     return pd.DataFrame(
         {
             "reason": reason,

@@ -15,15 +15,10 @@ from tumor_response.transformers.mrmr import MRMRFilter
 from tumor_response.transformers.scale import BlockScaler
 from tumor_response.transformers.select import NearConstantFilter, UnivariateFilter
 
-__all__ = ["LINEAR", "MIXING", "pulled_back"]
+__all__ = ["MIXING", "pulled_back"]
 
 MIXING: tuple[type, ...] = (BlockComponents,)
 """Linear steps in which an output column is made of several input columns."""
-
-_FILTERS: tuple[type, ...] = (CorrelationFilter, MRMRFilter, NearConstantFilter, UnivariateFilter)
-
-LINEAR: tuple[type, ...] = (*MIXING, *_FILTERS, BlockScaler, StandardScaler, ToArray)
-"""Steps through which coefficients can be carried back; a BlockScaler only if it holds nothing."""
 
 
 def pulled_back(step: BaseEstimator, coefficients: FloatArray) -> FloatArray:
@@ -35,7 +30,8 @@ def pulled_back(step: BaseEstimator, coefficients: FloatArray) -> FloatArray:
     Parameters
     ----------
     step
-        One of :data:`LINEAR`, or a Pipeline of them, fitted.
+        Components of blocks, one of our filters, a BlockScaler that holds nothing, a
+        StandardScaler, ToArray; or a Pipeline of them; fitted.
     coefficients : array of shape (n_columns_out,)
 
     Returns
@@ -61,7 +57,7 @@ def pulled_back(step: BaseEstimator, coefficients: FloatArray) -> FloatArray:
     if isinstance(step, BlockComponents):
         before: FloatArray = step.rotation_ @ coefficients
         return before
-    if isinstance(step, _FILTERS):
+    if isinstance(step, CorrelationFilter | MRMRFilter | NearConstantFilter | UnivariateFilter):
         before = np.zeros(len(step.support_))
         before[step.support_] = coefficients
         return before

@@ -190,7 +190,8 @@ def two_classes(step: BaseEstimator, y: object, n_rows: int) -> FloatArray:
     classes = np.unique(label)
     if len(classes) != 2:
         raise ModelError(f"{name} needs two classes in y, received {classes.tolist()[:5]}.")
-    return (label == classes[1]).astype(np.float64)
+    zero_one: FloatArray = (label == classes[1]).astype(np.float64)
+    return zero_one
 
 
 def kept_columns(step: BaseEstimator, X: pd.DataFrame) -> pd.DataFrame:
