@@ -33,6 +33,9 @@ IntArray = npt.NDArray[np.int64]
 MIN_PATIENTS = 20
 """Below, folds of a fifth hold fewer than four patients."""
 
+MOST_FOLDS = 10
+"""So that folds hold two patients at least: an AUC is made of pairs within a fold."""
+
 MIN_PATIENTS_PER_CLASS = 5
 N_BOOTSTRAP = 1000
 
@@ -79,7 +82,7 @@ def probe_embedding(
     blocks
         For a bare frame without prefixes: from block to columns.
     n_folds, n_repeats
-        Patient-grouped folds, default 5, drawn anew ``n_repeats`` times, default 4.
+        Patient-grouped folds, 2 to 10, default 5, drawn anew ``n_repeats`` times, default 4.
     n_permutations
         Permutations of the target among patients for ``p`` and the null, default 199; 0 for none.
     seed
@@ -123,13 +126,13 @@ def probe_embedding(
             f"table: expected a FeatureTable or a pandas DataFrame, received "
             f"{type(table).__name__}."
         )
-    for name, value, least in (
-        ("n_folds", n_folds, 2),
-        ("n_repeats", n_repeats, 1),
-        ("n_permutations", n_permutations, 0),
-    ):
-        if value < least:
-            raise EvaluationError(f"{name}={value!r}: expected {least} or more.")
+    if not 2 <= n_folds <= MOST_FOLDS:
+        raise EvaluationError(f"n_folds={n_folds!r}: expected 2 to {MOST_FOLDS}.")
+    if n_repeats < 1 or n_permutations < 0:
+        raise EvaluationError(
+            f"n_repeats={n_repeats!r}, n_permutations={n_permutations!r}: expected 1 or more, and "
+            "0 or more."
+        )
     check_index(data.index)
     check_columns(data)
     columns = _columns(data, block, blocks)

@@ -102,7 +102,8 @@ class Reading:
         measure = "cross-validated R2" if self.measure == "R2" else "cross-validated AUC"
         if self.measure == "AUC" and self.n_values > 2:
             measure += f", mean of {self.n_values} classes,"
-        numbers = f"{measure} {self.value:.2f} ({self.ci_low:.2f} to {self.ci_high:.2f}"
+        low, high = _number(self.ci_low), _number(self.ci_high)
+        numbers = f"{measure} {_number(self.value)} ({low} to {high}"
         numbers += "" if np.isnan(self.p) else f"; p = {self.p:.2g}"
         numbers += f"; {self.n_lesions} lesions of {self.n_patients} patients)"
         if np.isnan(self.p):
@@ -110,6 +111,10 @@ class Reading:
         if self.is_known:
             return f"“{block}” knows {self.target}: {numbers}."
         return f"It is not shown that “{block}” knows {self.target}: {numbers}."
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
 
 
 @dataclass(frozen=True)
@@ -191,7 +196,7 @@ class EmbeddingProbe:
             ax.axvline(0.0, color=NEUTRAL, linewidth=0.8, linestyle=":")
             ax.set_yticks(
                 list(rows),
-                [f"{one.target}\n{one.measure} {one.value:.2f}" for one in shown],
+                [f"{one.target}\n{one.measure} {_number(one.value)}" for one in shown],
             )
             ax.set(
                 xlim=(-0.35, 1.02),
@@ -201,7 +206,7 @@ class EmbeddingProbe:
                 xlabel="How well it can be read off",
             )
             ax.set_title(
-                f"What “{self.block}” knows: value, 95 % interval, 95 % of permutations (grey)",
+                f"What “{self.block}” knows\nvalue and 95 % interval; grey: 95 % of permutations",
                 loc="left",
                 fontsize=6.5,
             )

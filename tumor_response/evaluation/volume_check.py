@@ -172,13 +172,14 @@ def adjusted_auc(y: IntArray, score: FloatArray, log_volume: FloatArray) -> floa
     """
     if len(np.unique(y)) < 2:
         return float("nan")
+    if np.ptp(score) == 0:
+        return 0.5
     centred = log_volume - log_volume.mean()
     design = np.column_stack([np.ones(len(y)), y, centred, centred**2])
     solution = np.linalg.lstsq(design, score, rcond=None)[0]
     rest = score - design[:, 2:] @ solution[2:]
     # what is left of a function of volume alone is rounding, which would rank at random
-    smallest = 1e-9 * max(float(np.ptp(score)), 1e-300)
-    return auc(y, np.round((rest - rest.mean()) / smallest) if np.ptp(score) else rest)
+    return auc(y, np.round((rest - rest.mean()) / (1e-9 * np.ptp(score))))
 
 
 def _rank_correlation(a: FloatArray, b: FloatArray) -> float:

@@ -149,8 +149,9 @@ class VolumeCheck:
                 return (
                     f"What {block} predicts is the tumour's volume, as far as this study can "
                     f"tell: {alone}, but its score follows volume, {with_volume}; {equal}, and "
-                    f"{added}. And {read_off}. An adjusted AUC of up to {self.auc_adjusted.high:.2f} "
-                    "is not excluded; that the block adds anything to volume may not be concluded."
+                    f"{added}. And {read_off}. An adjusted AUC of up to "
+                    f"{self.auc_adjusted.high:.2f} is not excluded; that the block adds "
+                    "anything to volume may not be concluded."
                 )
             case _:
                 return (

@@ -268,7 +268,14 @@ def _steps(model: object) -> str:
     steps = getattr(model, "named_steps", None)
     if steps is None:
         return type(model).__name__
-    return " → ".join(type(step).__name__ for step in steps.values())
+    return " → ".join(_step(step) for step in steps.values())
+
+
+def _step(step: object) -> str:
+    """Return a step's name; of a reduction that is tuned with its model, what it consists of."""
+    reduction = getattr(step, "reduction", None)
+    name = type(step).__name__
+    return name if reduction is None else f"{name} ({_steps(reduction)})"
 
 
 def _settings(table: FeatureTable | None) -> Section:

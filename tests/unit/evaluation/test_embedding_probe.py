@@ -96,10 +96,10 @@ def test_r2_and_auc_are_scikit_learns_on_the_held_out_predictions():
     X, _ = planted("volume", n=60)
     deep = X.filter(like="deep__")
     size = np.log(X["clinical__volume_cc"])
-    probe = probe_embedding(X, n_folds=60, n_repeats=1, n_permutations=0)
+    probe = probe_embedding(X, n_folds=10, n_repeats=1, n_permutations=0)
     steps = block_scaled("deep", list(deep.columns))
     predicted, mean = np.empty(60), np.empty(60)
-    for fold in read_out(deep, steps, size.to_numpy()[:, None], patients_of(deep), 60, 0):
+    for fold in read_out(deep, steps, size.to_numpy()[:, None], patients_of(deep), 10, 0):
         predicted[fold.test], mean[fold.test] = fold.predicted[:, 0], fold.mean[0]
     by_hand = 1 - ((size - predicted) ** 2).sum() / ((size - mean) ** 2).sum()
     assert probe["log_volume"].value == pytest.approx(by_hand, abs=1e-12)
@@ -212,6 +212,7 @@ def test_what_cannot_be_probed_says_why():
         ({"targets": {"a": [1, 2]}}, "'a'.*list", "targets"),
         ({"targets": {"a": "deep__net__1"}}, "column of block", "targets"),
         ({"n_folds": 1}, "n_folds", "evaluation"),
+        ({"n_folds": 11}, "2 to 10", "evaluation"),
         ({"n_permutations": -1}, "n_permutations", "evaluation"),
         ({"blocks": {"deep": ["nowhere"]}}, "nowhere", "missing_columns"),
     ):

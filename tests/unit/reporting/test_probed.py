@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tumor_response as tr
-from tests.unit.evaluation.planted import evaluated
+from tests.unit.evaluation.planted import evaluated, planted
 from tumor_response.evaluation import volume_check
 
 TOLD = "is the tumour's volume, as far as this study can tell"
@@ -69,6 +69,15 @@ def test_without_a_volume_it_says_that_nothing_can_be_told(tmp_path):
     model = tr.make_model("logistic", blocks=["deep"], Cs=(0.1,))
     blind = tr.evaluate({"deep": model}, table, y, result.scheme, label=label)
     assert "can be told only where the table holds the volume" in page_of(blind, tmp_path)
+
+
+def test_a_reduced_model_says_what_it_consists_of(tmp_path):
+    X, rate = planted("volume", n=40)
+    model = tr.make_model("logistic", blocks=["deep"], reduction="mrmr", Cs=(0.1,))
+    scheme, label = tr.Bootstrap632Plus(n_resamples=2), tr.ResponderCut("median")
+    result = tr.evaluate({"deep": model}, X, rate, scheme, label=label)
+    text = page_of(result, tmp_path, volume_checks=())
+    assert "ReducedRidgeLogistic (CorrelationFilter → MRMRFilter → BlockScaler)" in text
 
 
 def test_a_table_without_a_deep_block_has_no_such_section(tmp_path):
