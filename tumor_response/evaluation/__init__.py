@@ -6,7 +6,7 @@ from tumor_response.evaluation.metrics import auc, auc_632, auc_632plus, relativ
 from tumor_response.evaluation.probe_result import EmbeddingProbe
 from tumor_response.evaluation.resampling import Bootstrap632Plus, Resample
 from tumor_response.evaluation.result import EvaluationResult
-from tumor_response.evaluation.volume_check import volume_check
+from tumor_response.evaluation.volume_checking import volume_check
 from tumor_response.evaluation.volume_verdict import VolumeCheck
 
 __all__ = [

@@ -138,8 +138,8 @@ def permuted_rows(patients: IntArray, n_permutations: int, seed: int) -> IntArra
 
     Examples
     --------
-    >>> permuted_rows(np.array([0, 0, 1, 1]), 2, seed=1).tolist()
-    [[0, 1, 2, 3], [2, 3, 0, 1]]
+    >>> permuted_rows(np.array([0, 0, 1]), 1, seed=0).tolist()  # nobody to exchange with
+    [[0, 1, 2]]
     """
     rng = np.random.default_rng(seed)
     rows_of = [np.nonzero(patients == patient)[0] for patient in np.unique(patients)]

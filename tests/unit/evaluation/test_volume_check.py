@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.evaluation.planted import evaluated
 from tumor_response.evaluation import VolumeCheck, volume_check
-from tumor_response.evaluation.volume_check import adjusted_auc
+from tumor_response.evaluation.volume_checking import adjusted_auc
 from tumor_response.evaluation.volume_verdict import Estimate
 from tumor_response.exceptions import EvaluationError
 
