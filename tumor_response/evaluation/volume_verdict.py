@@ -22,6 +22,9 @@ STRONG = 0.7
 """Rank correlation from which a score is said to go with volume: half of the variance of the ranks
 and more."""
 
+LARGEST_GAIN = 0.1
+"""Gain in AUC over volume that has to be excluded before a block is said to hold only volume."""
+
 MIN_PATIENTS_PER_CLASS = 10
 MIN_RESAMPLES = 50
 CHANCE = 0.5
@@ -51,7 +54,9 @@ class Estimate:
         return cls(float(there.mean()), float(low), float(high))
 
     def __str__(self) -> str:
-        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})".replace("-", "−")
+        value, low, high = (f"{one:.2f}" for one in (self.value, self.low, self.high))
+        text = f"{value} ({low} to {high})".replace("-0.00", "0.00")
+        return text.replace("-", "−")
 
 
 def _interval(reading: Reading) -> str:
@@ -104,7 +109,7 @@ class VolumeCheck:
         ``"beyond volume"``: the interval of the adjusted AUC lies above 0.5, or that of the gain
         above 0. ``"predicts nothing"``: the block's own interval reaches 0.5. ``"only volume"``:
         it does not, and the block knows volume (p <= 0.05), its score goes with volume (rank
-        correlation of 0.7 or more, either way), and neither interval shows anything beyond it.
+        correlation of 0.7 or more, either way), and a gain of 0.1 lies above its interval.
         ``"undecided"``: none of these.
         """
         if self.n_smaller_class < MIN_PATIENTS_PER_CLASS or self.n_resamples < MIN_RESAMPLES:
@@ -114,7 +119,8 @@ class VolumeCheck:
         if not self.auc_block.low > CHANCE:
             return "predicts nothing"
         knows = self.probe[LOG_VOLUME].is_known
-        if knows and abs(self.rank_correlation.value) >= STRONG:
+        follows = abs(self.rank_correlation.value) >= STRONG
+        if knows and follows and self.gain.high < LARGEST_GAIN:
             return "only volume"
         return "undecided"
 

@@ -68,6 +68,9 @@ def test_neither_a_weak_correlation_nor_an_unread_volume_is_called_volume(checks
     )
     assert replace(check, probe=unread).verdict == "undecided"
     assert replace(check, gain=Estimate(0.1, 0.01, 0.2)).verdict == "beyond volume"
+    # too wide an interval is no sign that there is nothing
+    assert replace(check, gain=Estimate(0.03, -0.05, 0.12)).verdict == "undecided"
+    assert str(Estimate(-0.001, -0.2, 0.1)) == "0.00 (−0.20 to 0.10)"
 
 
 def test_the_adjusted_auc_is_the_auc_among_equals():
