@@ -7,7 +7,7 @@ the response differs:
 - ``leading``: three factors of large variance (the 4th to the 6th),
 - ``tail``: three factors of small variance (the 16th, 21st and 26th),
 - ``sparse``: eight single columns,
-- ``null``: nothing. The true AUC is 0.5.
+- ``nothing``: nothing. The true AUC is 0.5.
 
 Each model is ``make_model("logistic", reduction=...)`` with its defaults, on shared resamples. The
 seeds are fixed here.
@@ -31,7 +31,7 @@ import tumor_response as tr
 FIRST_SEED = 8001
 N_PATIENTS, N_COLUMNS, N_FACTORS = 100, 1000, 30
 SIGNAL = 1.5
-SCENARIOS = ("leading", "tail", "sparse", "null")
+SCENARIOS = ("leading", "tail", "sparse", "nothing")
 REDUCTIONS = ("none", "pca", "pls", "supervised_pca", "mrmr")
 RESULTS = Path(__file__).parent / "results" / "reduction.csv"
 
@@ -47,7 +47,7 @@ def simulated(scenario: str, seed: int) -> tuple[pd.DataFrame, pd.Series]:
         "leading": factors[:, [3, 4, 5]].sum(axis=1),
         "tail": factors[:, [15, 20, 25]].sum(axis=1),
         "sparse": values[:, rng.choice(N_COLUMNS, 8, replace=False)].sum(axis=1),
-        "null": np.zeros(N_PATIENTS),
+        "nothing": np.zeros(N_PATIENTS),
     }[scenario]
     told = SIGNAL * told / (told.std() or 1.0)
     index = pd.MultiIndex.from_arrays(
@@ -102,7 +102,7 @@ def main() -> None:
     rows: list[dict[str, object]] = []
     for number in range(max(arguments.seeds, arguments.null_seeds)):
         for scenario in SCENARIOS:
-            wanted = arguments.null_seeds if scenario == "null" else arguments.seeds
+            wanted = arguments.null_seeds if scenario == "nothing" else arguments.seeds
             if number < wanted:
                 seed = FIRST_SEED + number
                 rows += one(scenario, seed, arguments.resamples, arguments.n_jobs)
