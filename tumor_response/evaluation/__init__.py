@@ -1,17 +1,25 @@
 """Honest evaluation: patients are resampled, every model is refitted, everything is out of bag."""
 
 from tumor_response.evaluation.bootstrap632 import evaluate
+from tumor_response.evaluation.embedding_probe import probe_embedding
 from tumor_response.evaluation.metrics import auc, auc_632, auc_632plus, relative_overfitting
+from tumor_response.evaluation.probe_result import EmbeddingProbe
 from tumor_response.evaluation.resampling import Bootstrap632Plus, Resample
 from tumor_response.evaluation.result import EvaluationResult
+from tumor_response.evaluation.volume_checking import volume_check
+from tumor_response.evaluation.volume_verdict import VolumeCheck
 
 __all__ = [
     "Bootstrap632Plus",
+    "EmbeddingProbe",
     "EvaluationResult",
     "Resample",
+    "VolumeCheck",
     "auc",
     "auc_632",
     "auc_632plus",
     "evaluate",
+    "probe_embedding",
     "relative_overfitting",
+    "volume_check",
 ]

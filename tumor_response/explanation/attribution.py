@@ -15,8 +15,13 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
 from tumor_response.exceptions import ExplanationError
-from tumor_response.explanation.origins import column_origins, transformed
-from tumor_response.models import RidgeLogistic, final_estimator
+from tumor_response.explanation.origins import (
+    column_origins,
+    parted_steps,
+    passed_through,
+    undone,
+)
+from tumor_response.models import ReducedRidgeLogistic, RidgeLogistic, final_estimator
 
 __all__ = ["MAX_BLOCKS", "Attribution", "attribute", "check_supported", "coalition_shapley"]
 
@@ -25,7 +30,11 @@ FloatArray = npt.NDArray[np.float64]
 MAX_BLOCKS = 12
 """All coalitions of so many blocks (4,096) are still enumerated."""
 
-SUPPORTED = "RidgeLogistic, sklearn's LogisticRegression (two classes), XGBClassifier"
+SUPPORTED = (
+    "RidgeLogistic, ReducedRidgeLogistic, sklearn's LogisticRegression (two classes), XGBClassifier"
+)
+
+_LINEAR = (RidgeLogistic, ReducedRidgeLogistic, LogisticRegression)
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ class Attribution:
 def check_supported(name: str, model: BaseEstimator) -> None:
     """Raise an ExplanationError for a final estimator whose SHAP values are not computed here."""
     final = final_estimator(model)
-    if not isinstance(final, RidgeLogistic | LogisticRegression) and not _is_xgboost(final):
+    if not isinstance(final, _LINEAR) and not _is_xgboost(final):
         raise ExplanationError(
             f"Model {name!r} ends in {type(final).__name__}; exact SHAP values in log-odds are "
             f"there for {SUPPORTED}.",
@@ -74,7 +83,9 @@ def attribute(
     columns in S from x and the others from z (Lundberg et al. 2020, Nat. Mach. Intell. 2:56;
     Janzing et al. 2020). f is the log-odds. For a model that is additive in log-odds the SHAP
     value of a column is its term at x minus the mean of that term over the background; trees are
-    given to ``shap.TreeExplainer``. Columns that one-hot encoding has split are summed.
+    given to ``shap.TreeExplainer``. Columns that one-hot encoding has split are summed. Linear
+    steps that mix columns (PCA, PLS, supervised PCA) leave a linear model linear: its coefficients
+    are carried back to the columns before them.
 
     Block values are the Shapley values of the game whose players are whole blocks: the sum over
     columns for additive models; for trees computed from all coalitions of blocks.
@@ -82,7 +93,8 @@ def attribute(
     Parameters
     ----------
     fitted
-        A Pipeline of column-wise steps, or a bare estimator.
+        A Pipeline of column-wise steps, before a linear model of linear ones as well, or a bare
+        estimator.
     background
         The rows that absent columns are averaged over, copies included.
     rows
@@ -93,20 +105,23 @@ def attribute(
         From block to its columns, all of ``columns``.
     """
     final = final_estimator(fitted)
-    T_background, T_rows = transformed(fitted, background), transformed(fitted, rows)
-    origins = column_origins(fitted, [str(column) for column in rows.columns])
+    front, mixing = parted_steps(fitted)
+    is_linear = isinstance(final, _LINEAR)
+    apart = front if is_linear else [*front, *mixing]
+    seen_background, seen_rows = passed_through(apart, background), passed_through(apart, rows)
+    T_background = np.asarray(seen_background, dtype=np.float64)
+    T_rows = np.asarray(seen_rows, dtype=np.float64)
+    origins = column_origins(apart, [str(column) for column in rows.columns])
     place = {column: position for position, column in enumerate(columns)}
     owner = np.array([place[origin] for origin in origins])
     block_of = {column: number for number, of in enumerate(blocks.values()) for column in of}
     player = np.array([block_of[origin] for origin in origins])
-    if isinstance(final, RidgeLogistic | LogisticRegression):
+    if is_linear:
         sign = _sign(final)
-        coefficients = sign * np.asarray(final.coef_, dtype=np.float64)[0]
-        centre = T_background.mean(axis=0)
-        parts = (T_rows - centre) * coefficients
-        base = float(sign * np.asarray(final.intercept_, dtype=np.float64).ravel()[0])
-        base += float(centre @ coefficients)
-        outputs = sign * np.asarray(final.decision_function(_as_seen(final, T_rows)))
+        coefficients = sign * undone(mixing, np.asarray(final.coef_, dtype=np.float64)[0])
+        parts = (T_rows - T_background.mean(axis=0)) * coefficients
+        base = float((sign * _log_odds(final, passed_through(mixing, seen_background))).mean())
+        outputs = sign * _log_odds(final, passed_through(mixing, seen_rows))
         by_block = _summed(parts, player, len(blocks))
     else:
         # XGBoost compares in single precision; so must whoever walks down its trees
@@ -202,10 +217,14 @@ def _sign(final: BaseEstimator) -> float:
     return 1.0 if classes[1] == 1 else -1.0
 
 
-def _as_seen(final: BaseEstimator, values: FloatArray) -> FloatArray | pd.DataFrame:
-    """Give the estimator the names it was fitted with, if any."""
+def _log_odds(final: BaseEstimator, values: pd.DataFrame | FloatArray) -> FloatArray:
+    """Return the decision function, given the names that the estimator was fitted with, if any."""
     names = getattr(final, "feature_names_in_", None)
-    return values if names is None else pd.DataFrame(values, columns=names)
+    if names is None:
+        values = np.asarray(values)
+    elif not isinstance(values, pd.DataFrame):
+        values = pd.DataFrame(values, columns=names)
+    return np.asarray(final.decision_function(values), dtype=np.float64)
 
 
 def _margin(final: BaseEstimator, values: FloatArray) -> FloatArray:

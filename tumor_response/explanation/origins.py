@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,17 @@ from tumor_response.transformers import (
     BlockScaler,
     BlockSelector,
     CategoryEncoder,
+    CorrelationFilter,
     LogTransformer,
     MedianImputer,
+    MRMRFilter,
     NearConstantFilter,
     ToArray,
     UnivariateFilter,
 )
+from tumor_response.transformers.linear import MIXING, pulled_back
 
-__all__ = ["column_origins", "transformed"]
+__all__ = ["column_origins", "parted_steps", "passed_through", "undone"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -32,8 +35,10 @@ _COLUMN_WISE: tuple[type, ...] = (
     BlockScaler,
     BlockSelector,
     CategoryEncoder,
+    CorrelationFilter,
     LogTransformer,
     MedianImputer,
+    MRMRFilter,
     NearConstantFilter,
     ToArray,
     UnivariateFilter,
@@ -53,16 +58,46 @@ _COLUMN_WISE: tuple[type, ...] = (
 through these may the value of an output column be credited to one column of the table."""
 
 
-def transformed(fitted: BaseEstimator, X: pd.DataFrame) -> FloatArray:
-    """Return ``X`` as it reaches the last step."""
-    values: pd.DataFrame | FloatArray = X
-    for step in _steps(fitted):
-        values = step.transform(values)
-    return np.asarray(values, dtype=np.float64)
+def parted_steps(fitted: BaseEstimator) -> tuple[list[Any], list[Any]]:
+    """Return the steps before the last, parted where columns are first mixed linearly.
+
+    Behind the parting a value can be credited to a column of the table only through a linear
+    model (:func:`undone`); before it, column by column (:func:`column_origins`).
+    """
+    steps = list(_steps(fitted))
+    mixing = [isinstance(step, MIXING) for step in steps]
+    place = mixing.index(True) if any(mixing) else len(steps)
+    return steps[:place], steps[place:]
 
 
-def column_origins(fitted: BaseEstimator, columns: list[str]) -> list[str]:
-    """Return, for each column that reaches the last step, the table's column it is made of.
+def passed_through(steps: Sequence[Any], X: pd.DataFrame | FloatArray) -> pd.DataFrame | FloatArray:
+    """Return ``X`` as it leaves the last of ``steps``."""
+    for step in steps:
+        X = step.transform(X)
+    return X
+
+
+def undone(steps: Sequence[Any], coefficients: FloatArray) -> FloatArray:
+    """Return coefficients on the columns before ``steps``, from those on the columns behind.
+
+    Raises
+    ------
+    ExplanationError
+        For a step that is not linear.
+    """
+    try:
+        for step in reversed(steps):
+            coefficients = pulled_back(step, coefficients)
+    except TypeError as error:
+        raise ExplanationError(
+            f"Behind a step that mixes columns only linear steps can be undone: {error}",
+            code="unsupported_step",
+        ) from None
+    return coefficients
+
+
+def column_origins(steps: Sequence[Any], columns: list[str]) -> list[str]:
+    """Return, for each column that leaves ``steps``, the table's column it is made of.
 
     Raises
     ------
@@ -70,7 +105,7 @@ def column_origins(fitted: BaseEstimator, columns: list[str]) -> list[str]:
         For a step that mixes columns.
     """
     names, origins = list(columns), list(columns)
-    for step in _steps(fitted):
+    for step in steps:
         if not isinstance(step, _COLUMN_WISE):
             raise ExplanationError(
                 f"The step {type(step).__name__} is not known to keep columns apart, so values "

@@ -3,6 +3,7 @@
 from tumor_response.models.final import final_estimator, left_untuned
 from tumor_response.models.folds import PatientKFold, patients_of
 from tumor_response.models.named import MODEL_NAMES, make_model
+from tumor_response.models.reduced import ReducedRidgeLogistic
 from tumor_response.models.ridge import RidgeLogistic
 from tumor_response.models.settings import (
     DummySettings,
@@ -16,6 +17,7 @@ __all__ = [
     "DummySettings",
     "LogisticSettings",
     "PatientKFold",
+    "ReducedRidgeLogistic",
     "RidgeLogistic",
     "VolumeOnlySettings",
     "XGBoostSettings",

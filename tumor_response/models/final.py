@@ -5,6 +5,7 @@ from __future__ import annotations
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
+from tumor_response.models.reduced import ReducedRidgeLogistic
 from tumor_response.models.ridge import RidgeLogistic
 
 __all__ = ["final_estimator", "left_untuned"]
@@ -35,4 +36,5 @@ def left_untuned(fitted: BaseEstimator) -> bool:
     (True, False)
     """
     final = final_estimator(fitted)
-    return isinstance(final, RidgeLogistic) and len(set(final.Cs)) > 1 and not final.tuned_
+    tunes = isinstance(final, RidgeLogistic | ReducedRidgeLogistic)
+    return tunes and len(set(final.Cs)) > 1 and not final.tuned_

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 
 from tumor_response.exceptions import ModelError
+from tumor_response.models.reduced import ReducedRidgeLogistic
 from tumor_response.models.ridge import RidgeLogistic
 from tumor_response.models.settings import (
     DummySettings,
@@ -18,11 +21,16 @@ from tumor_response.models.settings import (
 )
 from tumor_response.settings import Settings
 from tumor_response.transformers import (
+    BlockPCA,
+    BlockPLS,
     BlockScaler,
     BlockSelector,
+    BlockSupervisedPCA,
     CategoryEncoder,
+    CorrelationFilter,
     LogTransformer,
     MedianImputer,
+    MRMRFilter,
     NearConstantFilter,
     ToArray,
     UnivariateFilter,
@@ -44,7 +52,9 @@ def make_model(
     Parameters
     ----------
     name
-        ``"logistic"``: ridge logistic regression, penalty tuned on patient-grouped inner folds.
+        ``"logistic"``: ridge logistic regression, penalty tuned on patient-grouped inner folds;
+        with ``reduction="pca"`` (or ``"pls"``, ``"supervised_pca"``, ``"mrmr"``) on few components
+        or columns of each block, found anew in each inner fold.
         ``"xgboost"``: shallow boosted trees after an in-fold filter.
         ``"volume_only"``: logistic regression on the log baseline volume alone.
         ``"clinical_only"``: ``"logistic"`` on the block ``clinical``.
@@ -93,20 +103,39 @@ def make_model(
 
 
 def _logistic(settings: LogisticSettings, blocks: Blocks, random_state: int) -> Pipeline:
+    reduction = _reduction(settings)
+    tuning = (settings.Cs, settings.n_inner_folds, random_state)
+    classify = (
+        RidgeLogistic(*tuning) if reduction is None else ReducedRidgeLogistic(reduction, *tuning)
+    )
     return Pipeline(
         [
             *_numbers(blocks, settings.max_share),
             ("scale", BlockScaler()),
-            (
-                "classify",
-                RidgeLogistic(
-                    Cs=settings.Cs,
-                    n_inner_folds=settings.n_inner_folds,
-                    random_state=random_state,
-                ),
-            ),
+            ("classify", classify),
         ]
     )
+
+
+def _reduction(settings: LogisticSettings) -> BaseEstimator | None:
+    match settings.reduction:
+        case "pca":
+            return BlockPCA(settings.components)
+        case "pls":
+            return BlockPLS(settings.components)
+        case "supervised_pca":
+            return BlockSupervisedPCA(settings.components, settings.columns)
+        case "mrmr":
+            return Pipeline(
+                [
+                    ("correlation", CorrelationFilter()),
+                    ("select", MRMRFilter(settings.columns)),
+                    # few columns of a wide block: give the block its variance back
+                    ("scale", BlockScaler(max_deviations=np.inf)),
+                ]
+            )
+        case "none":
+            return None
 
 
 def _clinical_only(settings: LogisticSettings, blocks: Blocks, random_state: int) -> Pipeline:

@@ -8,7 +8,6 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.linalg import qr
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_array, check_X_y
@@ -17,6 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from tumor_response.exceptions import ModelError
 from tumor_response.models.folds import most_folds, patient_folds, patients_of
+from tumor_response.models.ridge_path import logistic_losses, merge_copies, newton_path, row_span
 
 __all__ = ["DEFAULT_CS", "RidgeLogistic"]
 
@@ -131,7 +131,7 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
             )
         values, weight = values[used], weight[used]
         patients = patients_of(values) if patients is None else patients[used]
-        values, label, weight, patients = _merge_copies(values, label, weight, patients)
+        values, label, weight, patients = merge_copies(values, label, weight, patients)
         self._fit_path(values, label.astype(np.float64), weight, patients, Cs)
         return self
 
@@ -183,21 +183,21 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         if not self.tuned_:
             Cs = Cs[:1]
         centre = np.average(X, axis=0, weights=weight)
-        Z, basis = _row_span(X - centre)
+        Z, basis = row_span(X - centre)
         # one row of weights per problem: the whole sample first, then the sample without a fold
         problem_weights = weight[None, :]
         if self.tuned_:
             fold = patient_folds(patients, label, n_folds, self.random_state)
             keep = fold[None, :] != np.arange(n_folds)[:, None]
             problem_weights = np.vstack([problem_weights, keep * weight])
-        path = _newton_path(Z, label, problem_weights, Cs)
+        path = newton_path(Z, label, problem_weights, Cs)
         self.path_Cs_ = Cs
         self.path_deviances_ = np.full(len(Cs), np.nan)
         if self.tuned_:
             rows = np.arange(len(label))
             for step, solution in enumerate(path):
                 logits = solution[fold + 1, 0] + np.einsum("ij,ij->i", Z, solution[fold + 1, 1:])
-                held_out = _losses(logits[None, :], label)[0]
+                held_out = logistic_losses(logits[None, :], label)[0]
                 self.path_deviances_[step] = 2 * held_out[rows] @ weight / weight.sum()
         best = int(np.argmin(self.path_deviances_)) if self.tuned_ else 0
         self.C_ = float(Cs[best])
@@ -205,92 +205,3 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         beta = coefficients[1:] if basis is None else basis @ coefficients[1:]
         self.coef_ = beta[None, :]
         self.intercept_ = np.array([coefficients[0] - centre @ beta])
-
-
-def _merge_copies(
-    X: FloatArray,
-    label: npt.NDArray[np.int64],
-    weight: FloatArray,
-    patients: npt.NDArray[np.int64],
-) -> tuple[FloatArray, npt.NDArray[np.int64], FloatArray, npt.NDArray[np.int64]]:
-    """Merge equal rows of one patient and class, adding their weights; others stay apart."""
-    first: dict[tuple[bytes, int, int], int] = {}
-    place = np.empty(len(X), dtype=np.int64)
-    for row in range(len(X)):
-        key = (X[row].tobytes(), int(label[row]), int(patients[row]))
-        place[row] = first.setdefault(key, len(first))
-    keep = np.unique(place, return_index=True)[1]
-    merged: FloatArray = np.bincount(place, weights=weight).astype(np.float64)
-    return X[keep], label[keep], merged, patients[keep]
-
-
-def _row_span(X: FloatArray) -> tuple[FloatArray, FloatArray | None]:
-    """Return coordinates Z of the rows in an orthonormal basis of their span: X = Z basis.T.
-
-    A ridge penalty sees lengths only, so the problem in Z has the same solution. QR is exact to
-    rounding, where a Gram matrix would square the condition number.
-    """
-    if X.shape[0] >= X.shape[1]:
-        return X, None
-    basis, triangle = qr(X.T, mode="economic", check_finite=False)
-    return np.ascontiguousarray(triangle.T), basis
-
-
-def _losses(logits: FloatArray, label: FloatArray) -> FloatArray:
-    losses: FloatArray = np.logaddexp(0.0, logits) - label * logits
-    return losses
-
-
-def _newton_path(
-    Z: FloatArray, label: FloatArray, weights: FloatArray, Cs: FloatArray
-) -> list[FloatArray]:
-    """Solve all problems (rows of ``weights``) for each C in turn, from the strongest penalty.
-
-    Returns one array (n_problems, 1 + n_dimensions) per C, intercept first. Iterates until a full
-    step moves no coordinate by more than 1e-6 of the largest; convergence being quadratic, what
-    is left is at rounding level.
-    """
-    design = np.column_stack([np.ones(len(Z)), Z])
-    n_problems, n_unknown = len(weights), design.shape[1]
-    share = np.clip((weights @ label) / weights.sum(axis=1), 1e-12, 1 - 1e-12)
-    solution = np.zeros((n_problems, n_unknown))
-    solution[:, 0] = np.log(share / (1 - share))
-    path = []
-    for C in Cs:
-        penalty = np.full(n_unknown, 1.0 / C)
-        penalty[0] = 0.0
-
-        def objective(candidate: FloatArray, penalty: FloatArray = penalty) -> FloatArray:
-            losses = _losses(candidate @ design.T, label)
-            value: FloatArray = (weights * losses).sum(axis=1) + 0.5 * candidate**2 @ penalty
-            return value
-
-        value = objective(solution)
-        for _ in range(200):
-            probability = expit(solution @ design.T)
-            gradient = (weights * (probability - label)) @ design + penalty * solution
-            curvature = weights * probability * (1.0 - probability)
-            hessian = np.matmul(design.T[None] * curvature[:, None, :], design)
-            diagonal = np.arange(n_unknown)
-            # the intercept's curvature alone can underflow when every row is predicted surely
-            hessian[:, diagonal, diagonal] += np.where(penalty > 0, penalty, 1e-14)
-            step = -np.linalg.solve(hessian, gradient[..., None])[..., 0]
-            length = np.ones(n_problems)
-            for _ in range(60):
-                candidate = solution + length[:, None] * step
-                new_value = objective(candidate)
-                worse = new_value > value + 1e-12 * (1.0 + np.abs(value))
-                if not worse.any():
-                    break
-                length[worse] *= 0.5
-            solution, value = candidate, new_value
-            moved = np.abs(step).max(axis=1) / (1e-3 + np.abs(solution).max(axis=1))
-            if (moved <= 1e-6).all():
-                break
-        else:
-            raise ModelError(
-                f"RidgeLogistic: Newton's method did not converge at C={C:g}; columns of very "
-                "different scale? Put BlockScaler or StandardScaler before it."
-            )
-        path.append(solution.copy())
-    return path

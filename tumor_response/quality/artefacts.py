@@ -15,6 +15,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from tumor_response.imaging import Finding
+from tumor_response.quality.noise import neighbour_difference_hu
 from tumor_response.quality.region import MARGIN_MM, slice_axis, tumour_box
 from tumor_response.quality.settings import ArtefactLimits
 
@@ -22,11 +23,6 @@ __all__ = ["Artefacts", "artefact_findings", "find_artefacts"]
 
 NEIGHBOURHOOD_MM = 10.0
 """Around the tumour's bounding box: where noise is measured."""
-
-SOFT_TISSUE_HU = (-200.0, 300.0)
-
-MIN_VOXELS = 50
-"""Of soft tissue in a slice, to measure noise on."""
 
 MIN_CLEAN_SLICES = 3
 
@@ -101,23 +97,13 @@ def find_artefacts(image: sitk.Image, mask: sitk.Image, limits: ArtefactLimits) 
 
 
 def _noise_ratio(near: np.ndarray, spoilt: list[int], clean: np.ndarray) -> float:
-    noise = np.array([_noise(values) for values in near])
+    noise = np.array([neighbour_difference_hu(values) for values in near])
     with_metal = noise[spoilt]
     without = noise[clean]
     with_metal, without = with_metal[np.isfinite(with_metal)], without[np.isfinite(without)]
     if not with_metal.size or without.size < MIN_CLEAN_SLICES or np.median(without) <= 0:
         return float("nan")
     return float(np.median(with_metal) / np.median(without))
-
-
-def _noise(values: np.ndarray) -> float:
-    """Return the median difference of neighbouring soft-tissue voxels of a slice (HU)."""
-    low, high = SOFT_TISSUE_HU
-    soft = (values > low) & (values < high)
-    pairs = soft[:, 1:] & soft[:, :-1]
-    if np.count_nonzero(pairs) < MIN_VOXELS:
-        return float("nan")
-    return float(np.median(np.abs(np.diff(values, axis=1))[pairs]))
 
 
 def artefact_findings(image: sitk.Image, mask: sitk.Image, limits: ArtefactLimits) -> list[Finding]:

@@ -14,12 +14,13 @@ from tumor_response.privacy import Pseudonyms
 from tumor_response.reporting.explained import explanation_sections
 from tumor_response.reporting.headline import describe_headline
 from tumor_response.reporting.parts import Page
+from tumor_response.reporting.probed import deep_volume_checks, probed_sections, volume_notes
 from tumor_response.reporting.sections import all_sections, coupling_note
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tumor_response.evaluation import EvaluationResult
+    from tumor_response.evaluation import EvaluationResult, VolumeCheck
     from tumor_response.explanation import Explanation
     from tumor_response.outcomes import Coupling
     from tumor_response.table import FeatureTable
@@ -37,6 +38,7 @@ def report(
     outcomes: pd.DataFrame | None = None,
     coupling: Coupling | None = None,
     explanations: Sequence[Explanation] = (),
+    volume_checks: Sequence[VolumeCheck] | None = None,
     headline: str | None = None,
     title: str = "Response to radiotherapy",
     notes: Sequence[str] = (),
@@ -67,6 +69,11 @@ def report(
         to expect from contour error alone, which page one shows beside ``volume_only``.
     explanations
         From :func:`tumor_response.explain`.
+    volume_checks
+        From :func:`tumor_response.volume_check`, one per block. ``None`` (default): every block of
+        the table whose name begins with ``deep`` is checked here, on at most 100 of the resamples,
+        which takes seconds; ``()`` for none. A block that predicts by volume alone is told so on
+        page one.
     headline
         The model that the two sentences are about. Name it before you look at the results.
         Default: the first model that is no baseline.
@@ -116,6 +123,8 @@ def report(
     warnings = [coupling_note(result)]
     if coupling is not None and coupling.true_sd == 0:
         warnings.append(coupling.warning)
+    checks = deep_volume_checks(result) if volume_checks is None else list(volume_checks)
+    warnings += volume_notes(checks)
     page = Page(
         title=title,
         version=__version__,
@@ -132,6 +141,7 @@ def report(
             table,
             outcomes,
             explanation_sections(explanations),
+            probed_sections(result, checks),
             None if identified or table is None else _pseudonyms(table, key_file, path.parent),
         ),
     )

@@ -268,7 +268,14 @@ def _steps(model: object) -> str:
     steps = getattr(model, "named_steps", None)
     if steps is None:
         return type(model).__name__
-    return " → ".join(type(step).__name__ for step in steps.values())
+    return " → ".join(_step(step) for step in steps.values())
+
+
+def _step(step: object) -> str:
+    """Return a step's name; of a reduction that is tuned with its model, what it consists of."""
+    reduction = getattr(step, "reduction", None)
+    name = type(step).__name__
+    return name if reduction is None else f"{name} ({_steps(reduction)})"
 
 
 def _settings(table: FeatureTable | None) -> Section:
@@ -324,6 +331,7 @@ def all_sections(
     table: FeatureTable | None,
     outcomes: pd.DataFrame | None,
     explained: Sequence[Section],
+    probed: Sequence[Section],
     known_as: Mapping[str, str] | None,
 ) -> list[Section]:
     """Return the sections in the order of the page; patients as ``known_as`` names them."""
@@ -332,6 +340,7 @@ def all_sections(
         _end_point(result, outcomes),
         _roc(result, model),
         *explained,
+        *probed,
         *([] if table is None else [_failures(table, known_as)]),
         _how_evaluated(result),
         _settings(table),

@@ -14,17 +14,25 @@ from tumor_response.transformers.blocks import (
     blocks_of,
     is_predictor,
 )
+from tumor_response.transformers.components import BlockPCA, BlockPLS, BlockSupervisedPCA
+from tumor_response.transformers.correlation import CorrelationFilter
 from tumor_response.transformers.encode import CategoryEncoder
 from tumor_response.transformers.impute import MedianImputer
+from tumor_response.transformers.mrmr import MRMRFilter
 from tumor_response.transformers.scale import BlockScaler, LogTransformer
 from tumor_response.transformers.select import NearConstantFilter, UnivariateFilter
 
 __all__ = [
     "UNNAMED_BLOCK",
+    "BlockPCA",
+    "BlockPLS",
     "BlockScaler",
     "BlockSelector",
+    "BlockSupervisedPCA",
     "CategoryEncoder",
+    "CorrelationFilter",
     "LogTransformer",
+    "MRMRFilter",
     "MedianImputer",
     "NearConstantFilter",
     "ToArray",

@@ -15,7 +15,14 @@ from sklearn.exceptions import NotFittedError
 
 from tumor_response.exceptions import ModelError
 
-__all__ = ["FloatArray", "as_floats", "frame_like", "remember_columns", "same_columns"]
+__all__ = [
+    "FloatArray",
+    "as_floats",
+    "finite_floats",
+    "frame_like",
+    "remember_columns",
+    "same_columns",
+]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -71,6 +78,20 @@ def as_floats(step: BaseEstimator, frame: pd.DataFrame) -> FloatArray:
             ) from None
         values = np.column_stack(
             [frame[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in frame.columns]
+        )
+    return values
+
+
+def finite_floats(step: BaseEstimator, frame: pd.DataFrame) -> FloatArray:
+    """Return the values as float64; missing and infinite ones are an error that names columns."""
+    values = as_floats(step, frame)
+    bad: npt.NDArray[np.bool_] = ~np.isfinite(values)
+    if bad.any():
+        names = frame.columns[np.nonzero(bad.any(axis=0))[0]].tolist()
+        raise ModelError(
+            f"{type(step).__name__}: {int(bad.sum())} values are missing or infinite, in "
+            f"{_some(names)}. Put MedianImputer before it.",
+            code="not_finite",
         )
     return values
 

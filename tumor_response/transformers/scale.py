@@ -41,12 +41,18 @@ class BlockScaler(TransformerMixin, BaseEstimator):
     that is dead in all training patients but for rounding has a standard deviation of some 1e-7,
     and a patient in whom it is alive would lie thousands of them away and decide the prediction.
 
+    Parameters
+    ----------
+    max_deviations
+        Where values are held, in standard deviations, default 5. Behind a step that has held them
+        already, ``numpy.inf`` makes scaling linear.
+
     Attributes
     ----------
     mean_, scale_ : ndarray of shape (n_columns,)
         The result is ``(X - mean_) / scale_``; the standard deviation has divisor n.
     limit_ : ndarray of shape (n_columns,)
-        The largest result: five standard deviations on the block's scale.
+        The largest result: ``max_deviations`` on the block's scale.
 
     Examples
     --------
@@ -57,8 +63,13 @@ class BlockScaler(TransformerMixin, BaseEstimator):
     [[-1.0, -0.707, 0.707], [1.0, 0.707, -0.707]]
     """
 
+    def __init__(self, max_deviations: float = MAX_DEVIATIONS) -> None:
+        self.max_deviations = max_deviations
+
     def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: ARG002
         """Compute means, standard deviations and block widths of the training rows."""
+        if not self.max_deviations > 0:
+            raise ModelError(f"max_deviations={self.max_deviations!r}: expected more than 0.")
         frame = remember_columns(self, X)
         values = as_floats(self, frame)
         self.mean_ = values.mean(axis=0)
@@ -71,7 +82,7 @@ class BlockScaler(TransformerMixin, BaseEstimator):
         # an infinite divisor makes a constant column 0 in every row, training or not
         divisor = np.sqrt(np.maximum(width, 1.0))
         self.scale_ = np.where(varies, deviation * divisor, np.inf)
-        self.limit_ = MAX_DEVIATIONS / divisor
+        self.limit_ = self.max_deviations / divisor
         return self
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:

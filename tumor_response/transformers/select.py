@@ -17,8 +17,9 @@ from tumor_response.transformers._frames import (
     same_columns,
 )
 from tumor_response.transformers.blocks import block_members
+from tumor_response.transformers.dropped import dropped_record
 
-__all__ = ["NearConstantFilter", "UnivariateFilter", "column_aucs"]
+__all__ = ["NearConstantFilter", "UnivariateFilter", "column_aucs", "kept_columns", "two_classes"]
 
 
 class NearConstantFilter(TransformerMixin, BaseEstimator):
@@ -36,6 +37,9 @@ class NearConstantFilter(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
+    shares_ : ndarray of shape (n_columns_in,)
+        Share of training rows with the column's median: that of its most frequent value, if that
+        fills more than half of them.
     support_ : ndarray of bool, shape (n_columns_in,)
         True for the columns that are kept.
 
@@ -43,8 +47,9 @@ class NearConstantFilter(TransformerMixin, BaseEstimator):
     --------
     >>> import pandas as pd
     >>> X = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [1.0, 1.0, 1.0]})
-    >>> NearConstantFilter().fit(X).get_feature_names_out().tolist()
-    ['a']
+    >>> step = NearConstantFilter().fit(X)
+    >>> step.get_feature_names_out().tolist(), step.dropped_.index.tolist()
+    (['a'], ['b'])
     """
 
     def __init__(self, max_share: float = 0.95) -> None:
@@ -58,14 +63,19 @@ class NearConstantFilter(TransformerMixin, BaseEstimator):
         values = as_floats(self, frame)
         # a value in more than half of the rows is the median, so one partition finds it
         middle = np.partition(values, values.shape[0] // 2, axis=0)[values.shape[0] // 2]
-        share = (values == middle).mean(axis=0)
-        support = share <= self.max_share
+        self.shares_ = (values == middle).mean(axis=0)
+        support = self.shares_ <= self.max_share
         self.support_ = support if support.any() else np.ones_like(support)
         return self
 
+    @property
+    def dropped_(self) -> pd.DataFrame:
+        """Columns left out: ``reason``, ``because_of``, ``value`` (the share of one value)."""
+        return dropped_record(self.feature_names_in_, ~self.support_, "near_constant", self.shares_)
+
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the columns that are kept."""
-        return _kept(self, X)
+        return kept_columns(self, X)
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:  # noqa: ARG002
         """Return the names of the columns that are kept."""
@@ -117,9 +127,14 @@ class UnivariateFilter(TransformerMixin, BaseEstimator):
             self.support_[members[best]] = True
         return self
 
+    @property
+    def dropped_(self) -> pd.DataFrame:
+        """Columns left out: ``reason``, ``because_of``, ``value`` (``|AUC - 0.5|``)."""
+        return dropped_record(self.feature_names_in_, ~self.support_, "not_selected", self.scores_)
+
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the columns that are kept, in their order in the table."""
-        return _kept(self, X)
+        return kept_columns(self, X)
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:  # noqa: ARG002
         """Return the names of the columns that are kept."""
@@ -158,7 +173,29 @@ def column_aucs(values: FloatArray, y: np.ndarray) -> FloatArray:
     return aucs
 
 
-def _kept(step: NearConstantFilter | UnivariateFilter, X: pd.DataFrame) -> pd.DataFrame:
+def two_classes(step: BaseEstimator, y: object, n_rows: int) -> FloatArray:
+    """Return ``y`` as 0 and 1 (the larger class), or say what is wrong with it.
+
+    Examples
+    --------
+    >>> two_classes(UnivariateFilter(), ["no", "yes", "no"], 3).tolist()
+    [0.0, 1.0, 0.0]
+    """
+    name = type(step).__name__
+    if y is None:
+        raise ModelError(f"{name} chooses by the outcome; fit it with y.")
+    label = np.asarray(y)
+    if label.shape != (n_rows,):
+        raise ModelError(f"{name}: {n_rows} rows in X, and y of shape {label.shape}.")
+    classes = np.unique(label)
+    if len(classes) != 2:
+        raise ModelError(f"{name} needs two classes in y, received {classes.tolist()[:5]}.")
+    zero_one: FloatArray = (label == classes[1]).astype(np.float64)
+    return zero_one
+
+
+def kept_columns(step: BaseEstimator, X: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of ``X`` that ``step.support_`` keeps, in their order in the table."""
     frame = same_columns(step, X)
     if step.support_.all():
         return frame
