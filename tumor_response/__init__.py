@@ -14,7 +14,13 @@ from tumor_response._version import __version__
 
 if TYPE_CHECKING:
     from tumor_response.cohort import BaselineCase, Case, Cohort
-    from tumor_response.evaluation import Bootstrap632Plus, EvaluationResult, evaluate
+    from tumor_response.evaluation import (
+        Bootstrap632Plus,
+        EvaluationResult,
+        evaluate,
+        probe_embedding,
+        volume_check,
+    )
     from tumor_response.explanation import Explanation, explain
     from tumor_response.features.clinical import ClinicalFactors
     from tumor_response.features.deep import (
@@ -123,6 +129,7 @@ _HOME = {
     "plot_views": "features.deep",
     "plot_volumes": "outcomes",
     "plot_waterfall": "outcomes",
+    "probe_embedding": "evaluation",
     "read_diameters": "outcomes",
     "recist_best_response": "outcomes",
     "recist_response": "outcomes",
@@ -134,6 +141,7 @@ _HOME = {
     "simulate_cohort": "simulate",
     "slopes": "outcomes",
     "visits_from_wide": "outcomes",
+    "volume_check": "evaluation",
     "volumetric_response": "outcomes",
     "write_rtstruct": "imaging.dicom.contours.rtstruct_writer",
     "write_seg": "imaging.dicom.segments.seg_writer",
@@ -191,6 +199,7 @@ __all__ = [
     "plot_views",
     "plot_volumes",
     "plot_waterfall",
+    "probe_embedding",
     "read_diameters",
     "recist_best_response",
     "recist_response",
@@ -202,6 +211,7 @@ __all__ = [
     "simulate_cohort",
     "slopes",
     "visits_from_wide",
+    "volume_check",
     "volumetric_response",
     "write_rtstruct",
     "write_seg",

@@ -75,9 +75,8 @@ def find_artefacts(image: sitk.Image, mask: sitk.Image, limits: ArtefactLimits) 
     spacing = image.GetSpacing()
     margin = round(MARGIN_MM / spacing[axis])
     start = max(0, box[axis][0] - margin)
-    slab = [slice(None)] * 3
-    slab[axis] = slice(start, min(image.GetSize()[axis], box[axis][1] + 1 + margin))
-    values = np.moveaxis(sitk.GetArrayFromImage(image[tuple(slab)]), 2 - axis, 0)
+    stop = box[axis][1] + 1 + margin
+    values = np.moveaxis(sitk.GetArrayViewFromImage(image), 2 - axis, 0)[start:stop]
     inside = np.moveaxis(sitk.GetArrayViewFromImage(mask), 2 - axis, 0)
     tumour = [k for k in range(box[axis][0], box[axis][1] + 1) if inside[k].any()]
 

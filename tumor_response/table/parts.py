@@ -10,10 +10,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import pandas as pd
 
 from tumor_response.exceptions import TableError
-from tumor_response.settings import sha256_of_json
+from tumor_response.settings import canonical_json, sha256_of_json
 
 __all__ = [
     "INDEX",
@@ -220,12 +221,20 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
 
 
 def row_hashes(rows: pd.DataFrame, texts: Collection[str]) -> list[int]:
-    """Return one number per row, from its key and all its values; texts as categories."""
-    # astype with a mapping walks every column there is; texts are few among thousands of numbers
-    as_categories = rows.copy(deep=False)
-    for name in rows.columns.intersection(list(texts)):
-        as_categories[name] = rows[name].astype("category")
-    return [int(n) for n in pd.util.hash_pandas_object(as_categories, index=True)]
+    """Return one number per row, from its key and all its values, to the bit."""
+    named = [name for name in rows.columns if name in texts]
+    numbers = rows.drop(columns=named).to_numpy(np.float64, copy=True)
+    numbers[np.isnan(numbers)] = np.nan  # there are many kinds of NaN
+    words = rows[named].astype("object")
+    words = words.where(words.notna(), None)
+    return [
+        int.from_bytes(hashlib.sha256(canonical_json(told).encode() + line.tobytes()).digest()[:8])
+        for told, line in zip(
+            [[list(key), list(of)] for key, of in zip(rows.index, words.to_numpy(), strict=True)],
+            numbers.astype("<f8"),
+            strict=True,
+        )
+    ]
 
 
 def data_sha256(data: pd.DataFrame) -> str:

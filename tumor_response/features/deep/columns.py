@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from tumor_response.features.base import FeatureSpec
 
@@ -53,10 +54,10 @@ class DeepColumns:
     n_draws: int
     family: str | None = None
 
-    @property
-    def names(self) -> list[str]:
+    @cached_property
+    def names(self) -> tuple[str, ...]:
         """All column names."""
-        return [self._name(*one) for one in self._each()]
+        return tuple(self._name(*one) for one in self._each())
 
     def specs(self, weights: str) -> list[FeatureSpec]:
         """Return the dictionary rows.

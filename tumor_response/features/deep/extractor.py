@@ -136,7 +136,14 @@ class DeepFeatures:
         self._weights_bytes = network.weights_bytes
         self._weights_description = network.weights.description()
         self._weights_identity = network.weights.identity()
-        self._is_random = network.weights.is_random
+        self._columns = DeepColumns(
+            self.block,
+            backbone.replace(".", "_"),  # of a training's tag, as in "resnet50.a1_in1k"
+            self.layers,
+            self.pooling,
+            0 if augmentation is None else augmentation.n_draws,
+            family=f"{backbone} {network.weights.source}" if network.weights.is_random else None,
+        )
         self._network: FrozenNetwork | None = network
 
     def __getstate__(self) -> dict[str, Any]:
@@ -164,7 +171,7 @@ class DeepFeatures:
 
     def feature_specs(self) -> list[FeatureSpec]:
         """Return the dictionary rows; each says network, layer, weights and their SHA-256."""
-        return self._columns().specs(self._weights_description)
+        return self._columns.specs(self._weights_description)
 
     def extract(self, case: BaselineCase) -> FeatureValues:
         """Return the case's features.
@@ -185,7 +192,7 @@ class DeepFeatures:
         values = np.mean(rows, axis=0)
         if self.augmentation is not None:
             values = np.concatenate([values, np.std(rows, axis=0)])
-        names = self._columns().names
+        names = self._columns.names
         # what is moved about is cut and padded on purpose: only the views as they are count
         return FeatureValues(dict(zip(names, values.tolist(), strict=True)), told[0])
 
@@ -215,13 +222,6 @@ class DeepFeatures:
                 device=self.device,
             )
         return self._network
-
-    def _columns(self) -> DeepColumns:
-        n_draws = 0 if self.augmentation is None else self.augmentation.n_draws
-        network = self.backbone.replace(".", "_")  # of a training's tag, as in "resnet50.a1_in1k"
-        source = self._weights_identity["weights_source"]
-        family = f"{network} {source}" if self._is_random else network  # a control, called so
-        return DeepColumns(self.block, network, self.layers, self.pooling, n_draws, family)
 
     def __repr__(self) -> str:
         return f"DeepFeatures({self.backbone!r}, block={self.block!r})"
