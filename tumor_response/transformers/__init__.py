@@ -16,6 +16,7 @@ from tumor_response.transformers.blocks import (
 )
 from tumor_response.transformers.encode import CategoryEncoder
 from tumor_response.transformers.impute import MedianImputer
+from tumor_response.transformers.keys import chosen_key_column, is_key_column, keys_read
 from tumor_response.transformers.scale import BlockScaler, LogTransformer
 from tumor_response.transformers.select import NearConstantFilter, UnivariateFilter
 
@@ -33,5 +34,8 @@ __all__ = [
     "block_of",
     "block_selectors",
     "blocks_of",
+    "chosen_key_column",
+    "is_key_column",
     "is_predictor",
+    "keys_read",
 ]
