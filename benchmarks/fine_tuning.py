@@ -27,10 +27,12 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
+from sklearn.base import clone
 
 import tumor_response as tr
 from tumor_response.evaluation.metrics import auc
@@ -76,7 +78,7 @@ def end_points(truth: pd.DataFrame) -> dict[str, pd.Series]:
     }
 
 
-def models(work: Path) -> dict[str, object]:
+def models(work: Path) -> dict[str, Any]:
     """Return what is compared, with every setting at its default."""
     store = work / f"views_{SEED}"
     return {
@@ -96,19 +98,25 @@ def fold_rows(work: Path, n_repeats: int) -> pd.DataFrame:
     identity = ["end_point", "n", "cohort", "repeat", "fold", "model"]
     known = set(done[identity].itertuples(index=False, name=None)) if len(done) else set()
     rows = done.to_dict("records")
-    jobs = [(repeat, *at) for repeat in range(n_repeats) for at in _cohorts()]
-    for repeat, end_point, n, number in jobs:
+    compared = models(work)
+    jobs = [
+        (names, repeat, *at)
+        for repeat in range(n_repeats)
+        for names in (("frozen", "last_stage"), ("adapters",), ("head", "attention"))
+        for at in _cohorts()
+    ]
+    for names, repeat, end_point, n, number in jobs:
         members = slice(number * n, (number + 1) * n)
         X, y = table.iloc[members], labels[end_point].iloc[members].to_numpy()
         folds = patient_folds(patients_of(X), y, N_FOLDS, 1000 * repeat + number)
         for fold in range(N_FOLDS):
             train, test = folds != fold, folds == fold
-            for name, model in models(work).items():
+            for name in names:
                 if (end_point, n, number, repeat, fold, name) in known:
                     continue
                 begun = time.process_time()
                 with held_threads(1):
-                    fitted = model.fit(X[train], y[train])
+                    fitted = clone(compared[name]).fit(X[train], y[train])
                     score = fitted.predict_proba(X[test])[:, 1]
                 rows.append(
                     dict(zip(identity, (end_point, n, number, repeat, fold, name), strict=True))
@@ -119,7 +127,7 @@ def fold_rows(work: Path, n_repeats: int) -> pd.DataFrame:
                     }
                 )
                 pd.DataFrame(rows).to_csv(FOLDS, index=False)
-        print(f"repeat {repeat}, {end_point}, n = {n}, cohort {number}", flush=True)
+        print(f"{names}, repeat {repeat}, {end_point}, n = {n}, cohort {number}", flush=True)
     return pd.DataFrame(rows)
 
 

@@ -33,7 +33,9 @@ def packed(tensors: Tensors, header: Mapping[str, Any]) -> bytes:
 
     ordered = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
     text = canonical_json(dict(header))
-    content: bytes = save(ordered, {"header": text, "sha256": _digest(ordered, text)})
+    # one entry, since several are written in no fixed order
+    sealed = canonical_json({"header": text, "sha256": _digest(ordered, text)})
+    content: bytes = save(ordered, {"tumor_response": sealed})
     return content
 
 
@@ -52,7 +54,8 @@ def unpacked(content: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         tensors = load(content)
         size = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + size])["__metadata__"]
-        text, recorded = metadata["header"], metadata["sha256"]
+        sealed = json.loads(metadata["tumor_response"])
+        text, recorded = sealed["header"], sealed["sha256"]
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise BundleError(f"The saved state is not one of this library's ({error}).") from None
     ordered = {name: tensors[name] for name in sorted(tensors)}

@@ -12,7 +12,7 @@ from tumor_response.models.learned.settings import FineTuneSettings, TrainingSet
 
 __all__ = ["FineTuned"]
 
-_RATES = {"head": 1e-4, "last_stage": 1e-4, "adapters": 1e-3}
+_RATES = {"head": 3e-5, "last_stage": 3e-5, "adapters": 3e-4}
 """Below the head. Adapters start at no effect, and are few: they take larger steps."""
 
 
@@ -62,7 +62,7 @@ class FineTuned(ViewClassifier):
     mirror
         Whether half of the cases in a step are mirrored left to right.
     learning_rate
-        Below the head; None (default): 1e-4, for adapters 1e-3.
+        Below the head; None (default): 3e-5, for adapters 3e-4.
     head_learning_rate, weight_decay
         Of the head; of both (AdamW).
     stopping_fraction
@@ -187,7 +187,7 @@ class FineTuned(ViewClassifier):
             batch_size=self.batch_size,
             views_per_case=self.views_per_case,
             mirror=self.mirror,
-            learning_rate=_RATES.get(self.unfreeze, 1e-4) if rate is None else rate,
+            learning_rate=_RATES.get(self.unfreeze, 3e-5) if rate is None else rate,
             head_learning_rate=self.head_learning_rate,
             weight_decay=self.weight_decay,
             stopping_fraction=self.stopping_fraction,

@@ -174,7 +174,7 @@ def split(
     example = torch.rand((1, 3, size_px, size_px), generator=torch.Generator().manual_seed(0)).to(
         network.device
     )
-    with torch.inference_mode():
+    with torch.no_grad():  # copies made in inference mode could never learn
         try:
             whole = model(example)
         except (AssertionError, RuntimeError) as error:

@@ -151,9 +151,9 @@ class Trainer:
             "head.bias": np.array([np.log(positive / (1 - positive))]),
         }
         if self.probe:
-            frame = pd.DataFrame(
-                (seen - centre) * scale, index=pd.Index(cases.patients[used], name="patient_id")
-            )
+            # names that sort as the patients do: the folds of a table model of the same rows
+            patients = pd.Index([f"{n:09d}" for n in cases.patients[used]], name="patient_id")
+            frame = pd.DataFrame((seen - centre) * scale, index=patients)
             ridge = RidgeLogistic(random_state=self.settings.random_state)
             ridge.fit(frame, cases.label[used], sample_weight=weight)
             tensors |= {"head.weight": ridge.coef_, "head.bias": ridge.intercept_}
@@ -263,7 +263,8 @@ class Trainer:
     def _loss(self, cases: Cases) -> float:
         """Return the weighted mean loss, each case with all its views."""
         logits = np.array([self._logit(key) for key in cases.keys])
-        losses = np.logaddexp(0.0, logits) - cases.label * logits
+        with np.errstate(invalid="ignore"):  # what diverged is told where the loss is noted
+            losses = np.logaddexp(0.0, logits) - cases.label * logits
         return float(np.average(losses, weights=cases.weight))
 
     def _logit(self, key: str) -> float:
