@@ -9,7 +9,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from tumor_response.features.deep.view_store import ViewStore
-from tumor_response.models.learned.estimator import Prepared, ViewClassifier
+from tumor_response.models.learned.estimator import ViewClassifier
+from tumor_response.models.learned.prepared import Prepared
 from tumor_response.models.learned.settings import AttentionSettings, TrainingSettings
 
 __all__ = ["AttentionPooling"]

@@ -125,7 +125,6 @@ def training_cases(
     named = "patient_id" in X.index.names
     patients = patients_of(X if named else X[[column]])
     weight = weight * _class_factors(reader, labels, classes, weight, class_weight)
-    used = weight > 0  # a class may be given no weight
     place = {
         identity: at
         for at, identity in enumerate(
@@ -162,7 +161,8 @@ def stopping_cases(reader: str, cases: Cases, fraction: float, random_state: int
             code="too_few_patients",
         )
     n_folds = min(max(2, round(1 / fraction)), most)
-    return patient_folds(cases.patients, cases.label, n_folds, random_state) == 0
+    stopping: BoolArray = patient_folds(cases.patients, cases.label, n_folds, random_state) == 0
+    return stopping
 
 
 def _class_factors(
@@ -174,18 +174,20 @@ def _class_factors(
 ) -> FloatArray:
     if class_weight is None:
         return np.ones(len(labels))
-    if class_weight == "balanced":
+    factors: dict[Any, float] = {}
+    if isinstance(class_weight, Mapping):
+        factors = dict(class_weight)
+    elif class_weight == "balanced":
         totals = [weight[labels == value].sum() for value in classes]
         factors = {
-            value: sum(totals) / (2 * total) for value, total in zip(classes, totals, strict=True)
+            value: sum(totals) / (2 * total)
+            for value, total in zip(classes.tolist(), totals, strict=True)
         }
-    else:
-        faulty = not isinstance(class_weight, Mapping) or set(class_weight) != set(classes.tolist())
-        if faulty or not all(np.isfinite(v) and v > 0 for v in class_weight.values()):
-            raise ModelError(
-                f"{reader}: class_weight={class_weight!r}: expected None, 'balanced', or a "
-                f"positive number for each of {classes.tolist()}.",
-                code="class_weight",
-            )
-        factors = dict(class_weight)
+    usable = set(factors) == set(classes.tolist())
+    if not usable or not all(np.isfinite(v) and v > 0 for v in factors.values()):
+        raise ModelError(
+            f"{reader}: class_weight={class_weight!r}: expected None, 'balanced', or a positive "
+            f"number for each of {classes.tolist()}.",
+            code="class_weight",
+        )
     return np.array([factors.get(value, 1.0) for value in labels.tolist()], dtype=np.float64)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -18,61 +17,21 @@ from sklearn.utils.validation import check_is_fitted
 from tumor_response.exceptions import BundleError, ModelError, WeightsError
 from tumor_response.models.learned.cases import checked_keys, stopping_cases, training_cases
 from tumor_response.models.learned.checkpoint import Checkpoint, packed, unpacked
+from tumor_response.models.learned.prepared import FitEstimate, Prepared
 from tumor_response.models.learned.settings import TrainingSettings
 from tumor_response.parallel.threads import held_threads
 from tumor_response.settings import sha256_of_json
 from tumor_response.transformers import chosen_key_column
 
 if TYPE_CHECKING:
-    from tumor_response.models.learned.activations import ActivationStore
-    from tumor_response.models.learned.modules import CaseModel
-    from tumor_response.models.learned.network import Network
     from tumor_response.models.learned.training import Trainer
 
-__all__ = ["FitEstimate", "Prepared", "ViewClassifier"]
+__all__ = ["ViewClassifier"]
 
 FloatArray = npt.NDArray[np.float64]
 
 _WHERE = ("store", "activations_dir", "checkpoint_dir", "verbose", "weights")
 """Parameters that say where things lie or what is shown, not what is learned."""
-
-
-@dataclass(frozen=True)
-class FitEstimate:
-    """How long a fit takes here, measured on one training step.
-
-    Parameters
-    ----------
-    n_cases
-        Cases to learn from, copies merged.
-    n_to_compute
-        Cases whose activations are not on disk yet.
-    activations_seconds
-        To compute them, once for all fits with this store.
-    fit_seconds_at_most
-        One fit, if early stopping ends nothing before ``epochs``.
-    """
-
-    n_cases: int
-    n_to_compute: int
-    activations_seconds: float
-    fit_seconds_at_most: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.n_cases} cases: activations of {self.n_to_compute} in about "
-            f"{self.activations_seconds:.0f} s, then at most {self.fit_seconds_at_most:.0f} s a fit"
-        )
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A network cut for training: what stays, where its activations lie, and what learns."""
-
-    network: Network
-    activations: ActivationStore
-    model: CaseModel
-    probe: bool
 
 
 class ViewClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
@@ -132,7 +91,8 @@ class ViewClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
             name, X, y, column, sample_weight, self.class_weight
         )
         stopping = stopping_cases(name, cases, settings.stopping_fraction, settings.random_state)
-        from tumor_response.models.learned.training import learned_tensors, reproducible
+        from tumor_response.models.learned.tensors import learned_tensors
+        from tumor_response.models.learned.training import reproducible
 
         with held_threads(1), reproducible():
             prepared = self._prepared(settings, cases.keys[0])
@@ -327,7 +287,7 @@ class ViewClassifier(ClassifierMixin, TransformerMixin, BaseEstimator):
         """Return what scores, made again in another process."""
         ready: Trainer | None = getattr(self, "_ready", None)
         if ready is None:
-            from tumor_response.models.learned.training import load_tensors
+            from tumor_response.models.learned.tensors import load_tensors
 
             settings = self._settings()
             prepared = self._prepared(settings, key)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tumor_response.features.deep.view_store import ViewStore
-from tumor_response.models.learned.estimator import Prepared, ViewClassifier
+from tumor_response.models.learned.estimator import ViewClassifier
+from tumor_response.models.learned.prepared import Prepared
 from tumor_response.models.learned.settings import FineTuneSettings, TrainingSettings
 
 __all__ = ["FineTuned"]
@@ -210,15 +211,14 @@ class FineTuned(ViewClassifier):
         network = load_network(self.backbone, self.weights, resolved_device(self.device))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.random_state)
-            if self.unfreeze == "head":
-                cut, trunk, body = "pooled", network.module, torch.nn.Identity()
-            else:
-                size_px = views_of(views, key).shape[-1]
+            cut, trunk = "pooled", network.module
+            body: torch.nn.Module = torch.nn.Identity()
+            if self.unfreeze != "head":
                 cut = f"last {self.n_stages}"
-                trunk, body = split(network, self.n_stages, size_px)
-                body.requires_grad_(self.unfreeze == "last_stage")
+                trunk, tail = split(network, self.n_stages, views_of(views, key).shape[-1])
+                body = tail.requires_grad_(self.unfreeze == "last_stage")
                 if self.unfreeze == "adapters":
-                    add_adapters(body.stages, self.adapter_rank)
+                    add_adapters(tail.stages, self.adapter_rank)
             model = CaseModel(body, MeanPooling(), network.n_features).to(network.device)
         activations = ActivationStore(views, network, cut, trunk, self.activations_dir)
         return Prepared(network, activations, model, probe=self.unfreeze != "head")

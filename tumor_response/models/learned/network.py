@@ -127,10 +127,12 @@ class Tail(nn.Module):
     Parameters
     ----------
     stages
-        Copies of the network's parts; they may be trained.
+        Copies of the network's parts, one after another; they may be trained.
     pool
         The network's own pooling, which stays as it is.
     """
+
+    stages: nn.Sequential
 
     def __init__(self, stages: nn.Sequential, pool: Callable[[torch.Tensor], torch.Tensor]) -> None:
         super().__init__()
@@ -218,7 +220,7 @@ def _own_size(model: nn.Module) -> int:
     return int(timm.data.resolve_data_config({}, model=model)["input_size"][-1])
 
 
-def _chain(model: nn.Module, example: torch.Tensor) -> list[tuple[str, nn.Module]]:
+def _chain(model: Any, example: torch.Tensor) -> list[tuple[str, nn.Module]]:
     """Return the parts that ``forward_features`` calls, in the order of the calls."""
     parts: dict[str, nn.Module] = {}
     for name, child in model.named_children():
@@ -255,7 +257,7 @@ class _ReachedError(Exception):
         self.activations = activations
 
 
-def _until(model: nn.Module, first: nn.Module, batch: torch.Tensor) -> torch.Tensor:
+def _until(model: Any, first: nn.Module, batch: torch.Tensor) -> torch.Tensor:
     def stop(_: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
         raise _ReachedError(given[0])
 

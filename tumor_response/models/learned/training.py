@@ -30,10 +30,17 @@ from tumor_response.models.learned.cases import BoolArray, Cases
 from tumor_response.models.learned.checkpoint import Checkpoint
 from tumor_response.models.learned.modules import CaseModel
 from tumor_response.models.learned.settings import TrainingSettings
+from tumor_response.models.learned.tensors import (
+    is_of_optimizer,
+    learned_tensors,
+    load_optimizer,
+    load_tensors,
+    optimizer_tensors,
+)
 from tumor_response.models.ridge import RidgeLogistic
 from tumor_response.progress import track
 
-__all__ = ["Trainer", "learned_tensors", "load_tensors", "reproducible"]
+__all__ = ["Trainer", "reproducible"]
 
 Read = Callable[[str, bool], np.ndarray]
 FloatArray = npt.NDArray[np.float64]
@@ -44,22 +51,6 @@ def reproducible() -> Iterator[None]:
     """Let convolutions of a GPU choose algorithms that give the same bytes every time."""
     with torch.backends.cudnn.flags(deterministic=True, benchmark=False):
         yield
-
-
-def learned_tensors(model: CaseModel) -> dict[str, np.ndarray]:
-    """Return all that a fit decides: what was trained, and how features are standardised."""
-    learned = {name for name, value in model.named_parameters() if value.requires_grad}
-    return {
-        name: value.detach().cpu().numpy().copy()
-        for name, value in model.state_dict().items()
-        if name in learned | {"centre", "scale"}
-    }
-
-
-def load_tensors(model: CaseModel, tensors: dict[str, np.ndarray]) -> None:
-    """Put learned tensors into a model; the others stay as they are."""
-    state = {name: torch.from_numpy(value.copy()) for name, value in tensors.items()}
-    model.load_state_dict(model.state_dict() | state, strict=True)
 
 
 @dataclass
@@ -99,7 +90,9 @@ class Trainer:
         untrained = learned_tensors(self.model)
         embeddings = self._embeddings(cases)
         kept = checkpoint.load()
-        header = kept[1] if kept else {"phase": "choose", "epoch": 0, "history": []}
+        header: dict[str, Any] = {"phase": "choose", "epoch": 0, "history": []}
+        if kept is not None:
+            header = kept[1]
         self.history = list(header["history"])
         if header["phase"] == "choose":
             self._start(untrained, cases, embeddings, ~stopping)
@@ -242,7 +235,7 @@ class Trainer:
             logits = self.model(activations, torch.from_numpy(case).to(self.device))
         losses = nn.functional.binary_cross_entropy_with_logits(logits.float(), label, weight)
         optimizer.zero_grad(set_to_none=True)
-        losses.backward()
+        losses.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         return float(losses.detach()) * len(batch)
 
@@ -299,13 +292,8 @@ class Trainer:
     def _keep(
         self, checkpoint: Checkpoint, optimizer: torch.optim.Optimizer, phase: str, epoch: int
     ) -> None:
-        moments = {
-            f"optimizer.{number}.{name}": value.cpu().numpy()
-            for number, state in optimizer.state_dict()["state"].items()
-            for name, value in state.items()
-        }
         header = {"phase": phase, "epoch": epoch, "history": self.history}
-        checkpoint.save(learned_tensors(self.model) | moments, header)
+        checkpoint.save(learned_tensors(self.model) | optimizer_tensors(optimizer), header)
 
     def _resume(
         self,
@@ -316,15 +304,8 @@ class Trainer:
         if kept is None:
             return 1
         tensors, header = kept
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for name in [name for name in tensors if name.startswith("optimizer.")]:
-            _, number, moment = name.split(".")
-            value = torch.from_numpy(tensors[name].copy())
-            state.setdefault(int(number), {})[moment] = value
-        load_tensors(
-            self.model, {k: v for k, v in tensors.items() if not k.startswith("optimizer.")}
-        )
-        optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+        load_tensors(self.model, {k: v for k, v in tensors.items() if not is_of_optimizer(k)})
+        load_optimizer(optimizer, tensors)
         return int(header["epoch"]) + 1
 
 

@@ -45,7 +45,7 @@ def fitted_bytes(model: FineTuned, X: pd.DataFrame, y: np.ndarray) -> bytes:
 @pytest.mark.parametrize("unfreeze", ["head", "last_stage", "adapters"])
 def test_a_texture_is_learned_and_told_in_others(unfreeze: str, tmp_path: Path) -> None:
     store, X, y = study(tmp_path, n=36)
-    model = quick(store, unfreeze, epochs=8, head_learning_rate=0.01).fit(X[:24], y[:24])
+    model = quick(store, unfreeze, epochs=5, head_learning_rate=0.01).fit(X[:24], y[:24])
     scores = model.predict_proba(X[24:])
     assert scores.shape == (12, 2)
     assert np.allclose(scores.sum(axis=1), 1.0)
@@ -144,26 +144,27 @@ def test_a_killed_fit_goes_on_and_ends_in_the_same_bytes(
     model = quick(store, epochs=3, patience=3)
     whole = fitted_bytes(clone(model), X, y)
     model.set_params(checkpoint_dir=tmp_path / "fits")
-    original, done = Trainer._epoch, []
+    original, done, limit = Trainer._epoch, [], [0]
 
     def counted(self: Trainer, *args: object) -> float:
-        if len(done) == stop_after:
+        if len(done) == limit[0]:
             raise KeyboardInterrupt
         done.append(args[2:])
         return original(self, *args)
 
     monkeypatch.setattr(Trainer, "_epoch", counted)
-    for stop_after in (2, 4):
+    for epochs in (2, 4):
+        limit[0] = epochs
         with pytest.raises(KeyboardInterrupt):
             clone(model).fit(X, y)
-    stop_after = -1
+    limit[0] = -1
     assert fitted_bytes(clone(model), X, y) == whole
     assert len(done) == len(set(done))  # nothing was trained twice
-    stop_after = len(done)
+    limit[0] = len(done)
     assert fitted_bytes(clone(model), X, y) == whole  # a finished one is read
     (path,) = (tmp_path / "fits").rglob("*.safetensors")
     path.write_bytes(path.read_bytes()[:-1000])
-    stop_after = -1
+    limit[0] = -1
     assert fitted_bytes(clone(model), X, y) == whole  # a damaged one starts anew
 
 

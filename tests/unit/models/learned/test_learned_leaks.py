@@ -70,11 +70,12 @@ def test_copies_without_patient_names_are_told_by_their_key(tmp_path: Path) -> N
 def test_an_evaluation_holds_it_beside_a_table_model(tmp_path: Path) -> None:
     store, X, y = study(tmp_path, n=20)
     rng = np.random.default_rng(0)
-    table = X.assign(clinical__age=rng.normal(60, 9, 20), meta__site="A")
+    meta = "a column of text that a model of images is not shown"
+    table = X.assign(clinical__age=rng.normal(60, 9, 20), meta__site=meta)
     outcome = pd.Series(y.astype(float), index=table.index)
     compared = models(store) | {"table": tr.make_model("logistic", Cs=(1.0,))}
     del compared["last_stage"]
-    scheme = tr.Bootstrap632Plus(n_resamples=4, seed=0)
+    scheme = tr.Bootstrap632Plus(n_resamples=2, seed=0)
     one = tr.evaluate(compared, table, outcome, scheme, n_jobs=1)
     two = tr.evaluate(compared, table, outcome, scheme, n_jobs=2)
     pd.testing.assert_frame_equal(one.summary(), two.summary(), check_exact=True)
