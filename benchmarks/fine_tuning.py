@@ -6,7 +6,7 @@ pixels. The end points are made of the simulation's own truth:
 
 - ``image``: the response field, which shows in the texture alone, with ``image_signal = 2``, and
   noise. Neither volume nor age is in it.
-- ``null``: the noise alone (``signal = 0``).
+- ``noise``: the noise alone (``signal = 0``).
 
 The 400 patients are four cohorts of 100, two of 200, or one of 400. In each, all models are
 fitted and scored in the same folds of a stratified five-fold cross-validation over patients,
@@ -74,7 +74,7 @@ def end_points(truth: pd.DataFrame) -> dict[str, pd.Series]:
     by_noise = truth["rate_latent_percent_per_day"] - truth["oracle_full"]
     return {
         "image": (IMAGE_SIGNAL * by_field + by_noise > 0).astype(int),
-        "null": (by_noise > 0).astype(int),
+        "noise": (by_noise > 0).astype(int),
     }
 
 
@@ -133,7 +133,7 @@ def fold_rows(work: Path, n_repeats: int) -> pd.DataFrame:
 
 def _cohorts() -> list[tuple[str, int, int]]:
     real = [("image", n, number) for n in SIZES for number in range(N_PATIENTS // n)]
-    return real + [("null", NULL_SIZE, number) for number in range(N_PATIENTS // NULL_SIZE)]
+    return real + [("noise", NULL_SIZE, number) for number in range(N_PATIENTS // NULL_SIZE)]
 
 
 def corrected(values: pd.DataFrame) -> tuple[float, float, float, float]:
