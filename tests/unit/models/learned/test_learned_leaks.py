@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.pipeline import Pipeline
 
 import tumor_response as tr
 from tests.unit.models.learned.studies import KEY, study
 from tumor_response.exceptions import EvaluationError
-from tumor_response.models import AttentionPooling, FineTuned
+from tumor_response.models import AttentionPooling, FineTuned, RidgeLogistic
 
 
 def models(store: tr.ViewStore) -> dict[str, FineTuned | AttentionPooling]:
@@ -75,6 +76,7 @@ def test_an_evaluation_holds_it_beside_a_table_model(tmp_path: Path) -> None:
     outcome = pd.Series(y.astype(float), index=table.index)
     compared = models(store) | {"table": tr.make_model("logistic", Cs=(1.0,))}
     del compared["last_stage"]
+    compared["line"] = Pipeline([("image", compared["head"]), ("classify", RidgeLogistic())])
     scheme = tr.Bootstrap632Plus(n_resamples=2, seed=0)
     one = tr.evaluate(compared, table, outcome, scheme, n_jobs=1)
     two = tr.evaluate(compared, table, outcome, scheme, n_jobs=2)
