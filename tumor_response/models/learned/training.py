@@ -133,12 +133,9 @@ class Trainer:
         seen, weight = embeddings[used], cases.weight[used]
         centre = np.average(seen, axis=0, weights=weight)
         spread = np.sqrt(np.average((seen - centre) ** 2, axis=0, weights=weight))
-        # as the table models do: a channel that is zero in nearly all cases would be blown up
-        varies = np.array([_largest_share(column, weight) <= 0.95 for column in seen.T])
-        varies &= spread > 0
+        varies = spread > 1e-6 * np.abs(seen).max(initial=1e-30)
         # all columns together have variance 1, as a block has for the table models
-        scale = np.where(varies, 1 / np.where(varies, spread, 1.0), 0.0)
-        scale /= np.sqrt(max(1, varies.sum()))
+        scale = np.where(varies, 1 / np.where(varies, spread, 1.0), 0.0) / np.sqrt(len(centre))
         positive = float(np.average(cases.label[used], weights=weight))
         tensors = {
             "centre": centre,
@@ -310,12 +307,6 @@ class Trainer:
         load_tensors(self.model, {k: v for k, v in tensors.items() if not is_of_optimizer(k)})
         load_optimizer(optimizer, tensors)
         return int(header["epoch"]) + 1
-
-
-def _largest_share(values: FloatArray, weight: FloatArray) -> float:
-    """Return the share of the most frequent value."""
-    _, place = np.unique(values, return_inverse=True)
-    return float(np.bincount(place, weights=weight).max() / weight.sum())
 
 
 def best_epoch(history: list[dict[str, Any]]) -> int:
