@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tumor_response.imaging.dicom.contours.rtstruct_writer import write_rtstruct
     from tumor_response.imaging.dicom.segments.seg_writer import write_seg
     from tumor_response.imaging.register import RegistrationSettings
-    from tumor_response.models import PatientKFold, make_model
+    from tumor_response.models import AttentionPooling, FineTuned, PatientKFold, make_model
     from tumor_response.outcomes import (
         BaselineAdjustedCut,
         ContourError,
@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     )
 
 _HOME = {
+    "AttentionPooling": "models",
     "Augmentation": "features.deep",
     "BaselineAdjustedCut": "outcomes",
     "BaselineCase": "cohort",
@@ -95,6 +96,7 @@ _HOME = {
     "ExclusionRule": "quality",
     "Explanation": "explanation",
     "FeatureTable": "table",
+    "FineTuned": "models",
     "IbsiSettings": "features.radiomics",
     "PatientKFold": "models",
     "Pseudonyms": "privacy",
@@ -148,6 +150,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AttentionPooling",
     "Augmentation",
     "BaselineAdjustedCut",
     "BaselineCase",
@@ -163,6 +166,7 @@ __all__ = [
     "ExclusionRule",
     "Explanation",
     "FeatureTable",
+    "FineTuned",
     "IbsiSettings",
     "PatientKFold",
     "Pseudonyms",

@@ -46,8 +46,9 @@ def evaluate(
     models
         Models by name, or one alone: ``tr.make_model(...)`` or any scikit-learn classifier with
         ``predict_proba`` or ``decision_function``. They are cloned, never changed. A model that
-        contains a :class:`~tumor_response.transformers.BlockSelector` is shown the whole table,
-        any other the predictor columns alone (never ``meta__*``).
+        contains a :class:`~tumor_response.transformers.BlockSelector` is shown the whole table;
+        one that reads images, as :class:`tumor_response.FineTuned`, its key column alone; any
+        other the predictor columns (never ``meta__*``).
     table
         A feature table, or a DataFrame with index (patient_id, lesion_id), or patient_id alone.
     y

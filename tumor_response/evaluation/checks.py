@@ -136,6 +136,8 @@ def check_no_outcome(
 ) -> None:
     """Refuse predictors that are an outcome: by their name, or because they equal it."""
     columns = list(dict.fromkeys(used))
+    if not columns:  # models of images alone
+        return
     found = [column for column in columns if _is_named_as_outcome(column)]
     if found:
         raise EvaluationError(

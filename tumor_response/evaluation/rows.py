@@ -26,7 +26,14 @@ from tumor_response.exceptions import EvaluationError, ModelError
 from tumor_response.models import patients_of
 from tumor_response.outcomes import LabelRule
 from tumor_response.table import FeatureTable
-from tumor_response.transformers import bind_blocks, block_selectors, blocks_of, is_predictor
+from tumor_response.transformers import (
+    bind_blocks,
+    block_of,
+    block_selectors,
+    blocks_of,
+    is_predictor,
+    keys_read,
+)
 
 __all__ = ["EvaluationRows", "Failed", "prepare_rows"]
 
@@ -149,11 +156,12 @@ def prepare_rows(
         reasons.update(broken)
     kept = np.array([key not in reasons for key in X.index])
     X_kept, kept_outcome = X[kept], outcome[kept]
-    check_values(X_kept, (c for blocks in used.values() for c in _flat(blocks)))
+    predictors = [c for blocks in used.values() for c in _flat(blocks) if is_predictor(c)]
+    check_values(X_kept, predictors)
     if kept_outcome.empty:
         raise EvaluationError(_nobody_left(reasons), code="no_rows")
     full_y, fitted = _full_labels(kept_outcome, label)
-    check_no_outcome(X_kept, (c for b in used.values() for c in _flat(b)), kept_outcome, full_y)
+    check_no_outcome(X_kept, predictors, kept_outcome, full_y)
     patients = patients_of(X_kept)
     check_classes(full_y, patients)
     all_y = outcome if label is None else label.label(outcome, fitted)
@@ -212,17 +220,19 @@ def _named_models(
 def _columns_used(
     name: str, model: BaseEstimator, X: pd.DataFrame, blocks: dict[str, list[str]]
 ) -> dict[str, list[str]]:
-    """Return the columns a model uses by block: its selectors', or all predictors."""
+    """Return the columns a model uses by block: its selectors' and the keys it reads, or all."""
     selectors = block_selectors(model)
     used: dict[str, list[str]] = {}
     try:
+        for key in keys_read(model, X.columns):
+            used.setdefault(block_of(key), []).append(key)
         for selector in selectors:
             for block, columns in clone(selector).fit(X).blocks_.items():
                 known = used.setdefault(block, [])
                 known.extend(column for column in columns if column not in set(known))
     except ModelError as error:
         raise EvaluationError(f"Model {name!r}: {error}", code=error.code) from error
-    if selectors:
+    if selectors or used:
         return used
     absent = [column for columns in blocks.values() for column in columns if column not in X]
     if absent:

@@ -18,6 +18,7 @@ from tumor_response.transformers.components import BlockPCA, BlockPLS, BlockSupe
 from tumor_response.transformers.correlation import CorrelationFilter
 from tumor_response.transformers.encode import CategoryEncoder
 from tumor_response.transformers.impute import MedianImputer
+from tumor_response.transformers.keys import chosen_key_column, is_key_column, keys_read
 from tumor_response.transformers.mrmr import MRMRFilter
 from tumor_response.transformers.scale import BlockScaler, LogTransformer
 from tumor_response.transformers.select import NearConstantFilter, UnivariateFilter
@@ -41,5 +42,8 @@ __all__ = [
     "block_of",
     "block_selectors",
     "blocks_of",
+    "chosen_key_column",
+    "is_key_column",
     "is_predictor",
+    "keys_read",
 ]
