@@ -87,10 +87,10 @@ def memory(table: pd.DataFrame) -> str:
 def end_to_end(table: pd.DataFrame) -> str:
     """Show what it takes from disk to finished rows."""
     return markdown(
-        "| network | backend | cases | rows lost | ours, CPU s | by hand, CPU s | ratio "
+        "| network | backend | quality | cases | rows lost | ours, CPU s | by hand, CPU s | ratio "
         "| quartiles | CPU | turns |",
         [
-            f"| {r.network} | {r.backend} | {r.n_cases} | {r.n_rows_lost} | {r.ours_cpu_s:.2f} | "
+            f"| {r.network} | {r.backend} | {r.quality} | {r.n_cases} | {r.n_rows_lost} | {r.ours_cpu_s:.2f} | "
             f"{r.by_hand_cpu_s:.2f} | **{r.ratio:.2f}** | {r.ratio_q25:.2f}–{r.ratio_q75:.2f} | "
             f"{r.ratio_cpu:.2f} | {r.n_turns} |"
             for r in table.itertuples()

@@ -74,6 +74,26 @@ def test_slurm_cluster(tmp_path: Path) -> None:
         assert path.read_bytes() == (tmp_path / "out" / "features" / path.name).read_bytes()
 
 
+def test_deep_features(tmp_path: Path) -> None:
+    command = [sys.executable, str(EXAMPLES / "04_deep_features.py"), str(tmp_path)]
+    run = subprocess.run(
+        [*command, "--patients", "24", "--resamples", "4"],
+        capture_output=True,
+        text=True,
+        timeout=540,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "licence Apache-2.0" in run.stdout
+    assert "cannot be told" in run.stdout  # 24 patients are no study
+    auc = pd.read_csv(tmp_path / "auc.csv", index_col="model")
+    assert len(auc) == 4
+    assert auc["auc_oob"].notna().all()
+    known = pd.read_csv(tmp_path / "volume_read_off.csv")
+    assert known["block"].tolist() == ["deep0", "deep1", "deep2"]
+    assert (known["value"] < 1).all()
+    assert (tmp_path / "views.png").stat().st_size > 10_000
+
+
 def test_examples_can_be_read_in_two_minutes() -> None:
     scripts = sorted(EXAMPLES.glob("*.py"))
     assert scripts
