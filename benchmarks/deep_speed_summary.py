@@ -90,8 +90,8 @@ def end_to_end(table: pd.DataFrame) -> str:
         "| network | backend | quality | cases | rows lost | ours, CPU s | by hand, CPU s | ratio "
         "| quartiles | CPU | turns |",
         [
-            f"| {r.network} | {r.backend} | {r.quality} | {r.n_cases} | {r.n_rows_lost} | {r.ours_cpu_s:.2f} | "
-            f"{r.by_hand_cpu_s:.2f} | **{r.ratio:.2f}** | {r.ratio_q25:.2f}–{r.ratio_q75:.2f} | "
+            f"| {r.network} | {r.backend} | {r.quality} | {r.n_cases} | {r.n_rows_lost} | "
+            f"{r.ours_cpu_s:.2f} | {r.by_hand_cpu_s:.2f} | **{r.ratio:.2f}** | {r.ratio_q25:.2f}–{r.ratio_q75:.2f} | "
             f"{r.ratio_cpu:.2f} | {r.n_turns} |"
             for r in table.itertuples()
         ],

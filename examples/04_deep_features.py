@@ -1,8 +1,8 @@
 """A study of networks: what they are shown, what they know, and whether that is more than volume.
 
-Three pretrained networks see the same views of the same tumours. For each: what its last layer knows
-of the tumour's volume, its out-of-bag AUC beside volume alone, and whether its prediction is more
-than volume. Best of three is not the same as one that was chosen beforehand: the table shows all.
+Three pretrained networks see the same views of the same tumours. For each: what its last layer
+knows of the tumour's volume, its out-of-bag AUC beside volume alone, and whether its prediction is
+more than volume. Best of three is not the same as one that was chosen beforehand: the table shows all.
 
 Run:  python examples/04_deep_features.py OUT [--manifest manifest.csv] [--resamples 100]
 Without a manifest, a cohort is simulated: then the tumours are made up, and so is their response.
@@ -46,7 +46,7 @@ def main() -> None:
         cohort = tr.simulate_cohort(options.patients, seed=0, directory=options.out / "sim")
 
     # look before you extract: these are the very pixels that the network gets
-    case = list(cohort)[0]
+    case = next(iter(cohort))
     tr.plot_views(case, VIEWS, contour="beside").savefig(options.out / "views.png")
 
     table = extracted(cohort, options.out)
