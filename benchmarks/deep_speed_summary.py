@@ -91,8 +91,8 @@ def end_to_end(table: pd.DataFrame) -> str:
         "| quartiles | CPU | turns |",
         [
             f"| {r.network} | {r.backend} | {r.quality} | {r.n_cases} | {r.n_rows_lost} | "
-            f"{r.ours_cpu_s:.2f} | {r.by_hand_cpu_s:.2f} | **{r.ratio:.2f}** | {r.ratio_q25:.2f}–{r.ratio_q75:.2f} | "
-            f"{r.ratio_cpu:.2f} | {r.n_turns} |"
+            f"{r.ours_cpu_s:.2f} | {r.by_hand_cpu_s:.2f} | **{r.ratio:.2f}** | "
+            f"{r.ratio_q25:.2f}–{r.ratio_q75:.2f} | {r.ratio_cpu:.2f} | {r.n_turns} |"
             for r in table.itertuples()
         ],
     )

@@ -2,7 +2,7 @@
 
 Three pretrained networks see the same views of the same tumours. For each: what its last layer
 knows of the tumour's volume, its out-of-bag AUC beside volume alone, and whether its prediction is
-more than volume. Best of three is not the same as one that was chosen beforehand: the table shows all.
+more than volume. The best of three is not one that was chosen beforehand: the table shows all.
 
 Run:  python examples/04_deep_features.py OUT [--manifest manifest.csv] [--resamples 100]
 Without a manifest, a cohort is simulated: then the tumours are made up, and so is their response.
