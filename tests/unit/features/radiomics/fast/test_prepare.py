@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from scipy.spatial.transform import Rotation
 
 from tests.unit.features.radiomics.fast.phantoms import as_images, parameters, phantom
 from tests.unit.features.radiomics.fast.referee import assert_same, of_pyradiomics
@@ -40,6 +41,20 @@ def _region(where):
 def test_directions(direction, setting):
     image, mask = (_with(grid, direction=direction) for grid in phantom())
     assert_same(image, mask, parameters(FILTERS, **setting))
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_oblique_grid_that_ends_on_the_outer_face(dtype):
+    """17 slices of 3 mm: the last plane at 2 mm lies on the face, inside by the last bit alone."""
+    tilted = Rotation.from_euler("xyz", [12, 4, -3], degrees=True).as_matrix().ravel().tolist()
+    image, mask = phantom(dtype, spacing=(1.0, 1.3, 3.0))
+    inside = np.roll(sitk.GetArrayFromImage(mask), 4, axis=0)
+    image, mask = (
+        _with(grid, direction=tilted)
+        for grid in as_images(sitk.GetArrayFromImage(image), inside, (1.0, 1.3, 3.0))
+    )
+    filters = {"Original": {}, "LoG": {"sigma": [2.0, 4.0]}, "Wavelet": {}}
+    assert_same(image, mask, parameters(filters, resampledPixelSpacing=[2.0] * 3))
 
 
 @pytest.mark.parametrize(
