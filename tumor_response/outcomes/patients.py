@@ -22,6 +22,7 @@ __all__ = ["per_patient"]
 How = Literal["sum", "largest", "index", "worst"]
 
 _FIRST = ("volume_baseline_cc", "volume_follow_up_cc")
+_TEXT = ("dose_source", "reason", "findings")
 _AMOUNTS = ("interval_days", "treatment_days", "fractions", "dose_gy")
 
 
@@ -51,10 +52,10 @@ def per_patient(
     -------
     pandas.DataFrame
         The columns of :func:`tumor_response.shrinkage`, index (patient_id, lesion_id) in order of
-        first appearance:
-        the lesion that was taken, or ``"sum"``. ``attrs`` as of ``outcomes``, and ``how``. A sum
-        with a lesion whose outcome is missing is missing, with reason ``lesion_missing``; so is
-        the worst of such a patient, for the missing one may have done worse.
+        first appearance: the lesion that was taken, or ``"sum"``, which has the findings of all.
+        ``attrs`` as of ``outcomes``, and ``how``. A sum with a lesion whose outcome is missing is
+        missing, with reason ``lesion_missing``; so is the worst of such a patient, for the missing
+        one may have done worse.
 
     Raises
     ------
@@ -88,9 +89,9 @@ def per_patient(
         table = pd.DataFrame(
             list(rows.values()),
             index=pd.MultiIndex.from_tuples(list(rows), names=["patient_id", "lesion_id"]),
-            columns=[*OUTCOME_COLUMNS, "dose_source", "reason"],
+            columns=[*OUTCOME_COLUMNS, *_TEXT],
         )
-        text = dict.fromkeys(("dose_source", "reason"), "str")
+        text = dict.fromkeys(_TEXT, "str")
         table = table.astype(dict.fromkeys(OUTCOME_COLUMNS, "float64") | text)
     elif how == "largest":
         table = outcomes.loc[[_largest(str(patient), g) for patient, g in groups]]
@@ -108,7 +109,9 @@ def per_patient(
 
 
 def _summed(patient: str, lesions: pd.DataFrame) -> dict[str, float | str]:
-    row: dict[str, float | str] = {"reason": "", "dose_source": ""}
+    row: dict[str, float | str] = dict.fromkeys(_TEXT, "")
+    if "findings" in lesions:
+        row["findings"] = " ".join(dict.fromkeys(" ".join(lesions["findings"]).split()))
     for name in _AMOUNTS:
         if name not in lesions:
             continue

@@ -16,9 +16,10 @@ from tumor_response.imaging import touches_border, volume_cc, voxel_count
 from tumor_response.imaging.mesh import mesh_volume_cc
 from tumor_response.imaging.partial_volume import partial_volume_cc
 from tumor_response.outcomes.end_points import SHRANK_SIGN, Days, changes, equivalent_diameter_mm
+from tumor_response.outcomes.judged import judged, of_follow_up
 from tumor_response.parallel import spread
 from tumor_response.quality import QualitySettings
-from tumor_response.quality.follow_up import FollowUpScan, examine_follow_up, read_follow_up
+from tumor_response.quality.follow_up import FollowUpScan, read_follow_up
 from tumor_response.settings import checked_n_jobs
 
 __all__ = ["OUTCOME_COLUMNS", "shrinkage"]
@@ -40,7 +41,7 @@ Volume = Literal["voxels", "mesh", "partial_volume"]
 Row = dict[str, float | str]
 
 _DEFAULT_QUALITY = QualitySettings()
-_TEXT = ("dose_source", "reason")
+_TEXT = ("dose_source", "reason", "findings")
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ def shrinkage(
         computes it, for images that were cropped tightly on purpose.
     quality
         Limits of the checks that every follow-up goes through (:func:`tumor_response.check`); a
-        finding of severity ``"error"`` makes the outcome NaN with its code as the reason. ``None``:
-        no checks.
+        finding of severity ``"error"`` makes the outcome NaN with its code as the reason, any
+        other is named in ``findings``. ``None``: no checks.
     n_jobs
         Processes, as in joblib; the result is the same for any number.
 
@@ -99,8 +100,11 @@ def shrinkage(
         (the shrinkage per day), ``rate_cc_per_day`` ((V0 - V1) per day), and the same
         ``..._per_fraction`` and ``..._per_gy``, NaN where fractions or dose are not known. Text:
         ``dose_source`` (``"manifest"``; ``"plan"``, where the manifest has the fractions and the
-        plan the dose of one; or empty) and ``reason``: why the end points of this row are NaN,
-        empty if none is.
+        plan the dose of one; or empty), ``reason``: why the end points of this row are NaN, empty
+        if none is; and ``findings``: codes of what the checks noticed of the follow-up and did not
+        stop, with spaces between them. ``follow_up_not_aligned``, ``follow_up_apart`` and
+        ``follow_up_place_unknown`` among them mean that nobody can tell whether the row compares
+        one tumour with itself. With ``quality=None`` it is empty because nothing was looked for.
         ``attrs["days"]`` names the denominator, ``attrs["reasons"]`` maps keys to reasons.
 
     Raises
@@ -182,7 +186,7 @@ def _measure(case: Case, rules: Rules) -> Row:
     except CaseError as error:
         # a structure that was found and has no contour is an empty one
         if error.code != "roi_empty":
-            return row | {"reason": _of_follow_up(error.code)}
+            return row | {"reason": of_follow_up(error.code)}
         scan, v1 = FollowUpScan(), 0.0
     if v1 == 0 and not gone:
         return row | {"reason": "follow_up_empty"}
@@ -191,9 +195,12 @@ def _measure(case: Case, rules: Rules) -> Row:
         "equivalent_diameter_follow_up_mm": equivalent_diameter_mm(v1),
     }
     if v1 > 0:
-        stop = _refusal(case, baseline, scan, rules, gone=gone)
-        if stop:
-            return row | {"reason": stop}
+        if gone:
+            return row | {"reason": "complete_response_not_empty"}
+        judgement = judged(case, baseline, scan, rules.quality)
+        row["findings"] = judgement.findings
+        if judgement.reason:
+            return row | {"reason": judgement.reason}
     if cut_off and rules.truncated == "missing":
         return row | {"reason": "truncated"}
     return row | _changes(v0, v1, row, rules.per)
@@ -211,7 +218,7 @@ def _amounts(case: Case) -> Row:
     dose_gy, source = _dose_gy(case, of)
     if dose_gy is not None:
         row["dose_gy"] = dose_gy
-    return row | {"dose_source": source, "reason": ""}
+    return row | {"dose_source": source, "reason": "", "findings": ""}
 
 
 def _dose_gy(case: Case, of: FollowUp) -> tuple[float | None, str]:
@@ -254,27 +261,10 @@ def _scan(case: Case, rules: Rules) -> FollowUpScan:
     return FollowUpScan(mask=case.read_follow_up_mask())
 
 
-def _refusal(
-    case: Case, baseline: BaselineCase, scan: FollowUpScan, rules: Rules, *, gone: bool
-) -> str:
-    """Return why a follow-up with a tumour gives no outcome, or ``""``."""
-    if gone:
-        return "complete_response_not_empty"
-    if rules.quality is None:
-        return ""
-    found, _ = examine_follow_up(case, baseline, scan, rules.quality)
-    stop = next((f.code for f in found if f.severity == "error"), None)
-    return "" if stop is None else _of_follow_up(stop)
-
-
 def _no_contour(case: Case) -> str:
     """Return why there is nothing to measure: what stopped the search for it, or nothing known."""
     errors = (f.code for f in case.follow_up.findings if f.severity == "error")
     return next(errors, "follow_up_missing")
-
-
-def _of_follow_up(code: str) -> str:
-    return code if code.startswith("follow_up") else f"follow_up_{code}"
 
 
 def _changes(v0: float, v1: float, row: Row, per: Days) -> Row:

@@ -11,6 +11,7 @@ import SimpleITK as sitk
 
 import tumor_response as tr
 from tests.unit import cases
+from tests.unit.quality import faults
 from tumor_response.exceptions import ManifestError, OutcomeError
 from tumor_response.imaging import volume_cc
 from tumor_response.imaging.mesh import mesh_volume_cc
@@ -134,7 +135,33 @@ def test_a_contour_on_another_grid_without_its_image_is_not_judged(tmp_path: Pat
     frame["follow_up_image"] = ""
     cohort = tr.Cohort.from_frame(frame, base=tmp_path)
     assert "follow_up_place_unknown" in tr.check(cohort)["code"].tolist()
-    assert tr.shrinkage(cohort)["reason"].tolist() == [""]
+    row = tr.shrinkage(cohort).iloc[0]
+    assert (row["reason"], row["findings"]) == ("", "follow_up_place_unknown")
+    visits = tr.measure_lesions(cohort)
+    assert visits["findings"].tolist() == ["", "follow_up_place_unknown"]
+    assert tr.per_patient(tr.shrinkage(cohort), "sum")["findings"].tolist() == [row["findings"]]
+
+
+def test_another_patients_follow_up_is_no_outcome(tmp_path: Path) -> None:
+    row = faults.row(tmp_path) | faults.another_body(tmp_path, (0.0, 0.0, 900.0))
+    cohort = faults.cohort([row])
+    refused = tr.shrinkage(cohort).iloc[0]
+    assert refused["reason"] == "follow_up_not_aligned"
+    assert pd.isna(refused["rate_percent_per_day"])
+    assert tr.measure_lesions(cohort)["reason"].tolist() == ["", "follow_up_not_aligned"]
+    looked_at = tr.shrinkage(cohort, quality=tr.QualitySettings(unplaced="warning")).iloc[0]
+    assert looked_at["rate_percent_per_day"] > 0
+    assert looked_at["findings"] == "follow_up_not_aligned"
+    unchecked = tr.shrinkage(cohort, quality=None).iloc[0]
+    assert unchecked["rate_percent_per_day"] == looked_at["rate_percent_per_day"]
+    assert unchecked["findings"] == ""
+
+
+def test_follow_up_that_coordinates_alone_place_says_so_in_its_row(tmp_path: Path) -> None:
+    row = faults.row(tmp_path) | faults.another_body(tmp_path, (0.0, 0.0, 0.0))
+    kept = tr.shrinkage(faults.cohort([row])).iloc[0]
+    assert kept["rate_percent_per_day"] > 0
+    assert (kept["reason"], kept["findings"]) == ("", "follow_up_not_aligned")
 
 
 def test_days_that_a_case_brings_itself_are_judged_too(tmp_path: Path) -> None:

@@ -67,13 +67,21 @@ def test_scans_in_other_coordinates_are_aligned_first(tmp_path: Path) -> None:
 
 
 def test_another_body_is_said_not_to_align(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    other = rng.choice([-150, 100], size=(8, 16, 16)).repeat(3, 0).repeat(4, 1).repeat(4, 2)
-    other[faults.ball(11.0)] = 60
-    image = faults.write(tmp_path, "other_body", faults.on_grid(other.astype(np.int16)))
-    findings = found(faults.row(tmp_path, follow_up_image=image))
+    findings = found(faults.row(tmp_path) | faults.another_body(tmp_path, (0.0, 0.0, 0.0)))
     assert findings["follow_up_not_aligned"].severity == "warning"
     assert "follow_up_apart" not in findings
+
+
+def test_what_neither_image_nor_coordinates_place_is_an_error_unless_allowed(
+    tmp_path: Path,
+) -> None:
+    row = faults.row(tmp_path) | faults.another_body(tmp_path, (0.0, 0.0, 900.0))
+    finding = found(row)["follow_up_not_aligned"]
+    assert finding.severity == "error"
+    assert finding.measured.endswith(" mm apart")
+    assert "unplaced='warning'" in finding.remedy
+    allowed = found(row, QualitySettings(unplaced="warning"))["follow_up_not_aligned"]
+    assert allowed.severity == "warning"
 
 
 @pytest.mark.parametrize(
