@@ -11,6 +11,7 @@ import pandas as pd
 from tumor_response.exceptions import OutcomeError
 from tumor_response.outcomes.end_points import (
     SHRANK_SIGN,
+    amounts_between,
     changes,
     equivalent_diameter_mm,
     sign_of,
@@ -135,16 +136,16 @@ def _summed(patient: str, lesions: pd.DataFrame) -> dict[str, float | str]:
     v1 = float(lesions["volume_follow_up_cc"].sum())
     row["volume_follow_up_cc"] = v1
     row["equivalent_diameter_follow_up_mm"] = equivalent_diameter_mm(v1)
-    days = row.get(str(lesions.attrs.get("days", "interval_days")), math.nan)
-    amounts = {"day": days, "fraction": row.get("fractions"), "gy": row.get("dose_gy")}
-    known_amounts = {unit: value for unit, value in amounts.items() if isinstance(value, float)}
+    amounts = amounts_between(row, str(lesions.attrs.get("days", "interval_days")))
     reason = "complete_response" if v1 == 0 else ""
-    return row | changes(v0, v1, known_amounts) | {"reason": reason}
+    if lesions["reason"].eq("baseline_after_rt_start").any():  # the patient's, as the days are
+        reason = "baseline_after_rt_start"
+    return row | changes(v0, v1, amounts) | {"reason": reason}
 
 
 def _measured(lesions: pd.DataFrame) -> pd.Series:
     """Return which lesions have both volumes and an outcome made of them."""
-    usable = lesions["reason"].isin(["", "complete_response"])
+    usable = lesions["reason"].isin(["", "complete_response", "baseline_after_rt_start"])
     return usable & lesions[list(_FIRST)].notna().all(axis=1)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, get_args
@@ -15,7 +14,14 @@ from tumor_response.exceptions import CaseError, OutcomeError
 from tumor_response.imaging import touches_border, volume_cc, voxel_count
 from tumor_response.imaging.mesh import mesh_volume_cc
 from tumor_response.imaging.partial_volume import partial_volume_cc
-from tumor_response.outcomes.end_points import SHRANK_SIGN, Days, changes, equivalent_diameter_mm
+from tumor_response.outcomes.end_points import (
+    SHRANK_SIGN,
+    Days,
+    amounts_between,
+    began_before_baseline,
+    changes,
+    equivalent_diameter_mm,
+)
 from tumor_response.outcomes.judged import judged, of_follow_up
 from tumor_response.parallel import spread
 from tumor_response.quality import QualitySettings
@@ -98,7 +104,8 @@ def shrinkage(
         ``log_volume_ratio`` (ln V1 / V0), ``shrinkage_percent`` (-volume_change_percent);
         ``sgr_per_day`` (the log ratio per day: specific growth rate), ``rate_percent_per_day``
         (the shrinkage per day), ``rate_cc_per_day`` ((V0 - V1) per day), and the same
-        ``..._per_fraction`` and ``..._per_gy``, NaN where fractions or dose are not known. Text:
+        ``..._per_fraction`` and ``..._per_gy``, NaN where fractions or dose are not known, or
+        include some from before the baseline scan (reason ``baseline_after_rt_start``). Text:
         ``dose_source`` (``"manifest"``; ``"plan"``, where the manifest has the fractions and the
         plan the dose of one; or empty), ``reason``: why the end points of this row are NaN, empty
         if none is; and ``findings``: codes of what the checks noticed of the follow-up and did not
@@ -269,17 +276,14 @@ def _no_contour(case: Case) -> str:
 
 def _changes(v0: float, v1: float, row: Row, per: Days) -> Row:
     """Return the end points, and as the reason what kept some of them from having a value."""
-    counted = {"day": per, "fraction": "fractions", "gy": "dose_gy"}
-    amounts = {
-        unit: value for unit, name in counted.items() if isinstance(value := row.get(name), float)
-    }
+    amounts = amounts_between(row, per)
     found: Row = dict(changes(v0, v1, amounts))
-    days = amounts.get("day")
-    if days is None:
+    days = row.get(per)
+    if not isinstance(days, float):
         return found | {"reason": f"{per}_unknown"}
     if days <= 0:
         return found | {"reason": f"{per}_zero" if days == 0 else f"{per}_negative"}
-    if days > row.get("interval_days", math.inf):  # type: ignore[operator]
-        without = {name: value for name, value in found.items() if not name.endswith("_per_day")}
-        return without | {"reason": "baseline_after_rt_start"}
+    counted_from_rt = per == "treatment_days" or "fractions" in row or "dose_gy" in row
+    if counted_from_rt and began_before_baseline(row):
+        return found | {"reason": "baseline_after_rt_start"}
     return found | {"reason": "complete_response" if v1 == 0 else ""}

@@ -218,7 +218,7 @@ def _order(case: Case) -> list[Finding]:
                 "baseline_after_rt_start",
                 "warning",
                 f"The first fraction came {late:g} days before the baseline scan: what it shows "
-                "has been treated, and there is no rate per treatment day.",
+                "has been treated, and there is no rate per treatment day, fraction or gray.",
                 measured=f"{late:g} days",
                 limit="0 days",
                 remedy="Use the planning CT as the baseline, or correct rt_start_date.",

@@ -17,6 +17,8 @@ from tumor_response.imaging import volume_cc
 from tumor_response.imaging.mesh import mesh_volume_cc
 from tumor_response.imaging.partial_volume import partial_volume_cc
 
+RATES = ("sgr", "rate_percent", "rate_cc")
+
 
 def outcomes(folder: Path, n: int = 1, changes: dict | None = None, **options) -> pd.DataFrame:
     frame = cases.cohort_folder(folder, n).assign(**(changes or {}))
@@ -104,6 +106,24 @@ def test_treatment_that_began_before_the_baseline(tmp_path: Path) -> None:
     assert row["reason"] == "baseline_after_rt_start"
     assert row[["rate_percent_per_day", "rate_cc_per_day", "sgr_per_day"]].isna().all()
     assert outcomes(tmp_path, 1, changes).iloc[0]["reason"] == ""  # from CT to CT there is a rate
+
+
+def test_fractions_from_before_the_baseline_make_no_rate(tmp_path: Path) -> None:
+    changes = {"rt_start_date": "2024-01-03", "fractions_at_follow_up": 20}
+    changes |= {"dose_gy_at_follow_up": 40.0}
+    table = outcomes(tmp_path, 1, changes)
+    row = table.iloc[0]
+    assert row["rate_percent_per_day"] == pytest.approx(row["shrinkage_percent"] / 30)
+    of_treatment = [f"{name}_{unit}" for name in RATES for unit in ("per_fraction", "per_gy")]
+    assert row[of_treatment].isna().all()
+    assert row["fractions"] == 20
+    assert row["reason"] == "baseline_after_rt_start"
+    total = tr.per_patient(table, "sum").iloc[0]
+    assert total["rate_percent_per_day"] == pytest.approx(row["rate_percent_per_day"])
+    assert total[of_treatment].isna().all()
+    assert total["reason"] == "baseline_after_rt_start"
+    by_treatment_day = outcomes(tmp_path, 1, changes, per="treatment_days").iloc[0]
+    assert by_treatment_day[[*of_treatment, *(f"{name}_per_day" for name in RATES)]].isna().all()
 
 
 def test_two_follow_ups_of_one_lesion_are_refused(tmp_path: Path) -> None:
