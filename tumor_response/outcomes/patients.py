@@ -55,8 +55,8 @@ def per_patient(
         The columns of :func:`tumor_response.shrinkage`, index (patient_id, lesion_id) in order of
         first appearance: the lesion that was taken, or ``"sum"``, which has the findings of all.
         ``attrs`` as of ``outcomes``, and ``how``. A sum with a lesion whose outcome is missing is
-        missing, with reason ``lesion_missing``; so is the worst of such a patient, for the missing
-        one may have done worse.
+        missing, and so is the worst of such a patient, for the missing one may have done worse:
+        with reason ``lesion_missing``, or with the reason that all lesions of the patient share.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def _summed(patient: str, lesions: pd.DataFrame) -> dict[str, float | str]:
     row["volume_baseline_cc"] = v0
     row["equivalent_diameter_baseline_mm"] = equivalent_diameter_mm(v0)
     if not _measured(lesions).all():
-        return row | {"reason": _one_reason(lesions)}
+        return row | {"reason": _one_reason(lesions["reason"])}
     v1 = float(lesions["volume_follow_up_cc"].sum())
     row["volume_follow_up_cc"] = v1
     row["equivalent_diameter_follow_up_mm"] = equivalent_diameter_mm(v1)
@@ -149,9 +149,9 @@ def _measured(lesions: pd.DataFrame) -> pd.Series:
     return usable & lesions[list(_FIRST)].notna().all(axis=1)
 
 
-def _one_reason(lesions: pd.DataFrame) -> str:
-    """Return the lesion's own reason where there is one lesion, else that one is missing."""
-    return str(lesions["reason"].iloc[0]) if len(lesions) == 1 else "lesion_missing"
+def _one_reason(reasons: pd.Series) -> str:
+    """Return why a patient has no outcome: what all lesions share, else that one is missing."""
+    return str(reasons.iloc[0]) if len({*reasons}) == 1 else "lesion_missing"
 
 
 def _largest(patient: str, lesions: pd.DataFrame) -> tuple[str, str]:
@@ -177,11 +177,11 @@ def _named(patient: str, lesions: pd.DataFrame, named: Mapping[str, str]) -> tup
 
 def _worst(outcomes: pd.DataFrame, by: str) -> pd.DataFrame:
     sign = sign_of(by)
-    keys, missing = [], []
+    keys, missing = [], {}
     for patient, lesions in outcomes.groupby(level="patient_id", sort=False):
         values = sign * lesions[by]
         if values.isna().any():
-            missing.append(str(patient))
+            missing[str(patient)] = _one_reason(lesions["reason"])
             keys.append(values.index[int(values.isna().to_numpy().argmax())])
         else:
             keys.append(values.idxmin())
@@ -190,5 +190,5 @@ def _worst(outcomes: pd.DataFrame, by: str) -> pd.DataFrame:
     for key in keys:
         if key[0] in missing and several[key[0]] > 1:
             table.loc[key, [n for n in SHRANK_SIGN if n in table]] = math.nan
-            table.loc[key, "reason"] = "lesion_missing"
+            table.loc[key, "reason"] = missing[key[0]]
     return table
