@@ -14,6 +14,7 @@ from tumor_response.exceptions import OutcomeError
 
 __all__ = [
     "DENOMINATORS",
+    "MOST_CC",
     "SHRANK_SIGN",
     "Days",
     "amounts_between",
@@ -22,6 +23,9 @@ __all__ = [
     "equivalent_diameter_mm",
     "sign_of",
 ]
+
+MOST_CC = 20_000.0
+"""A tumour of more would be 34 cm across: such a volume is in mm³."""
 
 Days = Literal["interval_days", "treatment_days"]
 
