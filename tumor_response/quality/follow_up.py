@@ -12,6 +12,7 @@ from tumor_response.cohort import BaselineCase, Case
 from tumor_response.cohort.case import named
 from tumor_response.exceptions import CaseError
 from tumor_response.imaging import Finding, adopt_grid, volume_cc, voxel_count
+from tumor_response.quality.amounts import amount_findings
 from tumor_response.quality.baseline import unreadable
 from tumor_response.quality.contour import slice_thickness_mm
 from tumor_response.quality.place import place, place_unjudged
@@ -125,7 +126,7 @@ def examine_follow_up(
     settings
         The limits.
     """
-    found = [*scan.findings, *_order(case), *_days(case, settings)]
+    found = [*scan.findings, *amount_findings(case, settings)]
     if scan.mask is None:
         return (*found, *_no_contour(scan)), None
     found += _declared(case, scan.mask)
@@ -195,73 +196,6 @@ def _undeclared() -> Finding:
         remedy="If the tumour is gone, say so: follow_up_status = complete_response; if the "
         "contour was lost, draw it or set follow_up_status = missing.",
     )
-
-
-def _order(case: Case) -> list[Finding]:
-    """Return what is odd about the days, whatever days were asked for."""
-    of = case.follow_up
-    found = []
-    if of.interval_days == 0 and (of.image is not None or of.mask is not None):
-        found.append(
-            Finding(
-                "follow_up_same_day",
-                "warning",
-                "The follow-up is of the day of the baseline: there is no rate of shrinkage.",
-                measured="0 days",
-                remedy="Give the date of the later scan.",
-            )
-        )
-    if of.interval_days is not None and (of.treatment_days or 0) > of.interval_days:
-        late = (of.treatment_days or 0) - of.interval_days
-        found.append(
-            Finding(
-                "baseline_after_rt_start",
-                "warning",
-                f"The first fraction came {late:g} days before the baseline scan: what it shows "
-                "has been treated, and there is no rate per treatment day, fraction or gray.",
-                measured=f"{late:g} days",
-                limit="0 days",
-                remedy="Use the planning CT as the baseline, or correct rt_start_date.",
-            )
-        )
-    return found
-
-
-def _days(case: Case, settings: QualitySettings) -> list[Finding]:
-    of = case.follow_up
-    asked = settings.follow_up_days
-    if asked is None or of.status in ("missing", "death", "surgery"):
-        return []
-    if of.image is None and of.mask is None:
-        return []
-    count = settings.follow_up_days_count
-    days = of.interval_days if count == "interval_days" else of.treatment_days
-    limit = f"{asked[0]:g} to {asked[1]:g} days"
-    if days is None:
-        return [
-            Finding(
-                "follow_up_days_unknown",
-                "warning",
-                f"The follow-up's {count} are not known, so that they cannot be compared with "
-                f"the {limit} asked for.",
-                limit=limit,
-                remedy="Give the dates in the manifest.",
-            )
-        ]
-    if asked[0] <= days <= asked[1]:
-        return []
-    early = days < asked[0]
-    return [
-        Finding(
-            "follow_up_early" if early else "follow_up_late",
-            "error",
-            f"The follow-up came after {days:g} days ({count}), "
-            f"{'earlier' if early else 'later'} than asked for.",
-            measured=f"{days:g} days",
-            limit=limit,
-            remedy="Use the scan of the right day, widen follow_up_days, or leave the outcome out.",
-        )
-    ]
 
 
 def _copies(image: sitk.Image, mask: sitk.Image, scan: FollowUpScan) -> list[Finding]:

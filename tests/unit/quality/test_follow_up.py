@@ -108,6 +108,19 @@ def test_unknown_days_are_told_only_when_days_were_asked_for(tmp_path: Path) -> 
     assert (finding.code, finding.severity) == ("follow_up_days_unknown", "warning")
 
 
+@pytest.mark.parametrize(
+    ("fractions", "dose", "told"),
+    [(30, 15, True), (15, 30, False), (68, 81.6, False), (0, 0, False)],
+)
+def test_fractions_and_dose_that_may_be_swapped(
+    tmp_path: Path, fractions: int, dose: float, told: bool
+) -> None:
+    row = faults.row(tmp_path, fractions_at_follow_up=fractions, dose_gy_at_follow_up=dose)
+    findings = found(row)
+    assert set(findings) == ({"fraction_dose_small"} if told else set())
+    assert all(finding.severity == "warning" for finding in findings.values())
+
+
 def test_empty_contours_have_to_be_declared(tmp_path: Path) -> None:
     empty = mask_file(tmp_path, np.zeros(faults.SIZE[::-1]))
     row = faults.row(tmp_path, follow_up_mask=empty)
