@@ -21,8 +21,6 @@ _DEFAULT_PADDING = 5
 _OFF_AXIS = 1e-9
 """Voxels that rounding may take a grid's far end off the image's axes."""
 _DECIDED_BY_ROUNDING = 1e-8
-_AT_THE_EDGE = 1e-6
-"""Voxels from the outer face of the first or last voxel within which rounding decides."""
 
 
 @dataclass(frozen=True)
@@ -149,15 +147,15 @@ def _spline(
     """Return the image on a grid along its own axes, or None where ITK itself is needed.
 
     Where the axes are oblique to the patient's, rounding takes ITK's positions off the axes by
-    the last bits. That matters where a plane of the grid lies on the outer face of the image, so
-    that the last bits decide voxel by voxel what is inside; and to an integer image, where a value
-    lies so near to an integer that they decide which side it is cut to.
+    the last bits. That matters in the outer half voxel of the image, where they decide voxel by
+    voxel what is inside and whether a value equals the one that it mirrors; and to an integer
+    image, where a value lies so near to an integer that they decide which side it is cut to.
     """
     positions, exact = _positions(image, grid)
     if positions is None:
         return None
     stored = sitk.GetArrayViewFromImage(image)
-    if not exact and _on_the_face(positions, stored.shape):
+    if not exact and _leaves_the_centres(positions, stored.shape):
         return None
     axes = [Axis.at(at, size) for at, size in zip(positions, stored.shape, strict=True)]
     z, y, x = axes
@@ -214,12 +212,11 @@ def _positions(image: sitk.Image, grid: Grid) -> tuple[list[NDArray[np.float64]]
     return [z_positions, y_positions, x_positions], bool(off == 0.0)
 
 
-def _on_the_face(positions: Sequence[NDArray[np.float64]], shape: Sequence[int]) -> bool:
-    """Say whether a plane of the grid lies on the outer face of the image, but for rounding."""
+def _leaves_the_centres(positions: Sequence[NDArray[np.float64]], shape: Sequence[int]) -> bool:
+    """Say whether the grid goes beyond the centres of the image's outer voxels."""
     return any(
-        bool(np.any(np.abs(at - face) < _AT_THE_EDGE))
+        bool(at.min() < -_OFF_AXIS or at.max() > size - 1 + _OFF_AXIS)
         for at, size in zip(positions, shape, strict=True)
-        for face in (-0.5, size - 0.5)
     )
 
 
