@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import shutil
 import time
 from collections.abc import Iterator
@@ -127,12 +128,11 @@ def bent(image: sitk.Image, rng: np.random.Generator) -> sitk.Image:
 
 
 def alignments(cohorts: dict[str, Cohort]) -> Iterator[Row]:
-    """Bring what was moved back; compare patients with others; move contours away."""
+    """Bring what was moved back; move contours away."""
     rng = np.random.default_rng(SEED)
     for name, cohort in cohorts.items():
         real = not name.startswith("simulated")
-        errors, own, others, apart, whole = [], [], [], [], []
-        previous = None
+        errors, own, apart, whole = [], [], [], []
         first = [c for c in cohort if c.lesion_id == "1"]
         for case in first:
             image, mask = case.read_image(), case.read_mask()
@@ -143,9 +143,6 @@ def alignments(cohorts: dict[str, Cohort]) -> Iterator[Row]:
             found = align(image, later)
             errors.append(float(np.linalg.norm(np.array(found.translation_mm) + by)))
             own.append(found.correlation)
-            if previous is not None:
-                others.append(align(image, previous).correlation)
-            previous = later
             there = np.array(found.translation_mm) + by
             whole.append(overlap(mask, mask, tuple(there)) >= 0.1)
             away = tuple(there + _beyond(mask))
@@ -157,9 +154,26 @@ def alignments(cohorts: dict[str, Cohort]) -> Iterator[Row]:
         yield "alignment", name, "correlation, median", n, float(np.median(own))
         below = np.array(own) < QualitySettings().min_correlation
         yield "alignment", name, "taken as not aligned", n, float(below.mean())
-        yield "alignment", name, "other patient, highest", len(others), float(np.max(others))
         yield "alignment", name, "same contour is taken as overlapping", n, float(np.mean(whole))
         yield "alignment", name, "contour 40 mm off is told", n, float(np.mean(apart))
+
+
+def strangers(cohorts: dict[str, Cohort]) -> Iterator[Row]:
+    """Take every real patient's scan for the follow-up of every other."""
+    limits = QualitySettings()
+    for name, cohort in cohorts.items():
+        scans = [(case.read_image(), case.read_mask()) for case in cohort]
+        correlations, overlaps = [], []
+        for (image, mask), (later, contour) in itertools.combinations(scans, 2):
+            found = align(image, later)
+            correlations.append(found.correlation)
+            overlaps.append(100 * overlap(mask, contour, found.translation_mm))
+        n = len(correlations)
+        yield "other patients", name, "correlation, highest", n, float(np.max(correlations))
+        alike = np.array(correlations) >= limits.min_correlation
+        yield "other patients", name, "reach the limit of correlation (pairs)", n, int(alike.sum())
+        unseen = alike & (np.array(overlaps) >= limits.min_overlap_percent)
+        yield "other patients", name, "nothing is told (pairs)", n, int(unseen.sum())
 
 
 def _beyond(mask: sitk.Image) -> np.ndarray:
@@ -205,6 +219,7 @@ def main() -> None:
         *false_alarms(cohorts, args.n_jobs),
         *planted_shifts(cohorts),
         *alignments(cohorts),
+        *strangers(real_cohorts(args.data)),
     ]
     table = pd.DataFrame(rows, columns=["part", "set", "what", "n", "value"])
     table["value"] = table["value"].round(4)

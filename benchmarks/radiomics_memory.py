@@ -3,13 +3,15 @@
     python benchmarks/radiomics_memory.py [--box-voxels 20000000] [--preset head_neck_ct]
 
 Writes a phantom (an ellipsoid that touches every side of its box, 1 mm voxels, a margin of 10
-voxels around) into a temporary folder, extracts it in a process of its own and prints that
-process' peak resident memory, which has to stay below 2 GiB.
+voxels around) into a temporary folder, extracts it in a process of its own, prints that process'
+peak resident memory, which has to stay below 2 GiB, and adds or replaces its row in
+``benchmarks/results/radiomics_memory.csv``.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import resource
@@ -19,6 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
+RESULTS = Path(__file__).parent / "results" / "radiomics_memory.csv"
 LIMIT_MIB = 2048
 MARGIN = 10
 
@@ -63,6 +66,22 @@ def measure(folder: Path, preset: str) -> None:
     print(json.dumps(answer))
 
 
+def keep(preset: str, box_voxels: int, answer: dict[str, float]) -> None:
+    """Write the measurement beside those of other presets and boxes."""
+    row = {"preset": preset, "box_voxels": str(box_voxels)}
+    row |= {name: str(value) for name, value in answer.items()}
+    rows = []
+    if RESULTS.is_file():
+        with RESULTS.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    same = (row["preset"], row["box_voxels"])
+    rows = [*(old for old in rows if (old["preset"], old["box_voxels"]) != same), row]
+    with RESULTS.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(row), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def main() -> None:
     """Write the case, measure it in a fresh process, judge."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
@@ -90,6 +109,7 @@ def main() -> None:
         )
     answer = json.loads(done.stdout.splitlines()[-1])
     print(answer)
+    keep(arguments.preset, arguments.box_voxels, answer)
     if answer["peak_mib"] >= LIMIT_MIB:
         raise SystemExit(f"{answer['peak_mib']} MiB are more than {LIMIT_MIB} MiB")
 

@@ -16,6 +16,7 @@ import SimpleITK as sitk
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 from radiomics.featureextractor import RadiomicsFeatureExtractor
+from scipy.spatial.transform import Rotation
 
 import tumor_response as tr
 from tumor_response.features.radiomics.fast.engine import execute
@@ -23,12 +24,21 @@ from tumor_response.features.radiomics.fast.engine import execute
 REFUSALS = (ValueError, RuntimeError, IndexError, AssertionError, OverflowError)
 Refusal = Exception | None
 
+DIRECTIONS = {
+    "along the patient": np.eye(3),
+    "turned over": np.diag([-1.0, 1.0, -1.0]),
+    "permuted": np.eye(3)[[1, 2, 0]],
+    "tilted": Rotation.from_euler("xyz", [12, 4, -3], degrees=True).as_matrix(),
+    "oblique": Rotation.from_euler("xyz", [40, -25, 70], degrees=True).as_matrix(),
+}
+
 spacings = st.tuples(*[st.sampled_from([0.7, 1.0, 1.5, 3.0])] * 3)
 images = st.fixed_dictionaries(
     {
         "shape": st.tuples(st.integers(5, 11), st.integers(5, 14), st.integers(5, 14)),
         "spacing": spacings,
         "origin": st.tuples(*[st.sampled_from([-31.7, 0.0, 12.25])] * 3),
+        "direction": st.sampled_from(list(DIRECTIONS)),
         "pixel_type": st.sampled_from([np.int16, np.uint8, np.float32, np.float64]),
         "spread": st.sampled_from([0.0, 3.0, 60.0, 400.0]),
         "smooth": st.booleans(),
@@ -102,6 +112,7 @@ def made(
     shape: tuple[int, int, int],
     spacing: tuple[float, float, float],
     origin: tuple[float, float, float],
+    direction: str,
     pixel_type: type,
     spread: float,
     smooth: bool,
@@ -143,6 +154,7 @@ def made(
         image = sitk.GetImageFromArray(array)
         image.SetSpacing(spacing)
         image.SetOrigin(origin)
+        image.SetDirection(DIRECTIONS[direction].ravel().tolist())
         pair.append(image)
     return pair[0], pair[1]
 

@@ -7,11 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import SimpleITK as sitk
 import yaml
 from radiomics.featureextractor import RadiomicsFeatureExtractor
+from scipy.spatial.transform import Rotation
 
 import tumor_response as tr
 from tumor_response.features.radiomics.columns import columns_of
+from tumor_response.features.radiomics.fast.engine import execute
+from tumor_response.imaging import read_image, read_mask
 
 PARAMETERS = """
 imageType:
@@ -88,3 +92,27 @@ def test_parameter_file_is_taken_unchanged(
     }
     for ours, theirs in named.items():
         assert row[ours] == pytest.approx(float(direct[theirs]), rel=rtol)
+
+
+@pytest.mark.needs("data")
+def test_tilted_head_and_neck_ct_that_ends_on_a_plane_of_the_new_grid(shared_data: Path) -> None:
+    """61 slices of 3 mm at 2 mm: on a tilted grid rounding decides what of that plane is inside."""
+    folder = shared_data / "open_kbp" / "pt_202"
+    grids = [read_image(folder / "CT.nii.gz"), read_mask(folder / "PTV70.nii.gz")]
+    last = int(np.argwhere(sitk.GetArrayViewFromImage(grids[1])).max(axis=0)[0]) + 3
+    tilt = Rotation.from_euler("xyz", [12, 4, -3], degrees=True).as_matrix().ravel().tolist()
+    image, mask = (grid[:, :, last - 61 : last] for grid in grids)
+    image = sitk.Cast(image, sitk.sitkFloat32)
+    for grid in (image, mask):
+        grid.SetSpacing((1.0, 1.0, 3.0))
+        grid.SetDirection(tilt)
+    parameters = tr.RadiomicsSettings(
+        image_types={"Original": {}, "LoG": {"sigma": [3.0, 5.0]}},
+        feature_classes={"firstorder": [], "glszm": []},
+        setting={"resampledPixelSpacing": [2, 2, 2], "binWidth": 25},
+    ).parameters()
+    theirs = RadiomicsFeatureExtractor(parameters).execute(image, mask, label=1)
+    ours = execute(image, mask, parameters)
+    assert len(theirs) == 3 * (18 + 16)
+    for name, value in theirs.items():
+        np.testing.assert_allclose(ours[name], float(value), rtol=1e-6, atol=1e-9, err_msg=name)

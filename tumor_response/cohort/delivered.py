@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["delivered_faults"]
+__all__ = ["SMALL_FRACTION_GY", "delivered_faults"]
 
 MOST_FRACTIONS = 100
 MOST_GY = 150.0
 FRACTION_GY = (0.4, 35.0)
 """Of one fraction: from low-dose treatment of lymphoma in parts to one fraction of stereotactic
 radiotherapy (34 Gy; Videtic et al. 2015). Outside, columns were swapped or a unit is another."""
+
+SMALL_FRACTION_GY = 1.0
+"""Of one fraction: below it there are a few schedules, and every usual one with its columns
+swapped: 15 fractions and 30 Gy become 30 fractions of 0.5 Gy."""
 
 
 def delivered_faults(fractions: float | None, dose_gy: float | None) -> list[str]:

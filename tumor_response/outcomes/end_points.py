@@ -14,12 +14,18 @@ from tumor_response.exceptions import OutcomeError
 
 __all__ = [
     "DENOMINATORS",
+    "MOST_CC",
     "SHRANK_SIGN",
     "Days",
+    "amounts_between",
+    "began_before_baseline",
     "changes",
     "equivalent_diameter_mm",
     "sign_of",
 ]
+
+MOST_CC = 20_000.0
+"""A tumour of more would be 34 cm across: such a volume is in mm³."""
 
 Days = Literal["interval_days", "treatment_days"]
 
@@ -36,6 +42,57 @@ SHRANK_SIGN = {
     **{f"rate_cc_per_{unit}": 1 for unit in DENOMINATORS},
 }
 """+1 where a larger value means more shrinkage, -1 where a smaller one does."""
+
+
+def began_before_baseline(known: Mapping[str, object]) -> bool:
+    """Say whether treatment began before the baseline scan.
+
+    Treatment days, fractions and gray are then more than what lies between the two scans.
+
+    Parameters
+    ----------
+    known
+        ``interval_days`` and ``treatment_days``, if they are known.
+
+    Examples
+    --------
+    >>> began_before_baseline({"interval_days": 28.0, "treatment_days": 31.0})
+    True
+    """
+    days, treated = known.get("interval_days"), known.get("treatment_days")
+    return isinstance(days, float) and isinstance(treated, float) and treated > days
+
+
+def amounts_between(known: Mapping[str, object], per: str) -> dict[str, float]:
+    """Return how many days, fractions and gray lie between the scans: what rates are per.
+
+    Parameters
+    ----------
+    known
+        Columns of an outcome table -> values; what is unknown is absent.
+    per
+        The column that counts the days.
+
+    Returns
+    -------
+    dict
+        Key of :data:`DENOMINATORS` -> amount. Where treatment began before the baseline scan,
+        nothing that is counted from its beginning.
+
+    Examples
+    --------
+    >>> amounts_between({"interval_days": 28.0, "fractions": 15.0}, "interval_days")
+    {'day': 28.0, 'fraction': 15.0}
+    >>> late = {"interval_days": 28.0, "treatment_days": 31.0, "fractions": 18.0}
+    >>> amounts_between(late, "interval_days"), amounts_between(late, "treatment_days")
+    ({'day': 28.0}, {})
+    """
+    columns = {**DENOMINATORS, "day": per}
+    if began_before_baseline(known):
+        columns = {"day": per} if per == "interval_days" else {}
+    return {
+        unit: value for unit, name in columns.items() if isinstance(value := known.get(name), float)
+    }
 
 
 def changes(v0_cc: float, v1_cc: float, amounts: Mapping[str, float]) -> dict[str, float]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from tumor_response.cohort import Cohort
 from tumor_response.exceptions import OutcomeError
+from tumor_response.outcomes.judged import PLACE_IN_DOUBT
 
 __all__ = ["group_row", "outcome_flow"]
 
@@ -41,10 +42,11 @@ def outcome_flow(
     pandas.DataFrame
         Rows ``all``, ``with <by>``, one ``without, <reason>`` per reason, and ``all without``
         where there are several. Columns ``n_patients``, ``n_lesions``, ``n_complete_response``
-        (declared); for ``volume_cc`` and each variable ``..._median``, ``..._q1``, ``..._q3`` and
-        ``..._higher``: the probability that a lesion of the row has a higher value than one that
-        has the end point, ties counting half (0.5: no difference; the Mann-Whitney statistic over
-        the number of pairs).
+        (declared), ``n_place_in_doubt`` (lesions of which the outcomes' ``findings`` say that the
+        follow-up may be another tumour's); for ``volume_cc`` and each variable ``..._median``,
+        ``..._q1``, ``..._q3`` and ``..._higher``: the probability that a lesion of the row has a
+        higher value than one that has the end point, ties counting half (0.5: no difference; the
+        Mann-Whitney statistic over the number of pairs).
 
     Raises
     ------
@@ -59,8 +61,9 @@ def outcome_flow(
     >>> flow["n_lesions"].to_dict()
     {'all': 3, 'with rate_percent_per_day': 3}
     """
-    if by not in outcomes.columns or "reason" not in outcomes.columns:
-        raise OutcomeError(f"by={by!r} is not a column of the outcomes.")
+    for name in (by, "reason", "findings"):
+        if name not in outcomes.columns:
+            raise OutcomeError(f"outcomes has no column {name!r}; expected tr.shrinkage's table.")
     if not outcomes.index.equals(cohort.keys):
         raise OutcomeError("The outcomes and the cohort do not have the same lesions in order.")
     reason = outcomes["reason"].where(outcomes[by].isna(), "")
@@ -74,15 +77,18 @@ def outcome_flow(
         variables = [name for name in ("age",) if name in cohort.variables]
     values = {"volume_cc": outcomes["volume_baseline_cc"]} | _variables(cohort, variables)
     gone = outcomes["reason"] == "complete_response"
+    told = outcomes["findings"].str.split()
+    doubtful = told.map(lambda codes: not {*PLACE_IN_DOUBT}.isdisjoint(codes))
     rows = []
     for members in groups.values():
         row = group_row(members, values)
         row["n_complete_response"] = int((members & gone).sum())
+        row["n_place_in_doubt"] = int((members & doubtful).sum())
         for name, series in values.items():
             row[f"{name}_higher"] = _share_higher(series[members], series[known])
         rows.append(row)
     table = pd.DataFrame(rows, index=pd.Index(groups, name="group"))
-    counts = ["n_patients", "n_lesions", "n_complete_response"]
+    counts = ["n_patients", "n_lesions", "n_complete_response", "n_place_in_doubt"]
     return table[[*counts, *(c for name in values for c in table if str(c).startswith(f"{name}_"))]]
 
 

@@ -12,7 +12,10 @@ import pandas as pd
 from tumor_response.exceptions import OutcomeError
 from tumor_response.outcomes.end_points import DENOMINATORS, sign_of
 
-__all__ = ["MeasuredLesions", "end_point", "measured_lesions", "observer_sds"]
+__all__ = ["MOST_OBSERVER_MM", "MeasuredLesions", "end_point", "measured_lesions", "observer_sds"]
+
+MOST_OBSERVER_MM = 10.0
+"""SD of one observer's contour above which nothing is measured; it is in another unit."""
 
 Array = npt.NDArray[np.float64]
 
@@ -152,7 +155,8 @@ def observer_sds(
     Raises
     ------
     OutcomeError
-        Code ``observer_sd``: negative, not finite, or not there for every lesion with an outcome.
+        Code ``observer_sd``: negative, above :data:`MOST_OBSERVER_MM`, not finite, or not there for
+        every lesion with an outcome.
     """
     if isinstance(observer_sd_mm, str):
         if observer_sd_mm not in outcomes.columns:
@@ -168,12 +172,13 @@ def observer_sds(
         sds = observer_sd_mm.reindex(outcomes.index).to_numpy(dtype=float)[known]
     else:
         sds = np.full(int(known.sum()), float(observer_sd_mm))
-    bad = ~(np.isfinite(sds) & (sds >= 0))
+    bad = ~(np.isfinite(sds) & (sds >= 0) & (sds <= MOST_OBSERVER_MM))
     if bad.any():
         raise OutcomeError(
             f"observer_sd_mm: {int(bad.sum())} of {len(sds)} lesions with an outcome have none, or "
-            f"one that is negative, first {outcomes.index[known][np.flatnonzero(bad)[0]]!r}; "
-            "expected mm, 0 or more.",
+            f"one that is negative or above {MOST_OBSERVER_MM:g} mm, first "
+            f"{outcomes.index[known][np.flatnonzero(bad)[0]]!r} with {sds[bad][0]:g}; expected mm, "
+            f"0 to {MOST_OBSERVER_MM:g}.",
             code="observer_sd",
         )
     return sds

@@ -11,6 +11,7 @@ import pandas as pd
 from tumor_response.exceptions import OutcomeError
 from tumor_response.outcomes.end_points import (
     SHRANK_SIGN,
+    amounts_between,
     changes,
     equivalent_diameter_mm,
     sign_of,
@@ -22,6 +23,7 @@ __all__ = ["per_patient"]
 How = Literal["sum", "largest", "index", "worst"]
 
 _FIRST = ("volume_baseline_cc", "volume_follow_up_cc")
+_TEXT = ("dose_source", "reason", "findings")
 _AMOUNTS = ("interval_days", "treatment_days", "fractions", "dose_gy")
 
 
@@ -51,10 +53,10 @@ def per_patient(
     -------
     pandas.DataFrame
         The columns of :func:`tumor_response.shrinkage`, index (patient_id, lesion_id) in order of
-        first appearance:
-        the lesion that was taken, or ``"sum"``. ``attrs`` as of ``outcomes``, and ``how``. A sum
-        with a lesion whose outcome is missing is missing, with reason ``lesion_missing``; so is
-        the worst of such a patient, for the missing one may have done worse.
+        first appearance: the lesion that was taken, or ``"sum"``, which has the findings of all.
+        ``attrs`` as of ``outcomes``, and ``how``. A sum with a lesion whose outcome is missing is
+        missing, and so is the worst of such a patient, for the missing one may have done worse:
+        with reason ``lesion_missing``, or with the reason that all lesions of the patient share.
 
     Raises
     ------
@@ -88,9 +90,9 @@ def per_patient(
         table = pd.DataFrame(
             list(rows.values()),
             index=pd.MultiIndex.from_tuples(list(rows), names=["patient_id", "lesion_id"]),
-            columns=[*OUTCOME_COLUMNS, "dose_source", "reason"],
+            columns=[*OUTCOME_COLUMNS, *_TEXT],
         )
-        text = dict.fromkeys(("dose_source", "reason"), "str")
+        text = dict.fromkeys(_TEXT, "str")
         table = table.astype(dict.fromkeys(OUTCOME_COLUMNS, "float64") | text)
     elif how == "largest":
         table = outcomes.loc[[_largest(str(patient), g) for patient, g in groups]]
@@ -108,7 +110,9 @@ def per_patient(
 
 
 def _summed(patient: str, lesions: pd.DataFrame) -> dict[str, float | str]:
-    row: dict[str, float | str] = {"reason": "", "dose_source": ""}
+    row: dict[str, float | str] = dict.fromkeys(_TEXT, "")
+    if "findings" in lesions:
+        row["findings"] = " ".join(dict.fromkeys(" ".join(lesions["findings"]).split()))
     for name in _AMOUNTS:
         if name not in lesions:
             continue
@@ -128,26 +132,26 @@ def _summed(patient: str, lesions: pd.DataFrame) -> dict[str, float | str]:
     row["volume_baseline_cc"] = v0
     row["equivalent_diameter_baseline_mm"] = equivalent_diameter_mm(v0)
     if not _measured(lesions).all():
-        return row | {"reason": _one_reason(lesions)}
+        return row | {"reason": _one_reason(lesions["reason"])}
     v1 = float(lesions["volume_follow_up_cc"].sum())
     row["volume_follow_up_cc"] = v1
     row["equivalent_diameter_follow_up_mm"] = equivalent_diameter_mm(v1)
-    days = row.get(str(lesions.attrs.get("days", "interval_days")), math.nan)
-    amounts = {"day": days, "fraction": row.get("fractions"), "gy": row.get("dose_gy")}
-    known_amounts = {unit: value for unit, value in amounts.items() if isinstance(value, float)}
+    amounts = amounts_between(row, str(lesions.attrs.get("days", "interval_days")))
     reason = "complete_response" if v1 == 0 else ""
-    return row | changes(v0, v1, known_amounts) | {"reason": reason}
+    if lesions["reason"].eq("baseline_after_rt_start").any():  # the patient's, as the days are
+        reason = "baseline_after_rt_start"
+    return row | changes(v0, v1, amounts) | {"reason": reason}
 
 
 def _measured(lesions: pd.DataFrame) -> pd.Series:
     """Return which lesions have both volumes and an outcome made of them."""
-    usable = lesions["reason"].isin(["", "complete_response"])
+    usable = lesions["reason"].isin(["", "complete_response", "baseline_after_rt_start"])
     return usable & lesions[list(_FIRST)].notna().all(axis=1)
 
 
-def _one_reason(lesions: pd.DataFrame) -> str:
-    """Return the lesion's own reason where there is one lesion, else that one is missing."""
-    return str(lesions["reason"].iloc[0]) if len(lesions) == 1 else "lesion_missing"
+def _one_reason(reasons: pd.Series) -> str:
+    """Return why a patient has no outcome: what all lesions share, else that one is missing."""
+    return str(reasons.iloc[0]) if len({*reasons}) == 1 else "lesion_missing"
 
 
 def _largest(patient: str, lesions: pd.DataFrame) -> tuple[str, str]:
@@ -173,11 +177,11 @@ def _named(patient: str, lesions: pd.DataFrame, named: Mapping[str, str]) -> tup
 
 def _worst(outcomes: pd.DataFrame, by: str) -> pd.DataFrame:
     sign = sign_of(by)
-    keys, missing = [], []
+    keys, missing = [], {}
     for patient, lesions in outcomes.groupby(level="patient_id", sort=False):
         values = sign * lesions[by]
         if values.isna().any():
-            missing.append(str(patient))
+            missing[str(patient)] = _one_reason(lesions["reason"])
             keys.append(values.index[int(values.isna().to_numpy().argmax())])
         else:
             keys.append(values.idxmin())
@@ -186,5 +190,5 @@ def _worst(outcomes: pd.DataFrame, by: str) -> pd.DataFrame:
     for key in keys:
         if key[0] in missing and several[key[0]] > 1:
             table.loc[key, [n for n in SHRANK_SIGN if n in table]] = math.nan
-            table.loc[key, "reason"] = "lesion_missing"
+            table.loc[key, "reason"] = missing[key[0]]
     return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, get_args
@@ -15,10 +14,18 @@ from tumor_response.exceptions import CaseError, OutcomeError
 from tumor_response.imaging import touches_border, volume_cc, voxel_count
 from tumor_response.imaging.mesh import mesh_volume_cc
 from tumor_response.imaging.partial_volume import partial_volume_cc
-from tumor_response.outcomes.end_points import SHRANK_SIGN, Days, changes, equivalent_diameter_mm
+from tumor_response.outcomes.end_points import (
+    SHRANK_SIGN,
+    Days,
+    amounts_between,
+    began_before_baseline,
+    changes,
+    equivalent_diameter_mm,
+)
+from tumor_response.outcomes.judged import judged, of_follow_up
 from tumor_response.parallel import spread
 from tumor_response.quality import QualitySettings
-from tumor_response.quality.follow_up import FollowUpScan, examine_follow_up, read_follow_up
+from tumor_response.quality.follow_up import FollowUpScan, read_follow_up
 from tumor_response.settings import checked_n_jobs
 
 __all__ = ["OUTCOME_COLUMNS", "shrinkage"]
@@ -40,7 +47,7 @@ Volume = Literal["voxels", "mesh", "partial_volume"]
 Row = dict[str, float | str]
 
 _DEFAULT_QUALITY = QualitySettings()
-_TEXT = ("dose_source", "reason")
+_TEXT = ("dose_source", "reason", "findings")
 
 
 @dataclass(frozen=True)
@@ -81,8 +88,8 @@ def shrinkage(
         computes it, for images that were cropped tightly on purpose.
     quality
         Limits of the checks that every follow-up goes through (:func:`tumor_response.check`); a
-        finding of severity ``"error"`` makes the outcome NaN with its code as the reason. ``None``:
-        no checks.
+        finding of severity ``"error"`` makes the outcome NaN with its code as the reason, any
+        other is named in ``findings``. ``None``: no checks.
     n_jobs
         Processes, as in joblib; the result is the same for any number.
 
@@ -97,10 +104,14 @@ def shrinkage(
         ``log_volume_ratio`` (ln V1 / V0), ``shrinkage_percent`` (-volume_change_percent);
         ``sgr_per_day`` (the log ratio per day: specific growth rate), ``rate_percent_per_day``
         (the shrinkage per day), ``rate_cc_per_day`` ((V0 - V1) per day), and the same
-        ``..._per_fraction`` and ``..._per_gy``, NaN where fractions or dose are not known. Text:
+        ``..._per_fraction`` and ``..._per_gy``, NaN where fractions or dose are not known, or
+        include some from before the baseline scan (reason ``baseline_after_rt_start``). Text:
         ``dose_source`` (``"manifest"``; ``"plan"``, where the manifest has the fractions and the
-        plan the dose of one; or empty) and ``reason``: why the end points of this row are NaN,
-        empty if none is.
+        plan the dose of one; or empty), ``reason``: why the end points of this row are NaN, empty
+        if none is; and ``findings``: codes of what the checks noticed of the follow-up and did not
+        stop, with spaces between them. ``follow_up_not_aligned``, ``follow_up_apart`` and
+        ``follow_up_place_unknown`` among them mean that nobody can tell whether the row compares
+        one tumour with itself. With ``quality=None`` it is empty because nothing was looked for.
         ``attrs["days"]`` names the denominator, ``attrs["reasons"]`` maps keys to reasons.
 
     Raises
@@ -182,7 +193,7 @@ def _measure(case: Case, rules: Rules) -> Row:
     except CaseError as error:
         # a structure that was found and has no contour is an empty one
         if error.code != "roi_empty":
-            return row | {"reason": _of_follow_up(error.code)}
+            return row | {"reason": of_follow_up(error.code)}
         scan, v1 = FollowUpScan(), 0.0
     if v1 == 0 and not gone:
         return row | {"reason": "follow_up_empty"}
@@ -191,9 +202,12 @@ def _measure(case: Case, rules: Rules) -> Row:
         "equivalent_diameter_follow_up_mm": equivalent_diameter_mm(v1),
     }
     if v1 > 0:
-        stop = _refusal(case, baseline, scan, rules, gone=gone)
-        if stop:
-            return row | {"reason": stop}
+        if gone:
+            return row | {"reason": "complete_response_not_empty"}
+        judgement = judged(case, baseline, scan, rules.quality)
+        row["findings"] = judgement.findings
+        if judgement.reason:
+            return row | {"reason": judgement.reason}
     if cut_off and rules.truncated == "missing":
         return row | {"reason": "truncated"}
     return row | _changes(v0, v1, row, rules.per)
@@ -211,7 +225,7 @@ def _amounts(case: Case) -> Row:
     dose_gy, source = _dose_gy(case, of)
     if dose_gy is not None:
         row["dose_gy"] = dose_gy
-    return row | {"dose_source": source, "reason": ""}
+    return row | {"dose_source": source, "reason": "", "findings": ""}
 
 
 def _dose_gy(case: Case, of: FollowUp) -> tuple[float | None, str]:
@@ -254,42 +268,22 @@ def _scan(case: Case, rules: Rules) -> FollowUpScan:
     return FollowUpScan(mask=case.read_follow_up_mask())
 
 
-def _refusal(
-    case: Case, baseline: BaselineCase, scan: FollowUpScan, rules: Rules, *, gone: bool
-) -> str:
-    """Return why a follow-up with a tumour gives no outcome, or ``""``."""
-    if gone:
-        return "complete_response_not_empty"
-    if rules.quality is None:
-        return ""
-    found, _ = examine_follow_up(case, baseline, scan, rules.quality)
-    stop = next((f.code for f in found if f.severity == "error"), None)
-    return "" if stop is None else _of_follow_up(stop)
-
-
 def _no_contour(case: Case) -> str:
     """Return why there is nothing to measure: what stopped the search for it, or nothing known."""
     errors = (f.code for f in case.follow_up.findings if f.severity == "error")
     return next(errors, "follow_up_missing")
 
 
-def _of_follow_up(code: str) -> str:
-    return code if code.startswith("follow_up") else f"follow_up_{code}"
-
-
 def _changes(v0: float, v1: float, row: Row, per: Days) -> Row:
     """Return the end points, and as the reason what kept some of them from having a value."""
-    counted = {"day": per, "fraction": "fractions", "gy": "dose_gy"}
-    amounts = {
-        unit: value for unit, name in counted.items() if isinstance(value := row.get(name), float)
-    }
+    amounts = amounts_between(row, per)
     found: Row = dict(changes(v0, v1, amounts))
-    days = amounts.get("day")
-    if days is None:
+    days = row.get(per)
+    if not isinstance(days, float):
         return found | {"reason": f"{per}_unknown"}
     if days <= 0:
         return found | {"reason": f"{per}_zero" if days == 0 else f"{per}_negative"}
-    if days > row.get("interval_days", math.inf):  # type: ignore[operator]
-        without = {name: value for name, value in found.items() if not name.endswith("_per_day")}
-        return without | {"reason": "baseline_after_rt_start"}
+    counted_from_rt = per == "treatment_days" or "fractions" in row or "dose_gy" in row
+    if counted_from_rt and began_before_baseline(row):
+        return found | {"reason": "baseline_after_rt_start"}
     return found | {"reason": "complete_response" if v1 == 0 else ""}

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
+from tumor_response.outcomes.end_points import MOST_CC
 from tumor_response.outcomes.mixed import LesionLines, fit_lines
 
 __all__ = ["SLOPE_OF", "checked_visits", "slopes"]
@@ -81,8 +82,9 @@ def slopes(
     ------
     OutcomeError
         ``visits_columns``: index or columns that are needed are not there, or hold what is no
-        number. ``visit_duplicate``: a lesion has two visits of one number or day. For ``"mixed"``
-        also ``mixed_too_few`` and ``mixed_not_converged``.
+        number. ``volume_too_large``: volumes that can be no cc. ``visit_duplicate``: a lesion has
+        two visits of one number or day. For ``"mixed"`` also ``mixed_too_few`` and
+        ``mixed_not_converged``.
 
     Notes
     -----
@@ -166,6 +168,12 @@ def checked_visits(visits: pd.DataFrame, needed: list[str]) -> pd.DataFrame:
         raise OutcomeError(
             f"The visits hold infinite values or negative sizes in {', '.join(wrong)}.",
             code="visits_columns",
+        )
+    if "volume_cc" in needed and (table["volume_cc"] > MOST_CC).any():
+        raise OutcomeError(
+            f"The visits hold a volume_cc of {table['volume_cc'].max():g}, more than "
+            f"{MOST_CC:g} cc; are they in mm³? Divide them by 1,000.",
+            code="volume_too_large",
         )
     _refuse_duplicates(table)
     # lesions in the order they came in, visits of each in theirs

@@ -19,11 +19,12 @@ from tumor_response.imaging.diameter import axial_diameters
 from tumor_response.imaging.mesh import mesh_volume_cc
 from tumor_response.imaging.partial_volume import partial_volume_cc
 from tumor_response.outcomes.end_points import equivalent_diameter_mm
+from tumor_response.outcomes.judged import judged, of_follow_up
 from tumor_response.outcomes.time_points import first_fraction_day, read_time_points
 from tumor_response.parallel import spread
 from tumor_response.quality import QualitySettings
 from tumor_response.quality.contour import slice_thickness_mm
-from tumor_response.quality.follow_up import FollowUpScan, examine_follow_up, read_follow_up
+from tumor_response.quality.follow_up import FollowUpScan, read_follow_up
 from tumor_response.settings import checked_n_jobs
 
 __all__ = ["MEASURES", "VISIT_COLUMNS", "measure_lesions"]
@@ -40,6 +41,7 @@ MEASURES = (
 VISIT_COLUMNS = ("days", "treatment_days", *MEASURES, "slice_thickness_mm")
 """The numeric columns of :func:`measure_lesions` without ``partial_volume``."""
 
+_TEXT = ("status", "reason", "findings")
 _DECLARED = ("missing", "death", "surgery")
 _DEFAULT_QUALITY = QualitySettings()
 
@@ -93,8 +95,9 @@ def measure_lesions(
         ``volume_cc`` by voxel count; ``volume_mesh_cc``; ``equivalent_diameter_mm`` of the sphere
         of ``volume_cc``; ``longest_diameter_mm`` and ``short_axis_mm`` in the axial plane;
         ``slice_thickness_mm``; ``status``; and ``reason``: why values of this row are NaN, empty
-        if none is. A declared complete response measures 0. ``attrs["reasons"]`` maps keys to
-        reasons. No row is ever left out.
+        if none is; and ``findings``, what else the checks noticed of this scan, as in
+        :func:`tumor_response.shrinkage`. A declared complete response measures 0.
+        ``attrs["reasons"]`` maps keys to reasons. No row is ever left out.
 
     Raises
     ------
@@ -135,8 +138,9 @@ def measure_lesions(
     _refuse_undeclared(keys, rows)
     numeric = [*VISIT_COLUMNS, *(["volume_partial_cc"] if partial_volume else [])]
     index = pd.MultiIndex.from_tuples(keys, names=["patient_id", "lesion_id", "visit"])
-    table = pd.DataFrame(rows, index=index, columns=[*numeric, "status", "reason"])
-    table = table.astype(dict.fromkeys(numeric, "float64") | {"status": "str", "reason": "str"})
+    table = pd.DataFrame(rows, index=index, columns=[*numeric, *_TEXT])
+    table["findings"] = table["findings"].fillna("")
+    table = table.astype(dict.fromkeys(numeric, "float64") | dict.fromkeys(_TEXT, "str"))
     table.attrs["reasons"] = table.loc[table["reason"] != "", "reason"].to_dict()
     return table
 
@@ -215,7 +219,7 @@ def _follow_up(case: Case, baseline: BaselineCase, rules: _Rules) -> Row:
     except CaseError as error:
         # a structure that was found and has no contour is an empty one
         if error.code != "roi_empty":
-            return row | {"status": "not_evaluable", "reason": _named(error.code)}
+            return row | {"status": "not_evaluable", "reason": of_follow_up(error.code)}
         return row | _empty(of.status)
     if scan.mask is None and not gone:
         return row | {"status": "missing", "reason": _no_contour(of)}
@@ -226,9 +230,10 @@ def _follow_up(case: Case, baseline: BaselineCase, rules: _Rules) -> Row:
         return row | _empty(of.status)
     if gone:
         return row | {"status": "not_evaluable", "reason": "complete_response_not_empty"}
-    refused = _refused(case, baseline, scan, rules.quality)
-    if refused:
-        return row | {"status": "not_evaluable", "reason": refused}
+    judgement = judged(case, baseline, scan, _of_any_day(rules.quality))
+    row["findings"] = judgement.findings
+    if judgement.reason:
+        return row | {"status": "not_evaluable", "reason": judgement.reason}
     return row | _sizes(scan.mask, scan.image, rules, "", of.status)
 
 
@@ -243,25 +248,14 @@ def _scan(case: Case, rules: _Rules) -> FollowUpScan:
     return FollowUpScan(mask=case.read_follow_up_mask(), acquisition=acquisition)
 
 
-def _refused(
-    case: Case, baseline: BaselineCase, scan: FollowUpScan, quality: QualitySettings | None
-) -> str:
-    """Return the code of the first finding that makes the visit worth nothing."""
-    if quality is None:
-        return ""
-    # a window of days is asked of the follow-up, of which there is one; here are many
-    unhurried = quality.model_copy(update={"follow_up_days": None})
-    found, _ = examine_follow_up(case, baseline, scan, unhurried)
-    return _named(next((f.code for f in found if f.severity == "error"), ""))
+def _of_any_day(quality: QualitySettings | None) -> QualitySettings | None:
+    """Return the limits without a window of days: that is asked of the one follow-up."""
+    return None if quality is None else quality.model_copy(update={"follow_up_days": None})
 
 
 def _no_contour(of: FollowUp) -> str:
     errors = (f.code for f in of.findings if f.severity == "error")
     return next(errors, "follow_up_missing")
-
-
-def _named(code: str) -> str:
-    return code if code.startswith("follow_up") or not code else f"follow_up_{code}"
 
 
 def _empty(status: str) -> Row:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,10 +11,11 @@ import SimpleITK as sitk
 from tumor_response.cohort import BaselineCase, Case
 from tumor_response.cohort.case import named
 from tumor_response.exceptions import CaseError
-from tumor_response.imaging import Finding, Geometry, adopt_grid, volume_cc, voxel_count
-from tumor_response.quality.alignment import align, gap_mm, overlap
+from tumor_response.imaging import Finding, adopt_grid, volume_cc, voxel_count
+from tumor_response.quality.amounts import amount_findings
 from tumor_response.quality.baseline import unreadable
 from tumor_response.quality.contour import slice_thickness_mm
+from tumor_response.quality.place import place, place_unjudged
 from tumor_response.quality.scan import ScanFacts, check_scan, voxels_sha256
 from tumor_response.quality.settings import QualitySettings
 
@@ -126,14 +126,14 @@ def examine_follow_up(
     settings
         The limits.
     """
-    found = [*scan.findings, *_order(case), *_days(case, settings)]
+    found = [*scan.findings, *amount_findings(case, settings)]
     if scan.mask is None:
         return (*found, *_no_contour(scan)), None
     found += _declared(case, scan.mask)
     if voxel_count(scan.mask) == 0:
         return tuple(found), None
     if scan.image is None:
-        found += _place_unjudged(baseline, scan.mask, settings)
+        found += place_unjudged(baseline, scan.mask, settings)
         facts = ScanFacts(None, voxels_sha256(scan.mask), slice_thickness_mm(scan.mask, {}))
     else:
         of_scan, facts = check_scan(scan.image, scan.mask, scan.acquisition, settings)
@@ -149,7 +149,7 @@ def examine_follow_up(
     copied = _copies(image, mask, scan)
     found += copied
     if scan.image is not None and in_hu and not copied:
-        found += _place(image, mask, scan.image, scan.mask, settings)
+        found += place(image, mask, scan.image, scan.mask, settings)
     return tuple(found), facts
 
 
@@ -198,95 +198,6 @@ def _undeclared() -> Finding:
     )
 
 
-def _order(case: Case) -> list[Finding]:
-    """Return what is odd about the days, whatever days were asked for."""
-    of = case.follow_up
-    found = []
-    if of.interval_days == 0 and (of.image is not None or of.mask is not None):
-        found.append(
-            Finding(
-                "follow_up_same_day",
-                "warning",
-                "The follow-up is of the day of the baseline: there is no rate of shrinkage.",
-                measured="0 days",
-                remedy="Give the date of the later scan.",
-            )
-        )
-    if of.interval_days is not None and (of.treatment_days or 0) > of.interval_days:
-        late = (of.treatment_days or 0) - of.interval_days
-        found.append(
-            Finding(
-                "baseline_after_rt_start",
-                "warning",
-                f"The first fraction came {late:g} days before the baseline scan: what it shows "
-                "has been treated, and there is no rate per treatment day.",
-                measured=f"{late:g} days",
-                limit="0 days",
-                remedy="Use the planning CT as the baseline, or correct rt_start_date.",
-            )
-        )
-    return found
-
-
-def _days(case: Case, settings: QualitySettings) -> list[Finding]:
-    of = case.follow_up
-    asked = settings.follow_up_days
-    if asked is None or of.status in ("missing", "death", "surgery"):
-        return []
-    if of.image is None and of.mask is None:
-        return []
-    count = settings.follow_up_days_count
-    days = of.interval_days if count == "interval_days" else of.treatment_days
-    limit = f"{asked[0]:g} to {asked[1]:g} days"
-    if days is None:
-        return [
-            Finding(
-                "follow_up_days_unknown",
-                "warning",
-                f"The follow-up's {count} are not known, so that they cannot be compared with "
-                f"the {limit} asked for.",
-                limit=limit,
-                remedy="Give the dates in the manifest.",
-            )
-        ]
-    if asked[0] <= days <= asked[1]:
-        return []
-    early = days < asked[0]
-    return [
-        Finding(
-            "follow_up_early" if early else "follow_up_late",
-            "error",
-            f"The follow-up came after {days:g} days ({count}), "
-            f"{'earlier' if early else 'later'} than asked for.",
-            measured=f"{days:g} days",
-            limit=limit,
-            remedy="Use the scan of the right day, widen follow_up_days, or leave the outcome out.",
-        )
-    ]
-
-
-def _place_unjudged(
-    baseline: BaselineCase, mask: sitk.Image, settings: QualitySettings
-) -> list[Finding]:
-    """Return what can be said of a contour without its image: little, unless the grids are one."""
-    with contextlib.suppress(CaseError):  # told with the baseline
-        if not baseline.geometry.differences(Geometry.of(mask)):
-            nowhere = (0.0, 0.0, 0.0)
-            percent = 100 * overlap(baseline.mask, mask, nowhere)
-            if percent >= settings.min_overlap_percent:
-                return []
-            return [_apart(percent, gap_mm(baseline.mask, mask, nowhere), settings)]
-    return [
-        Finding(
-            "follow_up_place_unknown",
-            "info",
-            "The follow-up has a contour and no image, so that nobody can tell whether it is the "
-            "same lesion of the same patient.",
-            remedy="Give follow_up_image.",
-        )
-    ]
-
-
 def _copies(image: sitk.Image, mask: sitk.Image, scan: FollowUpScan) -> list[Finding]:
     """Return what of the follow-up is the baseline once more, voxel for voxel."""
     found = []
@@ -317,45 +228,4 @@ def _copies(image: sitk.Image, mask: sitk.Image, scan: FollowUpScan) -> list[Fin
 def _same_voxels(one: sitk.Image, other: sitk.Image) -> bool:
     return one.GetSize() == other.GetSize() and bool(
         np.array_equal(sitk.GetArrayViewFromImage(one), sitk.GetArrayViewFromImage(other))
-    )
-
-
-def _place(
-    image: sitk.Image,
-    mask: sitk.Image,
-    follow_up_image: sitk.Image,
-    follow_up_mask: sitk.Image,
-    settings: QualitySettings,
-) -> list[Finding]:
-    """Return whether both contours can be the same tumour, by where they lie in the body."""
-    alignment = align(image, follow_up_image)
-    if alignment.correlation < settings.min_correlation:
-        return [
-            Finding(
-                "follow_up_not_aligned",
-                "warning",
-                "The follow-up image could not be brought onto the baseline (correlation "
-                f"{alignment.correlation:.2f}): another part of the body, another posture or "
-                "another patient. Whether the contours overlap was not judged.",
-                measured=f"{alignment.correlation:.2f}",
-                limit=f"{settings.min_correlation:g}",
-                remedy="Look at both scans.",
-            )
-        ]
-    percent = 100 * overlap(mask, follow_up_mask, alignment.translation_mm)
-    if percent >= settings.min_overlap_percent:
-        return []
-    return [_apart(percent, gap_mm(mask, follow_up_mask, alignment.translation_mm), settings)]
-
-
-def _apart(percent: float, gap: float, settings: QualitySettings) -> Finding:
-    far = gap > settings.max_gap_mm
-    return Finding(
-        "follow_up_apart",
-        "error" if far else "warning",
-        f"After alignment {percent:.2g} % of the smaller contour lies in the other"
-        + (f"; between them are {gap:.0f} mm." if percent == 0 else "."),
-        measured=f"{gap:.0f} mm apart" if far else f"{percent:.2g} % overlap",
-        limit=(f"{settings.max_gap_mm:g} mm" if far else f"{settings.min_overlap_percent:g} %"),
-        remedy="Check that both contours are of the same lesion and the same patient.",
     )

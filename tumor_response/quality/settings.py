@@ -91,6 +91,10 @@ class QualitySettings(Settings):
     min_correlation
         Of the two images after alignment. Below it they show other body parts, other postures or
         other patients, and the overlap is not judged.
+    unplaced
+        What it is if in addition the contours, in the coordinates as stored, are more than
+        ``max_gap_mm`` apart, so that nothing says that they are one tumour: an ``"error"``, which
+        stops the outcome, or a ``"warning"``, for scans that somebody has looked at.
     follow_up_days
         Earliest and latest day of a follow-up that the study asks for; ``None``: any.
     follow_up_days_count
@@ -128,6 +132,7 @@ class QualitySettings(Settings):
     min_overlap_percent: _Percent = 10.0
     max_gap_mm: _Positive = 20.0
     min_correlation: Annotated[float, Field(ge=-1.0, lt=1.0)] = 0.35
+    unplaced: Literal["error", "warning"] = "error"
     follow_up_days: tuple[float, float] | None = None
     follow_up_days_count: Literal["interval_days", "treatment_days"] = "interval_days"
 

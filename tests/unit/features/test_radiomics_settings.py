@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from radiomics import getFeatureClasses
 
 import tumor_response as tr
 from tests.unit import cases
@@ -12,6 +13,7 @@ from tumor_response.exceptions import FeatureError, SettingsError, TumorResponse
 from tumor_response.features.radiomics import PRESETS
 from tumor_response.features.radiomics.codes import IBSI_CODES, UNITS
 from tumor_response.features.radiomics.columns import columns_of
+from tumor_response.features.radiomics.fast.engine import execute
 
 
 def test_preset_of_the_definitions() -> None:
@@ -55,6 +57,25 @@ def test_columns_from_settings_are_exactly_what_pyradiomics_gives(
     assert len(set(columns)) == len(columns)
 
 
+def test_every_feature_that_can_be_asked_for_is_computed_or_refused() -> None:
+    slab = cases.mask()
+    slab[:, :, :6] = 0
+    slab[:, :, 7:] = 0
+    for name, known in getFeatureClasses().items():
+        for feature, deprecated in known.getFeatureNames().items():
+            fields = {
+                "feature_classes": {name: [feature]},
+                "setting": {"force2D": name == "shape2D"},
+            }
+            if deprecated and name in ("glcm", "gldm"):
+                with pytest.raises(SettingsError, match="no longer computed"):
+                    tr.RadiomicsSettings(**fields)
+            else:
+                settings = tr.RadiomicsSettings(**fields)
+                given = execute(cases.image(), slab, settings.parameters())
+                assert f"original_{name}_{feature}" in given
+
+
 def test_order_of_columns_does_not_depend_on_the_image() -> None:
     radiomics = tr.Radiomics("minimal")
     values = radiomics.extract(cases.baseline()).values
@@ -72,6 +93,10 @@ def test_order_of_columns_does_not_depend_on_the_image() -> None:
         ({"setting": {"label": 2}}, "mask_label"),
         ({"feature_classes": {"shape2D": []}}, "force2D"),
         ({"bin_width": 25}, "'bin_width' is not a setting"),
+        ({"image_types": {"Original": {}, "LoG": {}}}, "LoG has no sigma"),
+        ({"image_types": {"LoG": {"sigma": []}}}, "LoG has no sigma"),
+        ({"feature_classes": {"glcm": ["Contrast", "Homogeneity1"]}}, r"ask for glcm\.Id,"),
+        ({"feature_classes": {"gldm": ["DependencePercentage"]}}, "is 1 for every region"),
     ],
 )
 def test_what_pyradiomics_does_not_know_is_refused_before_the_first_voxel(

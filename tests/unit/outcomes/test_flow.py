@@ -9,6 +9,7 @@ from scipy.stats import mannwhitneyu
 
 import tumor_response as tr
 from tests.unit import cases
+from tests.unit.quality import faults
 from tumor_response.exceptions import OutcomeError
 
 
@@ -63,10 +64,19 @@ def test_what_is_refused(tmp_path: Path) -> None:
         tr.outcome_flow(outcomes, cohort, variables=["sex"])
     with pytest.raises(OutcomeError, match="has no 'aeg'"):
         tr.outcome_flow(outcomes, cohort, variables=["aeg"])
-    with pytest.raises(OutcomeError, match="not a column"):
+    with pytest.raises(OutcomeError, match="no column 'rate'"):
         tr.outcome_flow(outcomes, cohort, by="rate")
     with pytest.raises(OutcomeError, match="same lesions"):
         tr.outcome_flow(outcomes.iloc[::-1], cohort)
+
+
+def test_follow_ups_that_may_be_anothers_are_counted(tmp_path: Path) -> None:
+    sure = faults.row(tmp_path, "P1")
+    doubtful = faults.row(tmp_path, "P2", 1) | faults.another_body(tmp_path, (0.0, 0.0, 0.0))
+    cohort = faults.cohort([sure, doubtful])
+    flow = tr.outcome_flow(tr.shrinkage(cohort), cohort)
+    assert flow["n_lesions"].tolist() == [2, 2]
+    assert flow["n_place_in_doubt"].tolist() == [1, 1]
 
 
 def test_nobody_with_an_outcome_has_nobody_to_compare_with(tmp_path: Path) -> None:

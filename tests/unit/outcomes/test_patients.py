@@ -8,7 +8,7 @@ import pytest
 
 import tumor_response as tr
 from tumor_response.exceptions import OutcomeError
-from tumor_response.outcomes.end_points import changes
+from tumor_response.outcomes.end_points import SHRANK_SIGN, changes
 from tumor_response.outcomes.shrinkage import OUTCOME_COLUMNS
 
 LESIONS = {  # V0, V1
@@ -63,6 +63,17 @@ def test_a_missing_lesion_has_no_sum_and_no_worst() -> None:
     worst = tr.per_patient(outcomes(), "worst").xs("P3").iloc[0]
     assert worst["reason"] == "lesion_missing"
     assert math.isnan(worst["rate_percent_per_day"])
+
+
+@pytest.mark.parametrize("how", ["sum", "worst"])
+def test_a_reason_that_all_lesions_share_is_the_patients(how: str) -> None:
+    table = outcomes()
+    ends = [name for name in SHRANK_SIGN if name in table]
+    table.loc["P1", [*ends, "volume_follow_up_cc"]] = np.nan
+    table.loc["P1", "reason"] = "follow_up_death"
+    row = tr.per_patient(table, how).xs("P1").iloc[0]
+    assert row["reason"] == "follow_up_death"
+    assert math.isnan(row["shrinkage_percent"])
 
 
 def test_a_lesion_that_is_gone_counts_with_volume_zero() -> None:

@@ -150,6 +150,7 @@ def test_diameters_have_slopes_without_an_end_point() -> None:
         (lambda v: v.drop(columns="days"), "visits_columns", "no column days"),
         (lambda v: v.assign(volume_cc="big"), "visits_columns", "no number"),
         (lambda v: v.assign(volume_cc=-1.0), "visits_columns", "negative"),
+        (lambda v: v.assign(volume_cc=30_000.0), "volume_too_large", "in mm³"),
         (lambda v: v.assign(days=np.inf), "visits_columns", "infinite"),
         (lambda v: pd.concat([v, v.iloc[:1]]), "visit_duplicate", "('P0', '1')"),
         (lambda v: v.assign(days=3.0), "visit_duplicate", "2 lesion(s)"),

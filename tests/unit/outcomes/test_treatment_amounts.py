@@ -11,10 +11,13 @@ import SimpleITK as sitk
 
 import tumor_response as tr
 from tests.unit import cases
+from tests.unit.quality import faults
 from tumor_response.exceptions import ManifestError, OutcomeError
 from tumor_response.imaging import volume_cc
 from tumor_response.imaging.mesh import mesh_volume_cc
 from tumor_response.imaging.partial_volume import partial_volume_cc
+
+RATES = ("sgr", "rate_percent", "rate_cc")
 
 
 def outcomes(folder: Path, n: int = 1, changes: dict | None = None, **options) -> pd.DataFrame:
@@ -105,6 +108,24 @@ def test_treatment_that_began_before_the_baseline(tmp_path: Path) -> None:
     assert outcomes(tmp_path, 1, changes).iloc[0]["reason"] == ""  # from CT to CT there is a rate
 
 
+def test_fractions_from_before_the_baseline_make_no_rate(tmp_path: Path) -> None:
+    changes = {"rt_start_date": "2024-01-03", "fractions_at_follow_up": 20}
+    changes |= {"dose_gy_at_follow_up": 40.0}
+    table = outcomes(tmp_path, 1, changes)
+    row = table.iloc[0]
+    assert row["rate_percent_per_day"] == pytest.approx(row["shrinkage_percent"] / 30)
+    of_treatment = [f"{name}_{unit}" for name in RATES for unit in ("per_fraction", "per_gy")]
+    assert row[of_treatment].isna().all()
+    assert row["fractions"] == 20
+    assert row["reason"] == "baseline_after_rt_start"
+    total = tr.per_patient(table, "sum").iloc[0]
+    assert total["rate_percent_per_day"] == pytest.approx(row["rate_percent_per_day"])
+    assert total[of_treatment].isna().all()
+    assert total["reason"] == "baseline_after_rt_start"
+    by_treatment_day = outcomes(tmp_path, 1, changes, per="treatment_days").iloc[0]
+    assert by_treatment_day[[*of_treatment, *(f"{name}_per_day" for name in RATES)]].isna().all()
+
+
 def test_two_follow_ups_of_one_lesion_are_refused(tmp_path: Path) -> None:
     frame = cases.cohort_folder(tmp_path, 1)
     with pytest.raises(ManifestError, match="is already"):
@@ -134,7 +155,33 @@ def test_a_contour_on_another_grid_without_its_image_is_not_judged(tmp_path: Pat
     frame["follow_up_image"] = ""
     cohort = tr.Cohort.from_frame(frame, base=tmp_path)
     assert "follow_up_place_unknown" in tr.check(cohort)["code"].tolist()
-    assert tr.shrinkage(cohort)["reason"].tolist() == [""]
+    row = tr.shrinkage(cohort).iloc[0]
+    assert (row["reason"], row["findings"]) == ("", "follow_up_place_unknown")
+    visits = tr.measure_lesions(cohort)
+    assert visits["findings"].tolist() == ["", "follow_up_place_unknown"]
+    assert tr.per_patient(tr.shrinkage(cohort), "sum")["findings"].tolist() == [row["findings"]]
+
+
+def test_another_patients_follow_up_is_no_outcome(tmp_path: Path) -> None:
+    row = faults.row(tmp_path) | faults.another_body(tmp_path, (0.0, 0.0, 900.0))
+    cohort = faults.cohort([row])
+    refused = tr.shrinkage(cohort).iloc[0]
+    assert refused["reason"] == "follow_up_not_aligned"
+    assert pd.isna(refused["rate_percent_per_day"])
+    assert tr.measure_lesions(cohort)["reason"].tolist() == ["", "follow_up_not_aligned"]
+    looked_at = tr.shrinkage(cohort, quality=tr.QualitySettings(unplaced="warning")).iloc[0]
+    assert looked_at["rate_percent_per_day"] > 0
+    assert looked_at["findings"] == "follow_up_not_aligned"
+    unchecked = tr.shrinkage(cohort, quality=None).iloc[0]
+    assert unchecked["rate_percent_per_day"] == looked_at["rate_percent_per_day"]
+    assert unchecked["findings"] == ""
+
+
+def test_follow_up_that_coordinates_alone_place_says_so_in_its_row(tmp_path: Path) -> None:
+    row = faults.row(tmp_path) | faults.another_body(tmp_path, (0.0, 0.0, 0.0))
+    kept = tr.shrinkage(faults.cohort([row])).iloc[0]
+    assert kept["rate_percent_per_day"] > 0
+    assert (kept["reason"], kept["findings"]) == ("", "follow_up_not_aligned")
 
 
 def test_days_that_a_case_brings_itself_are_judged_too(tmp_path: Path) -> None:

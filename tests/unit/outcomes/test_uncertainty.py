@@ -224,7 +224,8 @@ def test_voxels_add_to_the_error(cohort) -> None:
     ("change", "options", "code", "match"),
     [
         ({}, {"by": "roundness"}, "outcome", "no end point"),
-        ({}, {"observer_sd_mm": -1.0}, "observer_sd", "0 or more"),
+        ({}, {"observer_sd_mm": -1.0}, "observer_sd", "0 to 10"),
+        ({}, {"observer_sd_mm": 100.0}, "observer_sd", "above 10 mm"),
         ({}, {"observer_sd_mm": "iod"}, "observer_sd", "not a column"),
         ({}, {"observer_sd_mm": pd.Series([1.0])}, "observer_sd", "have none"),
         ({"rate_percent_per_day": -1.0}, {}, "outcome_inconsistent", "does not follow"),

@@ -269,5 +269,5 @@ def test_without_a_baseline_date_days_are_asked_for(tmp_path: Path) -> None:
 
 def test_columns_are_as_promised(tmp_path: Path) -> None:
     visits = measure_lesions(cohort_of(tmp_path), quality=None)
-    assert list(visits.columns) == [*VISIT_COLUMNS, "status", "reason"]
+    assert list(visits.columns) == [*VISIT_COLUMNS, "status", "reason", "findings"]
     assert (visits[list(VISIT_COLUMNS)].dtypes == "float64").all()

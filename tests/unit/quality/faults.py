@@ -162,6 +162,19 @@ def row(folder: Path, patient: str = "P1", seed: int = 0, **changes: Any) -> dic
     } | changes
 
 
+def another_body(folder: Path, moved_mm: tuple[float, float, float]) -> dict[str, str]:
+    """Write a follow-up whose image is nothing like the clean one's, at another place if wanted."""
+    rng = np.random.default_rng(0)
+    hu = rng.choice([-150, 100], size=(8, 16, 16)).repeat(3, 0).repeat(4, 1).repeat(4, 2)
+    hu[ball(11.0)] = 60
+    paths = {}
+    for column, voxels in (("follow_up_image", hu.astype(np.int16)), ("follow_up_mask", ball(11))):
+        image = on_grid(voxels.astype(np.int16))
+        image.SetOrigin([at + by for at, by in zip(ORIGIN, moved_mm, strict=True)])
+        paths[column] = write(folder, f"another_{column}", image)
+    return paths
+
+
 def write(folder: Path, name: str, image: sitk.Image) -> str:
     path = folder / f"{name}.nii.gz"
     sitk.WriteImage(image, str(path))

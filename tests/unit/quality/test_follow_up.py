@@ -67,13 +67,21 @@ def test_scans_in_other_coordinates_are_aligned_first(tmp_path: Path) -> None:
 
 
 def test_another_body_is_said_not_to_align(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    other = rng.choice([-150, 100], size=(8, 16, 16)).repeat(3, 0).repeat(4, 1).repeat(4, 2)
-    other[faults.ball(11.0)] = 60
-    image = faults.write(tmp_path, "other_body", faults.on_grid(other.astype(np.int16)))
-    findings = found(faults.row(tmp_path, follow_up_image=image))
+    findings = found(faults.row(tmp_path) | faults.another_body(tmp_path, (0.0, 0.0, 0.0)))
     assert findings["follow_up_not_aligned"].severity == "warning"
     assert "follow_up_apart" not in findings
+
+
+def test_what_neither_image_nor_coordinates_place_is_an_error_unless_allowed(
+    tmp_path: Path,
+) -> None:
+    row = faults.row(tmp_path) | faults.another_body(tmp_path, (0.0, 0.0, 900.0))
+    finding = found(row)["follow_up_not_aligned"]
+    assert finding.severity == "error"
+    assert finding.measured.endswith(" mm apart")
+    assert "unplaced='warning'" in finding.remedy
+    allowed = found(row, QualitySettings(unplaced="warning"))["follow_up_not_aligned"]
+    assert allowed.severity == "warning"
 
 
 @pytest.mark.parametrize(
@@ -98,6 +106,19 @@ def test_unknown_days_are_told_only_when_days_were_asked_for(tmp_path: Path) -> 
     assert found(row) == {}
     (finding,) = found(row, QualitySettings(follow_up_days=(7, 60))).values()
     assert (finding.code, finding.severity) == ("follow_up_days_unknown", "warning")
+
+
+@pytest.mark.parametrize(
+    ("fractions", "dose", "told"),
+    [(30, 15, True), (15, 30, False), (68, 81.6, False), (0, 0, False)],
+)
+def test_fractions_and_dose_that_may_be_swapped(
+    tmp_path: Path, fractions: int, dose: float, told: bool
+) -> None:
+    row = faults.row(tmp_path, fractions_at_follow_up=fractions, dose_gy_at_follow_up=dose)
+    findings = found(row)
+    assert set(findings) == ({"fraction_dose_small"} if told else set())
+    assert all(finding.severity == "warning" for finding in findings.values())
 
 
 def test_empty_contours_have_to_be_declared(tmp_path: Path) -> None:

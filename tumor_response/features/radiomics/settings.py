@@ -38,8 +38,9 @@ class RadiomicsSettings(Settings):
     ------
     SettingsError
         For anything that PyRadiomics' schema does not know, for ``label`` other than 1 (the
-        manifest's ``mask_label`` chooses the label) and for two-dimensional shape, which needs
-        ``force2D``.
+        manifest's ``mask_label`` chooses the label), for two-dimensional shape without
+        ``force2D``, and for what PyRadiomics would leave out in silence: ``LoG`` without
+        ``sigma``, and features that it no longer computes.
 
     Examples
     --------
@@ -91,8 +92,24 @@ class RadiomicsSettings(Settings):
             raise ValueError("setting.label: the manifest's mask_label column chooses the label")
         if "shape2D" in self.feature_classes and not self.setting.get("force2D", False):
             raise ValueError("feature_classes.shape2D needs setting.force2D = true")
+        self._refuse_what_gives_nothing()
         self.build()
         return self
+
+    def _refuse_what_gives_nothing(self) -> None:
+        """Refuse what PyRadiomics takes and then leaves out of the result without an error."""
+        own = self.image_types.get("LoG")
+        if own is not None and not {**self.setting, **own}.get("sigma"):
+            raise ValueError(
+                "image_types.LoG has no sigma, so that there would be no such image: give the "
+                "widths in mm, as in {'LoG': {'sigma': [1.0, 3.0]}}"
+            )
+        for name, instead in _NO_LONGER_COMPUTED.items():
+            feature_class, feature = name.split(".")
+            if feature in (self.feature_classes.get(feature_class) or ()):
+                raise ValueError(
+                    f"feature_classes.{name} is no longer computed by PyRadiomics: {instead}"
+                )
 
     def parameters(self) -> dict[str, Any]:
         """Return the PyRadiomics parameter dictionary that is executed."""
@@ -117,6 +134,16 @@ class RadiomicsSettings(Settings):
                 + " ".join(str(reason) for reason in reasons)
             ) from None
 
+
+_NO_LONGER_COMPUTED = {
+    "glcm.Dissimilarity": "ask for glcm.DifferenceAverage, which is the same",
+    "glcm.Homogeneity1": "ask for glcm.Id, which is the same",
+    "glcm.Homogeneity2": "ask for glcm.Idm, which is the same",
+    "glcm.SumVariance": "ask for glcm.ClusterTendency, which is the same",
+    "gldm.GrayLevelNonUniformityNormalized": "ask for firstorder.Uniformity, which is the same",
+    "gldm.DependencePercentage": "it is 1 for every region",
+}
+"""Features that PyRadiomics' schema knows, and what to ask for instead."""
 
 _CLASSES = ("shape", "firstorder", "glcm", "glrlm", "glszm", "gldm", "ngtdm")
 

@@ -8,6 +8,7 @@ from typing import Literal
 import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
+from tumor_response.outcomes.end_points import MOST_CC
 from tumor_response.outcomes.recist.refuse import as_columns, refuse, text_ids
 from tumor_response.outcomes.recist.rules import NOT_EVALUATED, STATUSES, grew, shrank
 from tumor_response.outcomes.recist.visits import ordered_visits
@@ -50,8 +51,8 @@ def volumetric_response(visits: pd.DataFrame, *, of: Literal["lesion", "patient"
     Raises
     ------
     OutcomeError
-        Codes ``volume_zero_undeclared``, ``volume_negative``, ``baseline_volume_missing``,
-        ``measured_twice`` and those of the order of visits.
+        Codes ``volume_zero_undeclared``, ``volume_negative``, ``volume_too_large``,
+        ``baseline_volume_missing``, ``measured_twice`` and those of the order of visits.
 
     Examples
     --------
@@ -140,6 +141,13 @@ def _checked(visits: pd.DataFrame) -> pd.DataFrame:
         tidy[tidy["volume_cc"] < 0],
         [*_KEYS, "volume_cc"],
         "Correct these rows.",
+    )
+    refuse(
+        "volume_too_large",
+        f"A volume above {MOST_CC:g} cc.",
+        tidy[tidy["volume_cc"] > MOST_CC],
+        [*_KEYS, "volume_cc"],
+        "Are the volumes in mm³? Divide them by 1,000.",
     )
     status = tidy["status"] if "status" in tidy else pd.Series("measured", index=tidy.index)
     refuse(

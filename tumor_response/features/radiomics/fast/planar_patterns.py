@@ -67,8 +67,7 @@ def local_binary_pattern(
     for plane, out in zip(planes, patterns, strict=True):
         textures = _textures(plane, halo, first_row, first_column, rows, columns)
         if method == "var":
-            variance = np.var(textures, axis=-1)
-            out[:] = np.where(variance != 0, variance, np.nan)
+            _variances(textures, out)
         else:
             _patterns(plane, halo, textures, _METHODS[method], out)
     with np.errstate(invalid="ignore"):  # PyRadiomics writes the patterns into the image's array
@@ -101,6 +100,21 @@ def _textures(
                 lower = (1 - right) * plane[y1, x0] + right * plane[y1, x1]
                 out[i, j, k] = (1 - down) * upper + down * lower
     return out
+
+
+@kernel
+def _variances(textures: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """Compute them in one pass, as scikit-image does: its rounding decides between 0 and 1e-16."""
+    n_rows, n_columns, n = textures.shape
+    for i in range(n_rows):
+        for j in range(n_columns):
+            total = 0.0
+            squares = 0.0
+            for k in range(n):
+                total += textures[i, j, k]
+                squares += textures[i, j, k] * textures[i, j, k]
+            variance = (squares - total * total / n) / n
+            out[i, j] = variance if variance != 0 else np.nan
 
 
 @kernel

@@ -147,13 +147,16 @@ def _spline(
     """Return the image on a grid along its own axes, or None where ITK itself is needed.
 
     Where the axes are oblique to the patient's, rounding takes ITK's positions off the axes by
-    the last bits. That matters to an integer image alone, where a value lies so near to an
-    integer that the last bits decide which side it is cut to.
+    the last bits. That matters in the outer half voxel of the image, where they decide voxel by
+    voxel what is inside and whether a value equals the one that it mirrors; and to an integer
+    image, where a value lies so near to an integer that they decide which side it is cut to.
     """
     positions, exact = _positions(image, grid)
     if positions is None:
         return None
     stored = sitk.GetArrayViewFromImage(image)
+    if not exact and _leaves_the_centres(positions, stored.shape):
+        return None
     axes = [Axis.at(at, size) for at, size in zip(positions, stored.shape, strict=True)]
     z, y, x = axes
     part = stored[tuple(slice(axis.first, axis.stop) for axis in axes)]
@@ -207,6 +210,14 @@ def _positions(image: sitk.Image, grid: Grid) -> tuple[list[NDArray[np.float64]]
     y_positions = np.array([at(0, y, 0)[1] for y in range(ny)])
     z_positions = np.array([at(0, 0, z)[2] for z in range(nz)])
     return [z_positions, y_positions, x_positions], bool(off == 0.0)
+
+
+def _leaves_the_centres(positions: Sequence[NDArray[np.float64]], shape: Sequence[int]) -> bool:
+    """Say whether the grid goes beyond the centres of the image's outer voxels."""
+    return any(
+        bool(at.min() < -_OFF_AXIS or at.max() > size - 1 + _OFF_AXIS)
+        for at, size in zip(positions, shape, strict=True)
+    )
 
 
 def _through_itk(image: sitk.Image, grid: Grid, interpolator: int) -> sitk.Image:

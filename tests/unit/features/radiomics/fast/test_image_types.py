@@ -124,6 +124,15 @@ def test_planar_patterns(axis, dtype, method):
         assert_same(*phantom(dtype), parameters({"LBP2D": own}))
 
 
+@pytest.mark.parametrize("dtype", [np.int16, np.float64])
+@pytest.mark.filterwarnings("ignore")
+def test_variance_of_equal_neighbours_is_what_rounding_leaves_of_it(dtype):
+    image, mask = phantom(dtype)
+    coarse = np.round(sitk.GetArrayFromImage(image) / 200) * 20  # large patches of one value
+    pair = as_images(coarse.astype(dtype), sitk.GetArrayFromImage(mask), (1.0, 1.3, 2.5))
+    assert_same(*pair, parameters({"LBP2D": {"lbp2DMethod": "var"}}, normalize=True))
+
+
 def _sph_harm(m, n, theta, phi):
     """SciPy's own function until 1.14: theta is the azimuth."""
     order = abs(m)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from scipy.spatial.transform import Rotation
 
 from tests.unit.features.radiomics.fast.phantoms import as_images, parameters, phantom
-from tests.unit.features.radiomics.fast.referee import assert_same, of_pyradiomics
+from tests.unit.features.radiomics.fast.referee import assert_same, of_fast, of_pyradiomics
 from tumor_response.features.radiomics.fast.engine import execute
 from tumor_response.features.radiomics.fast.prepare import prepare
 
@@ -40,6 +41,31 @@ def _region(where):
 def test_directions(direction, setting):
     image, mask = (_with(grid, direction=direction) for grid in phantom())
     assert_same(image, mask, parameters(FILTERS, **setting))
+
+
+def test_oblique_grid_that_mirrors_the_image_has_equal_voxels_where_itk_has_them():
+    """In the outer half voxel values repeat; percentiles tell equal ones from nearly equal ones."""
+    tilted = Rotation.from_euler("x", 5, degrees=True).as_matrix().ravel().tolist()
+    values = np.random.default_rng(15).normal(60, 30, (17, 14, 15))
+    pair = as_images(values, np.ones(values.shape), (3.0, 3.0, 1.17))
+    setting = parameters(resampledPixelSpacing=[1.0] * 3)
+    image, mask = (_with(grid, direction=tilted) for grid in pair)
+    (_, ours), (_, theirs) = of_fast(image, mask, setting), of_pyradiomics(image, mask, setting)
+    np.testing.assert_array_equal(ours[1][ours[2]], theirs[1][theirs[2]])
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_oblique_grid_that_ends_on_the_outer_face(dtype):
+    """17 slices of 3 mm: the last plane at 2 mm lies on the face, inside by the last bit alone."""
+    tilted = Rotation.from_euler("xyz", [12, 4, -3], degrees=True).as_matrix().ravel().tolist()
+    image, mask = phantom(dtype, spacing=(1.0, 1.3, 3.0))
+    inside = np.roll(sitk.GetArrayFromImage(mask), 4, axis=0)
+    image, mask = (
+        _with(grid, direction=tilted)
+        for grid in as_images(sitk.GetArrayFromImage(image), inside, (1.0, 1.3, 3.0))
+    )
+    filters = {"Original": {}, "LoG": {"sigma": [2.0, 4.0]}, "Wavelet": {}}
+    assert_same(image, mask, parameters(filters, resampledPixelSpacing=[2.0] * 3))
 
 
 @pytest.mark.parametrize(
