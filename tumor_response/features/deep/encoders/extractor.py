@@ -20,7 +20,8 @@ from tumor_response.features.deep.encoders.catalogue import (
     packaged_source,
 )
 from tumor_response.features.deep.encoders.encoder import Encoder, SliceSettings
-from tumor_response.features.deep.encoders.network import EncoderNetwork, resolved_device
+from tumor_response.features.deep.encoders.network import EncoderNetwork
+from tumor_response.features.deep.networks.device import resolved_device
 from tumor_response.features.deep.patches import PatchSettings, patch_of
 from tumor_response.features.deep.views import cut_views
 from tumor_response.features.deep.views.memory import views_bytes

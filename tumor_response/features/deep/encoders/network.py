@@ -15,7 +15,7 @@ from tumor_response.parallel.threads import held_threads
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["EncoderNetwork", "resolved_device"]
+__all__ = ["EncoderNetwork"]
 
 
 @dataclass(frozen=True)
@@ -103,28 +103,3 @@ class EncoderNetwork:
             f"Encoder {self.name!r}, given float32 {tuple(batch.shape)}: {what}",
             code="encoder_output",
         ) from None
-
-
-def resolved_device(device: str) -> str:
-    """Return the name of a device that can be used.
-
-    Raises
-    ------
-    FeatureError
-        Code ``device``.
-    """
-    import torch
-
-    if device == "auto":
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise FeatureError(
-            f"device={device!r} cannot be used here ({reason}); try 'auto' or 'cpu'.",
-            code="device",
-        ) from None
-    return str(torch.device(device))
