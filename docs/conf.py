@@ -1,5 +1,7 @@
 """Sphinx settings of the documentation."""
 
+import re
+
 from tumor_response._version import __version__
 
 project = "tumor_response"
@@ -34,3 +36,15 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+
+
+def without_foreign_labels(app, what, name, obj, options, lines):  # noqa: ARG001 - Sphinx's own
+    """Docstrings inherited from scikit-learn refer to labels of its own documentation."""
+    label = r":(?:ref|term):`([^`<]+?)(?: <[^`]*>)?`"
+    if getattr(obj, "__module__", "").startswith("sklearn."):
+        lines[:] = [re.sub(label, r"\1", line) for line in lines]
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", without_foreign_labels)
