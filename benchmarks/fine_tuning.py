@@ -11,15 +11,16 @@ pixels. The end points are made of the simulation's own truth:
 The 400 patients are four cohorts of 100, two of 200, or one of 400. In each, all models are
 fitted and scored in the same folds of a stratified five-fold cross-validation over patients,
 repeated with other folds. ``frozen`` is the mean pooled feature of the views, as a block of
-columns, under ``tr.make_model("logistic")``.
+columns, under ``tr.make_model("logistic")``: what last stage, adapters and attention start from.
 
 The interval of a difference is the corrected resampled t (Nadeau and Bengio 2003, Machine Learning
 52:239): the variance over the folds of a cohort, times 1 / n_folds + 1 / 4, because training sets
 overlap; cohorts of one size have no patient in common, and their means are averaged.
 
-Run:  python benchmarks/fine_tuning.py --work FOLDER [--repeats 2]
-Writes benchmarks/results/fine_tuning_folds.csv (one row per fold and model, as they are finished; a
-run that was ended goes on there) and benchmarks/results/fine_tuning.csv, and prints the latter.
+Run:  python benchmarks/fine_tuning.py --work FOLDER [--repeats 2] [--jobs 2]
+Writes benchmarks/results/fine_tuning_folds.csv (one row per fold and model, after each
+cross-validation; a run that was ended goes on there) and benchmarks/results/fine_tuning.csv, and
+prints the latter.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from scipy import stats
 from sklearn.base import clone
 
@@ -90,50 +92,72 @@ def models(work: Path) -> dict[str, Any]:
     }
 
 
-def fold_rows(work: Path, n_repeats: int) -> pd.DataFrame:
-    """Fit and score everything that is not in the file yet."""
+class Job(NamedTuple):
+    """One model in all folds of one cross-validation of one cohort."""
+
+    end_point: str
+    n: int
+    cohort: int
+    repeat: int
+    model: str
+
+
+def jobs(n_repeats: int) -> list[Job]:
+    """Return what is to be done, the pair that the page is about first."""
+    places = [("image", n, number) for n in SIZES for number in range(N_PATIENTS // n)]
+    null = [("noise", NULL_SIZE, number) for number in range(N_PATIENTS // NULL_SIZE)]
+    small = [place for place in places if place[1] == SIZES[0]]
+    plan = [(name, places + null) for name in ("frozen", "last_stage")]
+    plan += [(name, small + null) for name in ("adapters", "attention", "head")]
+    return [
+        Job(*place, repeat, name)
+        for name, where in plan
+        for repeat in range(n_repeats)
+        for place in where
+    ]
+
+
+def job_rows(job: Job, work: Path, X: pd.DataFrame, y: np.ndarray) -> list[dict[str, Any]]:
+    """Fit and score one job, in a process of its own."""
+    folds = patient_folds(patients_of(X), y, N_FOLDS, 1000 * job.repeat + job.cohort)
+    model, rows = models(work)[job.model], []
+    for fold in range(N_FOLDS):
+        train, test = folds != fold, folds == fold
+        begun = time.process_time()
+        with held_threads(1):
+            fitted = clone(model).fit(X[train], y[train])
+            score = fitted.predict_proba(X[test])[:, 1]
+        measured = {
+            "fold": fold,
+            "auc": round(auc(y[test], score), 6),
+            "n_epochs": getattr(fitted, "n_epochs_", None),
+            "cpu_seconds": round(time.process_time() - begun, 2),
+        }
+        rows.append(job._asdict() | measured)
+    return rows
+
+
+def fold_rows(work: Path, n_repeats: int, n_jobs: int) -> pd.DataFrame:
+    """Do every job that is not in the file yet."""
     table, truth = cohort_table(work)
     labels = end_points(truth)
     done = pd.read_csv(FOLDS) if FOLDS.exists() else pd.DataFrame()
-    identity = ["end_point", "n", "cohort", "repeat", "fold", "model"]
-    known = set(done[identity].itertuples(index=False, name=None)) if len(done) else set()
+    known = set(done[list(Job._fields)].itertuples(index=False, name=None)) if len(done) else set()
     rows = done.to_dict("records")
-    compared = models(work)
-    jobs = [
-        (names, repeat, *at)
-        for repeat in range(n_repeats)
-        for names in (("frozen", "last_stage"), ("adapters",), ("head", "attention"))
-        for at in _cohorts()
-    ]
-    for names, repeat, end_point, n, number in jobs:
-        members = slice(number * n, (number + 1) * n)
-        X, y = table.iloc[members], labels[end_point].iloc[members].to_numpy()
-        folds = patient_folds(patients_of(X), y, N_FOLDS, 1000 * repeat + number)
-        for fold in range(N_FOLDS):
-            train, test = folds != fold, folds == fold
-            for name in names:
-                if (end_point, n, number, repeat, fold, name) in known:
-                    continue
-                begun = time.process_time()
-                with held_threads(1):
-                    fitted = clone(compared[name]).fit(X[train], y[train])
-                    score = fitted.predict_proba(X[test])[:, 1]
-                rows.append(
-                    dict(zip(identity, (end_point, n, number, repeat, fold, name), strict=True))
-                    | {
-                        "auc": round(auc(y[test], score), 6),
-                        "n_epochs": getattr(fitted, "n_epochs_", None),
-                        "cpu_seconds": round(time.process_time() - begun, 2),
-                    }
-                )
-                pd.DataFrame(rows).to_csv(FOLDS, index=False)
-        print(f"{names}, repeat {repeat}, {end_point}, n = {n}, cohort {number}", flush=True)
+    planned = jobs(n_repeats)
+    calls = []
+    for job in planned:
+        if job not in known:
+            members = slice(job.cohort * job.n, (job.cohort + 1) * job.n)
+            y = labels[job.end_point].iloc[members].to_numpy()
+            calls.append(delayed(job_rows)(job, work, table.iloc[members], y))
+    for made in Parallel(n_jobs, return_as="generator_unordered", pre_dispatch=n_jobs)(calls):
+        rows += made
+        order = {job: at for at, job in enumerate(planned)}
+        rows.sort(key=lambda row: (order[Job(*(row[f] for f in Job._fields))], row["fold"]))
+        pd.DataFrame(rows).to_csv(FOLDS, index=False)
+        print(*(made[0][field] for field in Job._fields), flush=True)
     return pd.DataFrame(rows)
-
-
-def _cohorts() -> list[tuple[str, int, int]]:
-    real = [("image", n, number) for n in SIZES for number in range(N_PATIENTS // n)]
-    return real + [("noise", NULL_SIZE, number) for number in range(N_PATIENTS // NULL_SIZE)]
 
 
 def corrected(values: pd.DataFrame) -> tuple[float, float, float, float]:
@@ -171,8 +195,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
-    table = summary(fold_rows(arguments.work, arguments.repeats))
+    table = summary(fold_rows(arguments.work, arguments.repeats, arguments.jobs))
     table.to_csv(RESULTS, index=False)
     print(table.to_string(index=False))
 

@@ -105,10 +105,9 @@ class FineTuned(ViewClassifier):
     ModelError
         Codes ``key_column``, ``view_store``, ``view_key_missing``, ``view_values``, ``view_size``,
         ``one_class``, ``too_few_patients``, ``not_a_chain``, ``peft_missing``, ``no_adapters``,
-        ``diverged``, ``checkpoint_unusable``, ``sample_weight``, ``class_weight``, ``device``,
-        ``unknown_backbone``.
+        ``diverged``, ``checkpoint_unusable``, ``sample_weight``, ``class_weight``.
     FeatureError
-        Codes ``view_missing``, ``view_damaged``, ``view_key``.
+        Codes ``view_missing``, ``view_damaged``, ``view_key``, ``device``, ``unknown_backbone``.
     WeightsError
         Of the backbone's weights.
 
@@ -198,6 +197,7 @@ class FineTuned(ViewClassifier):
     def _prepared(self, settings: TrainingSettings, key: str) -> Prepared:
         import torch
 
+        from tumor_response.features.deep.networks.device import resolved_device
         from tumor_response.models.learned.activations import (
             ActivationStore,
             opened_store,
@@ -205,7 +205,7 @@ class FineTuned(ViewClassifier):
         )
         from tumor_response.models.learned.adapters import add_adapters
         from tumor_response.models.learned.modules import CaseModel, MeanPooling
-        from tumor_response.models.learned.network import load_network, resolved_device, split
+        from tumor_response.models.learned.network import load_network, split
 
         views = opened_store(self.store)
         network = load_network(self.backbone, self.weights, resolved_device(self.device))
