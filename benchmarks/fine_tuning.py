@@ -104,14 +104,14 @@ class Job(NamedTuple):
 
 def jobs(n_repeats: int) -> list[Job]:
     """Return what is to be done, the pair that the page is about first."""
-    places = [("image", n, number) for n in SIZES for number in range(N_PATIENTS // n)]
-    null = [("noise", NULL_SIZE, number) for number in range(N_PATIENTS // NULL_SIZE)]
-    small = [place for place in places if place[1] == SIZES[0]]
-    plan = [(name, places + null) for name in ("frozen", "last_stage")]
-    plan += [(name, small + null) for name in ("adapters", "attention", "head")]
+    image = [("image", n, number) for n in SIZES for number in range(N_PATIENTS // n)]
+    noise = [("noise", NULL_SIZE, number) for number in range(N_PATIENTS // NULL_SIZE)]
+    small = [place for place in image if place[1] == SIZES[0]]
+    pair, others = ("frozen", "last_stage"), ("attention", "head", "adapters")
     return [
         Job(*place, repeat, name)
-        for name, where in plan
+        for names, where in ((pair, image), (pair, noise), (others, small), (others, noise))
+        for name in names
         for repeat in range(n_repeats)
         for place in where
     ]
@@ -144,18 +144,16 @@ def fold_rows(work: Path, n_repeats: int, n_jobs: int) -> pd.DataFrame:
     done = pd.read_csv(FOLDS) if FOLDS.exists() else pd.DataFrame()
     known = set(done[list(Job._fields)].itertuples(index=False, name=None)) if len(done) else set()
     rows = done.to_dict("records")
-    planned = jobs(n_repeats)
     calls = []
-    for job in planned:
+    for job in jobs(n_repeats):
         if job not in known:
             members = slice(job.cohort * job.n, (job.cohort + 1) * job.n)
             y = labels[job.end_point].iloc[members].to_numpy()
             calls.append(delayed(job_rows)(job, work, table.iloc[members], y))
     for made in Parallel(n_jobs, return_as="generator_unordered", pre_dispatch=n_jobs)(calls):
         rows += made
-        order = {job: at for at, job in enumerate(planned)}
-        rows.sort(key=lambda row: (order[Job(*(row[f] for f in Job._fields))], row["fold"]))
-        pd.DataFrame(rows).to_csv(FOLDS, index=False)
+        identity = [*Job._fields, "fold"]
+        pd.DataFrame(rows).sort_values(identity, kind="stable").to_csv(FOLDS, index=False)
         print(*(made[0][field] for field in Job._fields), flush=True)
     return pd.DataFrame(rows)
 
