@@ -17,10 +17,9 @@ The interval of a difference is the corrected resampled t (Nadeau and Bengio 200
 52:239): the variance over the folds of a cohort, times 1 / n_folds + 1 / 4, because training sets
 overlap; cohorts of one size have no patient in common, and their means are averaged.
 
-Run:  python benchmarks/fine_tuning.py --work FOLDER [--repeats 2] [--jobs 2]
-Writes benchmarks/results/fine_tuning_folds.csv (one row per fold and model, after each
-cross-validation; a run that was ended goes on there) and benchmarks/results/fine_tuning.csv, and
-prints the latter.
+Run:  python benchmarks/fine_tuning.py --work FOLDER [--repeats 1] [--jobs 2]
+Writes benchmarks/results/fine_tuning_folds.csv (one row per fold and model, as they are finished; a
+run that was ended goes on there) and benchmarks/results/fine_tuning.csv, and prints the latter.
 """
 
 from __future__ import annotations
@@ -93,13 +92,14 @@ def models(work: Path) -> dict[str, Any]:
 
 
 class Job(NamedTuple):
-    """One model in all folds of one cross-validation of one cohort."""
+    """One fit: a model in one fold of one cross-validation of one cohort."""
 
     end_point: str
     n: int
     cohort: int
     repeat: int
     model: str
+    fold: int
 
 
 def jobs(n_repeats: int) -> list[Job]:
@@ -109,32 +109,27 @@ def jobs(n_repeats: int) -> list[Job]:
     small = [place for place in image if place[1] == SIZES[0]]
     pair, others = ("frozen", "last_stage"), ("attention", "head", "adapters")
     return [
-        Job(*place, repeat, name)
+        Job(*place, repeat, name, fold)
         for names, where in ((pair, image), (pair, noise), (others, small), (others, noise))
         for name in names
         for repeat in range(n_repeats)
         for place in where
+        for fold in range(N_FOLDS)
     ]
 
 
-def job_rows(job: Job, work: Path, X: pd.DataFrame, y: np.ndarray) -> list[dict[str, Any]]:
-    """Fit and score one job, in a process of its own."""
-    folds = patient_folds(patients_of(X), y, N_FOLDS, 1000 * job.repeat + job.cohort)
-    model, rows = models(work)[job.model], []
-    for fold in range(N_FOLDS):
-        train, test = folds != fold, folds == fold
-        begun = time.process_time()
-        with held_threads(1):
-            fitted = clone(model).fit(X[train], y[train])
-            score = fitted.predict_proba(X[test])[:, 1]
-        measured = {
-            "fold": fold,
-            "auc": round(auc(y[test], score), 6),
-            "n_epochs": getattr(fitted, "n_epochs_", None),
-            "cpu_seconds": round(time.process_time() - begun, 2),
-        }
-        rows.append(job._asdict() | measured)
-    return rows
+def job_row(job: Job, work: Path, X: pd.DataFrame, y: np.ndarray) -> dict[str, Any]:
+    """Fit and score, in a process of its own."""
+    test = patient_folds(patients_of(X), y, N_FOLDS, 1000 * job.repeat + job.cohort) == job.fold
+    begun = time.process_time()
+    with held_threads(1):
+        fitted = clone(models(work)[job.model]).fit(X[~test], y[~test])
+        score = fitted.predict_proba(X[test])[:, 1]
+    return job._asdict() | {
+        "auc": round(auc(y[test], score), 6),
+        "n_epochs": getattr(fitted, "n_epochs_", None),
+        "cpu_seconds": round(time.process_time() - begun, 2),
+    }
 
 
 def fold_rows(work: Path, n_repeats: int, n_jobs: int) -> pd.DataFrame:
@@ -149,12 +144,11 @@ def fold_rows(work: Path, n_repeats: int, n_jobs: int) -> pd.DataFrame:
         if job not in known:
             members = slice(job.cohort * job.n, (job.cohort + 1) * job.n)
             y = labels[job.end_point].iloc[members].to_numpy()
-            calls.append(delayed(job_rows)(job, work, table.iloc[members], y))
-    for made in Parallel(n_jobs, return_as="generator_unordered", pre_dispatch=n_jobs)(calls):
-        rows += made
-        identity = [*Job._fields, "fold"]
-        pd.DataFrame(rows).sort_values(identity, kind="stable").to_csv(FOLDS, index=False)
-        print(*(made[0][field] for field in Job._fields), flush=True)
+            calls.append(delayed(job_row)(job, work, table.iloc[members], y))
+    for row in Parallel(n_jobs, return_as="generator_unordered", pre_dispatch=n_jobs)(calls):
+        rows.append(row)
+        pd.DataFrame(rows).sort_values(list(Job._fields)).to_csv(FOLDS, index=False)
+        print(*(row[field] for field in Job._fields), flush=True)
     return pd.DataFrame(rows)
 
 
@@ -192,7 +186,7 @@ def main() -> None:
     """Run what is missing, write both files, print the summary."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     table = summary(fold_rows(arguments.work, arguments.repeats, arguments.jobs))

@@ -73,5 +73,5 @@ class Scaling:
         """Return embeddings whose channels together have variance 1, as a block of a table has."""
         deviations = (embeddings - self.centre) * self.scale
         width = max(1, np.count_nonzero(self.scale))
-        held: FloatArray = np.clip(deviations, -MAX_DEVIATIONS, MAX_DEVIATIONS) / np.sqrt(width)
-        return held
+        held = np.clip(deviations, -MAX_DEVIATIONS, MAX_DEVIATIONS)
+        return np.asarray(held / width**0.5)
