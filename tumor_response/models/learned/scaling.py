@@ -72,6 +72,6 @@ class Scaling:
     def scaled(self, embeddings: FloatArray) -> FloatArray:
         """Return embeddings whose channels together have variance 1, as a block of a table has."""
         deviations = (embeddings - self.centre) * self.scale
-        width = max(1, np.count_nonzero(self.scale))
+        width = max(1, int(np.count_nonzero(self.scale)))
         held = np.clip(deviations, -MAX_DEVIATIONS, MAX_DEVIATIONS)
-        return np.asarray(held / width**0.5)
+        return np.asarray(held / np.sqrt(width))
