@@ -107,11 +107,11 @@ def jobs(n_repeats: int) -> list[Job]:
     image = [("image", n, number) for n in SIZES for number in range(N_PATIENTS // n)]
     noise = [("noise", NULL_SIZE, number) for number in range(N_PATIENTS // NULL_SIZE)]
     small = [place for place in image if place[1] == SIZES[0]]
-    pair, others = ("frozen", "last_stage"), ("attention", "head", "adapters")
+    plan = [(name, where) for where in (image, noise) for name in ("frozen", "last_stage")]
+    plan += [("attention", small), ("attention", noise), ("head", small), ("adapters", small)]
     return [
         Job(*place, repeat, name, fold)
-        for names, where in ((pair, image), (pair, noise), (others, small), (others, noise))
-        for name in names
+        for name, where in plan
         for repeat in range(n_repeats)
         for place in where
         for fold in range(N_FOLDS)
