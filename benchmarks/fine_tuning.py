@@ -1,19 +1,19 @@
 """Measure whether fine-tuning beats the frozen embedding, at 100, 200 and 400 patients.
 
-One cohort of 400 patients is simulated. Seed, settings, models and folds were fixed before the first
-run; after it the start of the training was made equal to ``frozen``, which it was meant to be, and
-all was run anew. The views (3 slices, 128 pixels) are cut once, and every model sees the same
-pixels. The end points are made of the simulation's own truth:
+One cohort of 400 patients is simulated. Seed, settings, models and folds were fixed before the
+first run; after it the start of the training was made equal to ``frozen``, which it was meant to
+be, and all was run anew. The views (3 slices, 128 pixels) are cut once, and every model sees the
+same pixels. The end points are made of the simulation's own truth:
 
 - ``image``: the response field, which shows in the texture alone, with ``image_signal = 2``, and
   noise. Neither volume nor age is in it.
 - ``noise``: the noise alone (``signal = 0``).
 
 The 400 patients are four cohorts of 100, two of 200, or one of 400. In each, models are fitted and
-scored in the same folds of a stratified five-fold cross-validation over patients, ``--repeats`` times
-with other folds; adapters, attention and the head at 100 alone. ``frozen`` is the mean pooled feature
-of the views, as a block of columns, under ``tr.make_model("logistic")``: what last stage, adapters
-and attention start from.
+scored in the same folds of a stratified five-fold cross-validation over patients, ``--repeats``
+times with other folds; adapters, attention and the head at 100 alone. ``frozen`` is the mean
+pooled feature of the views, as a block of columns, under ``tr.make_model("logistic")``: what last
+stage, adapters and attention start from.
 
 The interval of a difference is the corrected resampled t (Nadeau and Bengio 2003, Machine Learning
 52:239): the variance over the folds of a cohort, times 1 / n_folds + 1 / 4, because training sets
