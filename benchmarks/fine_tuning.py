@@ -1,23 +1,25 @@
 """Measure whether fine-tuning beats the frozen embedding, at 100, 200 and 400 patients.
 
-One cohort of 400 patients is simulated; seed, settings, models and folds are fixed here, before any
-of them was run. Its views (3 slices, 128 pixels) are cut once, and every model sees the same
-pixels. The end points are made of the simulation's own truth:
+One cohort of 400 patients is simulated. Seed, settings, models and folds were fixed before the
+first run; after it the start of the training was made equal to ``frozen``, which it was meant to
+be, and all was run anew. The views (3 slices, 128 pixels) are cut once, and every model sees the
+same pixels. The end points are made of the simulation's own truth:
 
 - ``image``: the response field, which shows in the texture alone, with ``image_signal = 2``, and
   noise. Neither volume nor age is in it.
 - ``noise``: the noise alone (``signal = 0``).
 
-The 400 patients are four cohorts of 100, two of 200, or one of 400. In each, all models are
-fitted and scored in the same folds of a stratified five-fold cross-validation over patients,
-repeated with other folds. ``frozen`` is the mean pooled feature of the views, as a block of
-columns, under ``tr.make_model("logistic")``.
+The 400 patients are four cohorts of 100, two of 200, or one of 400. In each, models are fitted and
+scored in the same folds of a stratified five-fold cross-validation over patients, ``--repeats``
+times with other folds; adapters, attention and the head at 100 alone. ``frozen`` is the mean
+pooled feature of the views, as a block of columns, under ``tr.make_model("logistic")``: what last
+stage, adapters and attention start from.
 
 The interval of a difference is the corrected resampled t (Nadeau and Bengio 2003, Machine Learning
 52:239): the variance over the folds of a cohort, times 1 / n_folds + 1 / 4, because training sets
 overlap; cohorts of one size have no patient in common, and their means are averaged.
 
-Run:  python benchmarks/fine_tuning.py --work FOLDER [--repeats 2]
+Run:  python benchmarks/fine_tuning.py --work FOLDER [--repeats 1] [--jobs 2]
 Writes benchmarks/results/fine_tuning_folds.csv (one row per fold and model, as they are finished; a
 run that was ended goes on there) and benchmarks/results/fine_tuning.csv, and prints the latter.
 """
@@ -27,10 +29,11 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from scipy import stats
 from sklearn.base import clone
 
@@ -90,50 +93,65 @@ def models(work: Path) -> dict[str, Any]:
     }
 
 
-def fold_rows(work: Path, n_repeats: int) -> pd.DataFrame:
-    """Fit and score everything that is not in the file yet."""
+class Job(NamedTuple):
+    """One fit: a model in one fold of one cross-validation of one cohort."""
+
+    end_point: str
+    n: int
+    cohort: int
+    repeat: int
+    model: str
+    fold: int
+
+
+def jobs(n_repeats: int) -> list[Job]:
+    """Return what is to be done, the pair that the page is about first."""
+    image = [("image", n, number) for n in SIZES for number in range(N_PATIENTS // n)]
+    noise = [("noise", NULL_SIZE, number) for number in range(N_PATIENTS // NULL_SIZE)]
+    small = [place for place in image if place[1] == SIZES[0]]
+    plan = [(name, where) for where in (image, noise) for name in ("frozen", "last_stage")]
+    plan += [("attention", small), ("attention", noise), ("head", small), ("adapters", small)]
+    return [
+        Job(*place, repeat, name, fold)
+        for name, where in plan
+        for repeat in range(n_repeats)
+        for place in where
+        for fold in range(N_FOLDS)
+    ]
+
+
+def job_row(job: Job, work: Path, X: pd.DataFrame, y: np.ndarray) -> dict[str, Any]:
+    """Fit and score, in a process of its own."""
+    test = patient_folds(patients_of(X), y, N_FOLDS, 1000 * job.repeat + job.cohort) == job.fold
+    begun = time.process_time()
+    with held_threads(1):
+        fitted = clone(models(work)[job.model]).fit(X[~test], y[~test])
+        score = fitted.predict_proba(X[test])[:, 1]
+    return job._asdict() | {
+        "auc": round(auc(y[test], score), 6),
+        "n_epochs": getattr(fitted, "n_epochs_", None),
+        "cpu_seconds": round(time.process_time() - begun, 2),
+    }
+
+
+def fold_rows(work: Path, n_repeats: int, n_jobs: int) -> pd.DataFrame:
+    """Do every job that is not in the file yet."""
     table, truth = cohort_table(work)
     labels = end_points(truth)
     done = pd.read_csv(FOLDS) if FOLDS.exists() else pd.DataFrame()
-    identity = ["end_point", "n", "cohort", "repeat", "fold", "model"]
-    known = set(done[identity].itertuples(index=False, name=None)) if len(done) else set()
+    known = set(done[list(Job._fields)].itertuples(index=False, name=None)) if len(done) else set()
     rows = done.to_dict("records")
-    compared = models(work)
-    jobs = [
-        (names, repeat, *at)
-        for repeat in range(n_repeats)
-        for names in (("frozen", "last_stage"), ("adapters",), ("head", "attention"))
-        for at in _cohorts()
-    ]
-    for names, repeat, end_point, n, number in jobs:
-        members = slice(number * n, (number + 1) * n)
-        X, y = table.iloc[members], labels[end_point].iloc[members].to_numpy()
-        folds = patient_folds(patients_of(X), y, N_FOLDS, 1000 * repeat + number)
-        for fold in range(N_FOLDS):
-            train, test = folds != fold, folds == fold
-            for name in names:
-                if (end_point, n, number, repeat, fold, name) in known:
-                    continue
-                begun = time.process_time()
-                with held_threads(1):
-                    fitted = clone(compared[name]).fit(X[train], y[train])
-                    score = fitted.predict_proba(X[test])[:, 1]
-                rows.append(
-                    dict(zip(identity, (end_point, n, number, repeat, fold, name), strict=True))
-                    | {
-                        "auc": round(auc(y[test], score), 6),
-                        "n_epochs": getattr(fitted, "n_epochs_", None),
-                        "cpu_seconds": round(time.process_time() - begun, 2),
-                    }
-                )
-                pd.DataFrame(rows).to_csv(FOLDS, index=False)
-        print(f"{names}, repeat {repeat}, {end_point}, n = {n}, cohort {number}", flush=True)
+    calls = []
+    for job in jobs(n_repeats):
+        if job not in known:
+            members = slice(job.cohort * job.n, (job.cohort + 1) * job.n)
+            y = labels[job.end_point].iloc[members].to_numpy()
+            calls.append(delayed(job_row)(job, work, table.iloc[members], y))
+    for row in Parallel(n_jobs, return_as="generator_unordered", pre_dispatch=n_jobs)(calls):
+        rows.append(row)
+        pd.DataFrame(rows).sort_values(list(Job._fields)).to_csv(FOLDS, index=False)
+        print(*(row[field] for field in Job._fields), flush=True)
     return pd.DataFrame(rows)
-
-
-def _cohorts() -> list[tuple[str, int, int]]:
-    real = [("image", n, number) for n in SIZES for number in range(N_PATIENTS // n)]
-    return real + [("noise", NULL_SIZE, number) for number in range(N_PATIENTS // NULL_SIZE)]
 
 
 def corrected(values: pd.DataFrame) -> tuple[float, float, float, float]:
@@ -170,9 +188,10 @@ def main() -> None:
     """Run what is missing, write both files, print the summary."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
-    table = summary(fold_rows(arguments.work, arguments.repeats))
+    table = summary(fold_rows(arguments.work, arguments.repeats, arguments.jobs))
     table.to_csv(RESULTS, index=False)
     print(table.to_string(index=False))
 

@@ -2,8 +2,8 @@
 
 A resample then costs the training of the part above alone. The arrays lie in a
 :class:`~tumor_response.features.deep.view_store.ViewStore` of their own, beside the views, under
-a hash of all that decides them: the views' key, the tensors of the network, the cut, mirroring,
-device and versions.
+a hash of all that decides them: the views' key, tensors and normalisation of the network, the cut,
+mirroring, device and versions.
 """
 
 from __future__ import annotations
@@ -55,8 +55,6 @@ def views_of(store: ViewStore, key: str) -> np.ndarray:
         Code ``view_values``: the array is no set of views.
     """
     views = np.asarray(store.get(key))
-    if views.ndim == 3:  # one channel, as stores of earlier releases have it
-        views = views[:, None]
     if (
         views.dtype != np.float32
         or views.ndim != 4
@@ -106,6 +104,8 @@ class ActivationStore:
             _FORMAT,
             network.name,
             network.weights_sha256,
+            network.mean.flatten().tolist(),
+            network.std.flatten().tolist(),
             cut,
             network.device,
             *(library_version(name) for name in ("torch", "timm")),

@@ -137,9 +137,10 @@ weights_source_
     def _prepared(self, settings: TrainingSettings, key: str) -> Prepared:
         import torch
 
+        from tumor_response.features.deep.networks.device import resolved_device
         from tumor_response.models.learned.activations import ActivationStore, opened_store
         from tumor_response.models.learned.modules import CaseModel, GatedAttention
-        from tumor_response.models.learned.network import load_network, resolved_device
+        from tumor_response.models.learned.network import load_network
 
         del key  # the pooled features have one shape, whatever the views'
         views = opened_store(self.store)

@@ -27,7 +27,8 @@ class FineTuned(ViewClassifier):
     - **What learns.** ``unfreeze="head"``: a linear classifier on the pooled features, from zero.
       ``"last_stage"``: the network's last stages as well. ``"adapters"``: low-rank matrices beside
       the layers of the last stages (Hu et al. 2022, ICLR), by peft. With the last two the head
-      starts as a ridge classifier of the frozen embedding (Kumar et al. 2022, ICLR).
+      starts where ``make_model("logistic")`` ends on the frozen embedding (a linear probe first:
+      Kumar et al. 2022, ICLR).
     - **When it stops.** A fifth of the patients decides after how many epochs, 0 included; then
       all training rows are trained on for that many. Copies of a patient in a bootstrap sample
       are one case, on one side.
@@ -88,7 +89,8 @@ class FineTuned(ViewClassifier):
     classes_ : ndarray of shape (2,)
     key_column_ : str
     n_epochs_ : int
-        Epochs that early stopping chose; 0: the ridge classifier of the frozen embedding.
+        Epochs that early stopping chose; 0: the start, which is the frozen embedding's table
+        model unless ``unfreeze="head"``.
     history_ : list of dict
         Losses of each epoch, in both passes.
     stopping_rows_ : ndarray of bool
@@ -105,10 +107,9 @@ class FineTuned(ViewClassifier):
     ModelError
         Codes ``key_column``, ``view_store``, ``view_key_missing``, ``view_values``, ``view_size``,
         ``one_class``, ``too_few_patients``, ``not_a_chain``, ``peft_missing``, ``no_adapters``,
-        ``diverged``, ``checkpoint_unusable``, ``sample_weight``, ``class_weight``, ``device``,
-        ``unknown_backbone``.
+        ``diverged``, ``checkpoint_unusable``, ``sample_weight``, ``class_weight``.
     FeatureError
-        Codes ``view_missing``, ``view_damaged``, ``view_key``.
+        Codes ``view_missing``, ``view_damaged``, ``view_key``, ``device``, ``unknown_backbone``.
     WeightsError
         Of the backbone's weights.
 
@@ -198,6 +199,7 @@ class FineTuned(ViewClassifier):
     def _prepared(self, settings: TrainingSettings, key: str) -> Prepared:
         import torch
 
+        from tumor_response.features.deep.networks.device import resolved_device
         from tumor_response.models.learned.activations import (
             ActivationStore,
             opened_store,
@@ -205,7 +207,7 @@ class FineTuned(ViewClassifier):
         )
         from tumor_response.models.learned.adapters import add_adapters
         from tumor_response.models.learned.modules import CaseModel, MeanPooling
-        from tumor_response.models.learned.network import load_network, resolved_device, split
+        from tumor_response.models.learned.network import load_network, split
 
         views = opened_store(self.store)
         network = load_network(self.backbone, self.weights, resolved_device(self.device))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from tumor_response.transformers.scale import MAX_DEVIATIONS
+
 __all__ = ["CaseModel", "GatedAttention", "MeanPooling"]
 
 
@@ -97,15 +99,19 @@ class CaseModel(nn.Module):
         """
         features = self.body(activations).float()
         is_of = case[None, :] == torch.arange(int(case.max()) + 1, device=case.device)[:, None]
-        # columns of variance one, which the starting weights of the attention are made for
-        standardised = (features - self.centre) * self.scale * features.shape[1] ** 0.5
-        shares = self.pooling(standardised, is_of)
+        # variance one for each channel, which the starting weights of the attention are made for
+        shares = self.pooling(self._deviations(features), is_of)
         return shares @ features, shares
 
     def logits(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Return log-odds of embeddings, shape (n_cases,)."""
-        logits: torch.Tensor = self.head((embeddings - self.centre) * self.scale).squeeze(1)
+        width = torch.count_nonzero(self.scale).clamp(min=1)
+        logits: torch.Tensor = self.head(self._deviations(embeddings) / width**0.5).squeeze(1)
         return logits
+
+    def _deviations(self, features: torch.Tensor) -> torch.Tensor:
+        deviations = (features - self.centre) * self.scale
+        return deviations.clamp(-MAX_DEVIATIONS, MAX_DEVIATIONS)
 
     def forward(self, activations: torch.Tensor, case: torch.Tensor) -> torch.Tensor:
         """Return one log-odds for each case."""

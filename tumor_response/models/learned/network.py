@@ -19,9 +19,9 @@ import torch
 from torch import nn
 
 from tumor_response.exceptions import ModelError
-from tumor_response.features.deep.weights import load_weights
+from tumor_response.features.deep.networks.backbone import load_backbone
 
-__all__ = ["Network", "Tail", "load_network", "resolved_device", "split"]
+__all__ = ["Network", "Tail", "load_network", "split"]
 
 _NESTED = ("blocks", "stages", "features", "layers")
 
@@ -42,6 +42,8 @@ class Network:
         Width of its pooled layer.
     weights_sha256, weights_source
         Which weights, to the byte, and where they come from.
+    input_px
+        Side of the images that it was trained with.
     device
         A torch device name.
     """
@@ -53,6 +55,7 @@ class Network:
     n_features: int
     weights_sha256: str
     weights_source: str
+    input_px: int
     device: str
 
     def normalised(self, views: np.ndarray) -> torch.Tensor:
@@ -62,63 +65,27 @@ class Network:
 
 
 def load_network(backbone: str, weights: str | Path, device: str) -> Network:
-    """Load a pretrained network.
+    """Load a pretrained network, with the normalisation of its weights.
 
     Raises
     ------
-    ModelError
-        Code ``unknown_backbone``.
-    WeightsError
-        As :func:`tumor_response.features.deep.weights.load_weights`.
+    FeatureError, WeightsError
+        As :func:`tumor_response.features.deep.networks.backbone.load_backbone`.
     """
-    import timm
-
-    if backbone not in timm.list_models():
-        near = ", ".join(timm.list_models(f"*{backbone}*")[:5])
-        raise ModelError(
-            f"timm {timm.__version__} has no model {backbone!r}."
-            + (f" Did you mean {near}?" if near else ""),
-            code="unknown_backbone",
-        )
-    with torch.random.fork_rng(devices=[]):  # creating layers draws random numbers
-        model = timm.create_model(backbone, pretrained=False)
-    loaded = load_weights(backbone, weights, model.state_dict())
-    model.load_state_dict(dict(loaded.state), strict=True)
+    loaded = load_backbone(backbone, weights)
+    model: Any = loaded.module.network  # timm has no types
     model.reset_classifier(0)
-    config = timm.data.resolve_data_config({}, model=model)
     return Network(
         name=backbone,
         module=model.eval().requires_grad_(False).to(device),
-        mean=torch.tensor(config["mean"], device=device).view(1, 3, 1, 1),
-        std=torch.tensor(config["std"], device=device).view(1, 3, 1, 1),
-        n_features=int(model.num_features),
-        weights_sha256=loaded.sha256,
-        weights_source=loaded.source,
+        mean=torch.tensor(loaded.mean, device=device).view(1, 3, 1, 1),
+        std=torch.tensor(loaded.std, device=device).view(1, 3, 1, 1),
+        n_features=loaded.n_features,
+        weights_sha256=loaded.weights.sha256,
+        weights_source=loaded.weights.source,
+        input_px=loaded.input_px,
         device=device,
     )
-
-
-def resolved_device(device: str) -> str:
-    """Return a torch device name; ``"auto"`` is CUDA, else Apple's MPS, else the processor.
-
-    Raises
-    ------
-    ModelError
-        Code ``device``: it cannot be used here.
-    """
-    if device == "auto":
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(
-            f"device={device!r} cannot be used here ({reason}); try 'auto' or 'cpu'.",
-            code="device",
-        ) from None
-    return str(torch.device(device))
 
 
 class Tail(nn.Module):
@@ -183,7 +150,7 @@ def split(
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ModelError(
                 f"{network.name} does not take views of {size_px} x {size_px} pixels ({reason}). "
-                f"Extract tr.Views(..., size_px={_own_size(model)}).",
+                f"Extract tr.Views(..., size_px={network.input_px}).",
                 code="view_size",
             ) from None
         parts = _chain(model, example)
@@ -212,12 +179,6 @@ def _no_cut(network: Network, why: str) -> ModelError:
         "every network.",
         code="not_a_chain",
     )
-
-
-def _own_size(model: nn.Module) -> int:
-    import timm
-
-    return int(timm.data.resolve_data_config({}, model=model)["input_size"][-1])
 
 
 def _chain(model: Any, example: torch.Tensor) -> list[tuple[str, nn.Module]]:

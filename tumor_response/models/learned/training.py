@@ -29,6 +29,7 @@ from tumor_response.exceptions import ModelError
 from tumor_response.models.learned.cases import BoolArray, Cases
 from tumor_response.models.learned.checkpoint import Checkpoint
 from tumor_response.models.learned.modules import CaseModel
+from tumor_response.models.learned.scaling import Scaling
 from tumor_response.models.learned.settings import TrainingSettings
 from tumor_response.models.learned.tensors import (
     is_of_optimizer,
@@ -131,22 +132,18 @@ class Trainer:
         """Set the model to where training begins, by the cases that are used alone."""
         load_tensors(self.model, untrained)
         seen, weight = embeddings[used], cases.weight[used]
-        centre = np.average(seen, axis=0, weights=weight)
-        spread = np.sqrt(np.average((seen - centre) ** 2, axis=0, weights=weight))
-        varies = spread > 1e-6 * np.abs(seen).max(initial=1e-30)
-        # all columns together have variance 1, as a block has for the table models
-        scale = np.where(varies, 1 / np.where(varies, spread, 1.0), 0.0) / np.sqrt(len(centre))
+        scaling = Scaling.of(seen, weight)
         positive = float(np.average(cases.label[used], weights=weight))
         tensors = {
-            "centre": centre,
-            "scale": scale,
-            "head.weight": np.zeros((1, len(centre))),
+            "centre": scaling.centre,
+            "scale": scaling.scale,
+            "head.weight": np.zeros((1, seen.shape[1])),
             "head.bias": np.array([np.log(positive / (1 - positive))]),
         }
         if self.probe:
             # names that sort as the patients do: the folds of a table model of the same rows
             patients = pd.Index([f"{n:09d}" for n in cases.patients[used]], name="patient_id")
-            frame = pd.DataFrame((seen - centre) * scale, index=patients)
+            frame = pd.DataFrame(scaling.scaled(seen), index=patients)
             ridge = RidgeLogistic(random_state=self.settings.random_state)
             ridge.fit(frame, cases.label[used], sample_weight=weight)
             tensors |= {"head.weight": ridge.coef_, "head.bias": ridge.intercept_}

@@ -18,7 +18,8 @@ def random_network(name: str, **options: object) -> Network:
     torch.manual_seed(0)
     model = timm.create_model(name, pretrained=False, num_classes=0, **options)
     model = model.eval().requires_grad_(False)
-    return Network(name, model, torch.zeros(1), torch.ones(1), model.num_features, "", "", "cpu")
+    mean, std = torch.zeros(1), torch.ones(1)
+    return Network(name, model, mean, std, model.num_features, "", "", 32, "cpu")
 
 
 @pytest.mark.parametrize(
