@@ -37,7 +37,7 @@ def slurm_cluster(queue: str | None, logs: Path) -> SLURMCluster:
         # lines of the site's own, such as ["module load ..."]; Python is the one that runs this
         job_script_prologue=[],
         log_directory=str(logs),
-        scheduler_options={"dashboard_address": None},
+        scheduler_options={"dashboard_address": ":0"},
     )
 
 
@@ -48,7 +48,7 @@ def started(options: argparse.Namespace) -> Cluster:
     if shutil.which("sbatch") is None:
         cluster.close()
         print("There is no sbatch here: two local processes instead.")
-        return LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+        return LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0")
     cluster.adapt(minimum_jobs=1, maximum_jobs=options.jobs)  # jobs come as cases wait
     return cluster
 

@@ -93,12 +93,19 @@ def test_a_case_that_kills_every_worker_is_a_row_and_can_be_tried_elsewhere(
 
 
 RUN = """
-import sys
+import sys, time
 import tumor_response as tr
+
+
+class Slow(tr.Radiomics):  # the same numbers, slow enough to be disturbed
+    def extract(self, case):
+        time.sleep(0.25)
+        return super().extract(case)
+
 
 tr.extract(
     tr.Cohort.from_csv(sys.argv[1]),
-    [tr.Radiomics("minimal")],
+    [Slow("minimal")],
     cache_dir=sys.argv[2],
     n_jobs=int(sys.argv[3]),
     log=sys.argv[4],

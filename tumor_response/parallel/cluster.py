@@ -52,7 +52,7 @@ class Cluster(Generic[Task, Answer]):
     Examples
     --------
     >>> from distributed import Client
-    >>> with Client(n_workers=1, processes=False, dashboard_address=None) as client:
+    >>> with Client(n_workers=1, processes=False, dashboard_address=":0") as client:
     ...     cluster = Cluster(abs, client)
     ...     cluster.submit(0, -3)
     ...     print(cluster.finished())

@@ -11,7 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -81,11 +81,19 @@ class Processes(Generic[Task, Answer]):
         self.slots_per_memory = n_workers
         self.memory_bytes = memory_bytes
         self._numbers: dict[Future[Any], int] = {}
+        self._folder = ""
+        with suppress(OSError):
+            self._folder = str(Path.cwd())
         handle, self._work = tempfile.mkstemp(prefix="tumor_response-", suffix=".work")
         with os.fdopen(handle, "wb") as file:
             file.write(cloudpickle.dumps(work))
         # the tracker is a process of its own: it removes the file even if this one is killed
         resource_tracker.register(self._work, "file")
+
+    @property
+    def _told(self) -> tuple[str, int, str]:
+        """What a worker is told with every task: of the work, its parent, and where that is."""
+        return self._work, os.getpid(), self._folder
 
     def submit(self, number: int, task: Task) -> None:
         """Queue a task; a pool that was lost is replaced."""
@@ -93,9 +101,9 @@ class Processes(Generic[Task, Answer]):
 
         with _quiet():
             try:
-                future = self._pool().submit(_answered, self._work, task, os.getpid())
+                future = self._pool().submit(_answered, *self._told, task)
             except BrokenProcessPool:  # a worker was killed since the pool was looked at
-                future = self._pool().submit(_answered, self._work, task, os.getpid())
+                future = self._pool().submit(_answered, *self._told, task)
         self._numbers[future] = number
 
     def finished(self) -> list[Finished[Answer]]:
@@ -167,9 +175,12 @@ _begun: tuple[str, Any] = ("", None)
 """In a worker: the file of the work it is at, and the work."""
 
 
-def _answered(path: str, task: Any, parent: int) -> Any:
+def _answered(path: str, parent: int, folder: str, task: Any) -> Any:
     global _begun
     _settle(parent)
+    # workers outlive a run, and the next one may begin elsewhere: relative paths mean the same
+    with suppress(OSError):  # whoever stands in a folder that is gone has no use for them
+        os.chdir(folder)
     if _begun[0] != path:
         import cloudpickle
 

@@ -43,7 +43,7 @@ def test_the_same_table_from_here_and_from_a_cluster_with_a_log_of_both(
     code, said = extract(manifest, tmp_path / "here", "-j", 1, "--log", log, "--memory-gb", 1.5)
     assert code == 0, said
     with LocalCluster(
-        n_workers=1, processes=False, protocol="tcp", dashboard_address=None
+        n_workers=1, processes=False, protocol="tcp", dashboard_address=":0"
     ) as cluster:
         file = tmp_path / "scheduler.json"  # as ``dask scheduler --scheduler-file`` writes it
         file.write_text(json.dumps(cluster.scheduler.identity() | {"workers": {}}, default=str))
@@ -59,7 +59,7 @@ def test_the_same_table_from_here_and_from_a_cluster_with_a_log_of_both(
 def test_a_cluster_and_memory_of_this_machine_are_refused_together(
     manifest: Path, tmp_path: Path
 ) -> None:
-    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster:
         address = cluster.scheduler_address
         code, said = extract(manifest, tmp_path / "out", "--dask", address, "--memory-gb", 1)
     assert code == 2

@@ -23,7 +23,7 @@ from tumor_response.parallel.threads import thread_counts
 def client() -> Iterator[Client]:
     """Workers are threads of this process: nothing has to start."""
     with Client(
-        n_workers=2, threads_per_worker=2, processes=False, dashboard_address=None
+        n_workers=2, threads_per_worker=2, processes=False, dashboard_address=":0"
     ) as client:
         yield client
 
@@ -77,7 +77,7 @@ def test_pools_are_held_while_a_task_runs(client: Client) -> None:
 def test_a_cluster_without_workers_is_told_of_and_waited_for(monkeypatch) -> None:
     monkeypatch.setattr(room, "_ALONE_S", 0.0)
     monkeypatch.setattr(room, "_LISTEN_S", 0.05)
-    with Client(n_workers=0, processes=False, dashboard_address=None) as alone:
+    with Client(n_workers=0, processes=False, dashboard_address=":0") as alone:
         cluster: Cluster[int, int] = Cluster(abs, alone)
         cluster.submit(0, -3)
         help_comes = threading.Timer(1.0, alone.cluster.scale, [1])

@@ -67,6 +67,19 @@ def test_a_killed_worker_is_told_with_its_signal_and_the_pool_goes_on() -> None:
     pool.close()
 
 
+def test_workers_stand_where_their_parent_stands(tmp_path: Path, monkeypatch) -> None:
+    """They outlive a run: the next one may begin in another folder."""
+    seen = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        pool: Processes[str, str] = Processes(os.path.abspath, 1)
+        pool.submit(0, "file")
+        seen += [end.answer for end in pool.finished()]
+        pool.close()
+    assert seen == [str(tmp_path / "one" / "file"), str(tmp_path / "two" / "file")]
+
+
 def test_what_the_work_raises_is_no_death() -> None:
     pool = Processes(int, 1)
     pool.submit(0, "seven")

@@ -4,7 +4,6 @@ import json
 import pickle
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import cloudpickle
 import numpy as np
@@ -213,14 +212,10 @@ def test_the_guides_own_encoder_runs_in_two_processes(tmp_path, monkeypatch) -> 
         "torch": torch,
         "safetensors": safetensors,
         "cohort": tr.Cohort.from_csv("manifest.csv"),
-        "tr": SimpleNamespace(
-            extract=tr.extract,
-            PatchSettings=PatchSettings,
-            Encoder=Encoder,
-            EncoderFeatures=EncoderFeatures,
-        ),
+        "tr": tr,
     }
     exec(block, names)
+    assert names["table"].failures["n_columns_missing"].sum() == 0, names["table"].failures
     got = names["table"].data.filter(like="deep__ours").to_numpy()
     assert got.shape == (2, 16)
     alone = tr.extract(names["cohort"], [EncoderFeatures(names["ours"])])
