@@ -198,7 +198,7 @@ class DeepFeatures:
 
     def memory_bytes(self, extent: Extent) -> int:
         """Return what a case needs beside its image: the network's start, views, activations."""
-        loading = 3 * self._weights_bytes
+        loading = 4 * self._weights_bytes  # tensors, module, program and session at once
         return _FIXED_BYTES + loading + views_bytes(self.views, self.input_px, extent)
 
     def _of_draw(
