@@ -93,8 +93,11 @@ def test_a_case_that_kills_every_worker_is_a_row_and_can_be_tried_elsewhere(
 
 
 RUN = """
-import sys, time
+import signal, sys, time
 import tumor_response as tr
+
+# a suite that was started in the background of a shell is deaf to Ctrl-C, and so are its children
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Slow(tr.Radiomics):  # the same numbers, slow enough to be disturbed
