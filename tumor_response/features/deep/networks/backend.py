@@ -189,6 +189,8 @@ def runner(
     known = _checked(backend, device)
     start = import_module(f"{_PLACE}.{known.module}").start
     try:
+        for package in known.packages:
+            import_module(package)  # not while threads are held: OpenVINO then starts two more
         with held_threads(1):
             one = start(module, device, (1, *image_shape))
     except Exception as error:  # other people's exporters and compilers raise what they like

@@ -51,11 +51,6 @@ def lite0() -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def needed(backend: str) -> None:
-    if backend == "openvino":
-        pytest.importorskip("openvino", reason="pip install openvino")
-
-
 def code_of(call: Callable[[], object]) -> str:
     with pytest.raises(FeatureError) as caught:
         call()
@@ -66,7 +61,6 @@ def code_of(call: Callable[[], object]) -> str:
 def test_same_bytes_for_any_batch_and_order_from_the_packaged_weights(
     backend: str, lite0: nn.Module
 ) -> None:
-    needed(backend)
     images = example_images((3, 224, 224), 16)
     run = runner(lite0, backend, "cpu", (3, 224, 224))
     alone = np.concatenate([run(images[i : i + 1]) for i in range(16)])
@@ -81,7 +75,6 @@ def test_same_bytes_for_any_batch_and_order_from_the_packaged_weights(
 
 @pytest.mark.parametrize("backend", AT_ONCE)
 def test_a_runner_made_again_gives_the_same_bytes(backend: str, lite0: nn.Module) -> None:
-    needed(backend)
     images = example_images((3, 224, 224), 1)
     first, second = (runner(lite0, backend, "cpu", (3, 224, 224))(images) for _ in range(2))
     np.testing.assert_array_equal(first, second)
@@ -89,7 +82,6 @@ def test_a_runner_made_again_gives_the_same_bytes(backend: str, lite0: nn.Module
 
 @pytest.mark.parametrize("backend", AT_ONCE)
 def test_more_threads_allowed_by_the_caller_change_nothing(backend: str, small: nn.Module) -> None:
-    needed(backend)
     images = example_images(SHAPE, 2)
     expected = runner(small, backend, "cpu", SHAPE)(images)
     before = torch.get_num_threads()
@@ -105,7 +97,6 @@ def test_more_threads_allowed_by_the_caller_change_nothing(backend: str, small: 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 def test_no_thread_is_started_to_run_a_network(backend: str, small: nn.Module) -> None:
     """The system's own list of this process' threads; OpenVINO keeps one that waits."""
-    needed(backend)
     tasks = Path("/proc/self/task")
     run = runner(small, backend, "cpu", SHAPE)
     images = example_images(SHAPE, 4)
@@ -126,7 +117,6 @@ def test_no_thread_is_started_to_run_a_network(backend: str, small: nn.Module) -
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
 def test_agrees_with_torch_on_the_packaged_weights(backend: str, lite0: nn.Module) -> None:
-    needed(backend)
     resolved = resolve_backend(lite0, example_images((3, 224, 224)), backend)
     assert resolved.name == backend
     assert 0 < resolved.relative_l2 <= AGREEMENT
@@ -254,7 +244,6 @@ def test_images_that_are_not_contiguous_are_taken(small: nn.Module) -> None:
 
 @pytest.mark.parametrize("backend", AT_ONCE)
 def test_identity_says_which_versions_decide_the_numbers(backend: str) -> None:
-    needed(backend)
     identity = backend_identity(backend)
     assert identity["backend"] == backend
     assert identity["device"] == {"kind": "cpu"}
