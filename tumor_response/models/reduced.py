@@ -12,10 +12,9 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import Tags
 
-from tumor_response.exceptions import ModelError
 from tumor_response.models.folds import most_folds, patient_folds, patients_of
 from tumor_response.models.ridge import DEFAULT_CS
-from tumor_response.models.ridge_path import logistic_losses, newton_path
+from tumor_response.models.ridge_path import checked_path, logistic_losses, newton_path
 from tumor_response.transformers._frames import finite_floats, remember_columns, same_columns
 from tumor_response.transformers.linear import pulled_back
 from tumor_response.transformers.select import two_classes
@@ -82,7 +81,7 @@ class ReducedRidgeLogistic(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: pd.DataFrame, y: npt.ArrayLike) -> Self:
         """Tune and fit; the index level ``patient_id`` of ``X`` names the patients."""
-        Cs = self._check_settings()
+        Cs = checked_path(self.Cs, self.n_inner_folds)
         frame = remember_columns(self, X)
         finite_floats(self, frame)
         given = np.asarray(y)
@@ -131,14 +130,6 @@ class ReducedRidgeLogistic(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         return tags
-
-    def _check_settings(self) -> FloatArray:
-        Cs = np.unique(np.asarray(self.Cs, dtype=np.float64))
-        if not (Cs.size and np.isfinite(Cs).all() and (Cs > 0).all()):
-            raise ModelError(f"Cs={self.Cs!r}: expected one or more positive finite numbers.")
-        if self.n_inner_folds < 2:
-            raise ModelError(f"n_inner_folds={self.n_inner_folds!r}: expected 2 or more.")
-        return Cs
 
     def _deviances(
         self,

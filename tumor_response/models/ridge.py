@@ -14,9 +14,14 @@ from sklearn.utils import Tags, check_array, check_X_y
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from tumor_response.exceptions import ModelError
 from tumor_response.models.folds import most_folds, patient_folds, patients_of
-from tumor_response.models.ridge_path import logistic_losses, merge_copies, newton_path, row_span
+from tumor_response.models.ridge_path import (
+    checked_path,
+    logistic_losses,
+    merge_copies,
+    newton_path,
+    row_span,
+)
 
 __all__ = ["DEFAULT_CS", "RidgeLogistic"]
 
@@ -105,7 +110,7 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         sample_weight : array of shape (n_rows,), optional
             A weight of 2 is the same as a repeated row, 0 the same as none.
         """
-        Cs = self._check_settings()
+        Cs = checked_path(self.Cs, self.n_inner_folds)
         patients = patients_of(X) if isinstance(X, pd.DataFrame) else None
         if isinstance(X, pd.DataFrame):
             # note the names, then go on without scikit-learn's look at every column's dtype,
@@ -161,14 +166,6 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         return tags
-
-    def _check_settings(self) -> FloatArray:
-        Cs = np.unique(np.asarray(self.Cs, dtype=np.float64))
-        if not (Cs.size and np.isfinite(Cs).all() and (Cs > 0).all()):
-            raise ModelError(f"Cs={self.Cs!r}: expected one or more positive finite numbers.")
-        if self.n_inner_folds < 2:
-            raise ModelError(f"n_inner_folds={self.n_inner_folds!r}: expected 2 or more.")
-        return Cs
 
     def _fit_path(
         self,

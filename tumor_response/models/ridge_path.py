@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import qr
@@ -9,9 +11,19 @@ from scipy.special import expit
 
 from tumor_response.exceptions import ModelError
 
-__all__ = ["logistic_losses", "merge_copies", "newton_path", "row_span"]
+__all__ = ["checked_path", "logistic_losses", "merge_copies", "newton_path", "row_span"]
 
 FloatArray = npt.NDArray[np.float64]
+
+
+def checked_path(Cs: Sequence[float], n_inner_folds: int) -> FloatArray:
+    """Return the penalties of a path, sorted and each once; raises :class:`ModelError`."""
+    path = np.unique(np.asarray(Cs, dtype=np.float64))
+    if not (path.size and np.isfinite(path).all() and (path > 0).all()):
+        raise ModelError(f"Cs={Cs!r}: expected one or more positive finite numbers.")
+    if n_inner_folds < 2:
+        raise ModelError(f"n_inner_folds={n_inner_folds!r}: expected 2 or more.")
+    return path
 
 
 def merge_copies(

@@ -144,7 +144,6 @@ def served(tmp_path: Path) -> Iterator[str]:
 def test_a_cache_behind_a_web_server_is_read(
     cohort: tr.Cohort, uncached: dict[str, bytes], tmp_path: Path, served: str
 ) -> None:
-    pytest.importorskip("aiohttp")
     from tumor_response.features.cache.upkeep import cache_content, verified
 
     extracted(cohort, tmp_path / "served" / "cache")

@@ -402,7 +402,6 @@ def test_a_url_given_as_path_is_refused(memory: str) -> None:
     [("nosuch://x/y", "nosuch"), ("sftp://host/x", "paramiko"), ("s3://bucket/x", "s3fs")],
 )
 def test_what_is_missing_is_named(url: str, named: str) -> None:
-    pytest.importorskip("fsspec")
     try:
         fsspec.get_filesystem_class(url.split(":")[0])
     except (ImportError, ValueError):

@@ -52,7 +52,6 @@ def test_known_pictures_are_named_right(name: str, backbone: str) -> None:
 
 @pytest.mark.parametrize("backbone", sorted(PACKAGED))
 def test_logits_are_the_original_networks(backbone: str) -> None:
-    pytest.importorskip("efficientnet_lite_pytorch")
     network = original(backbone)
     ours = load_backbone(backbone, layers=["logits"])
     with torch.no_grad():
