@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 
 from tumor_response.exceptions import ModelError
+from tumor_response.models.recipe import Recipe, numbers
 from tumor_response.models.reduced import ReducedRidgeLogistic
 from tumor_response.models.ridge import RidgeLogistic
 from tumor_response.models.settings import (
@@ -19,19 +17,16 @@ from tumor_response.models.settings import (
     VolumeOnlySettings,
     XGBoostSettings,
 )
-from tumor_response.settings import Settings
 from tumor_response.transformers import (
     BlockPCA,
     BlockPLS,
     BlockScaler,
     BlockSelector,
     BlockSupervisedPCA,
-    CategoryEncoder,
     CorrelationFilter,
     LogTransformer,
     MedianImputer,
     MRMRFilter,
-    NearConstantFilter,
     ToArray,
     UnivariateFilter,
     block_of,
@@ -110,7 +105,7 @@ def _logistic(settings: LogisticSettings, blocks: Blocks, random_state: int) -> 
     )
     return Pipeline(
         [
-            *_numbers(blocks, settings.max_share),
+            *numbers(blocks, settings.max_share),
             ("scale", BlockScaler()),
             ("classify", classify),
         ]
@@ -164,7 +159,7 @@ def _xgboost(settings: XGBoostSettings, blocks: Blocks, random_state: int) -> Pi
     )
     return Pipeline(
         [
-            *_numbers(blocks, settings.max_share),
+            *numbers(blocks, settings.max_share),
             ("select", UnivariateFilter(settings.n_columns_per_block)),
             ("values", ToArray()),
             ("classify", booster),
@@ -196,28 +191,12 @@ def _dummy(settings: DummySettings, blocks: Blocks, random_state: int) -> Pipeli
     )
 
 
-def _numbers(blocks: Blocks, max_share: float) -> list[tuple[str, Any]]:
-    """Return the steps from a table's blocks to complete numbers that vary."""
-    return [
-        ("blocks", BlockSelector(blocks)),
-        ("encode", CategoryEncoder()),
-        ("impute", MedianImputer()),
-        ("vary", NearConstantFilter(max_share)),
-    ]
-
-
-class _Recipe(NamedTuple):
-    settings: type[Settings]
-    make: Callable[[Any, Blocks, int], Pipeline]
-    own_blocks: bool = False
-
-
 _RECIPES = {
-    "logistic": _Recipe(LogisticSettings, _logistic),
-    "xgboost": _Recipe(XGBoostSettings, _xgboost),
-    "volume_only": _Recipe(VolumeOnlySettings, _volume_only, own_blocks=True),
-    "clinical_only": _Recipe(LogisticSettings, _clinical_only, own_blocks=True),
-    "dummy": _Recipe(DummySettings, _dummy),
+    "logistic": Recipe(LogisticSettings, _logistic),
+    "xgboost": Recipe(XGBoostSettings, _xgboost),
+    "volume_only": Recipe(VolumeOnlySettings, _volume_only, own_blocks=True),
+    "clinical_only": Recipe(LogisticSettings, _clinical_only, own_blocks=True),
+    "dummy": Recipe(DummySettings, _dummy),
 }
 
 MODEL_NAMES: tuple[str, ...] = tuple(_RECIPES)
