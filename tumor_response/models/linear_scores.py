@@ -46,7 +46,8 @@ class LinearClassifier(ClassifierMixin, LinearScores):
 
     def decision_function(self, X: Matrix) -> FloatArray:
         """Return the log-odds of the positive class, shape (n_rows,)."""
-        return self._linear(X) + self.intercept_[0]
+        log_odds: FloatArray = self._linear(X) + self.intercept_[0]
+        return log_odds
 
     def predict_proba(self, X: Matrix) -> FloatArray:
         """Return the probabilities of both classes, shape (n_rows, 2)."""
@@ -72,4 +73,5 @@ class LinearRegressor(RegressorMixin, LinearScores):
 
     def predict(self, X: Matrix) -> FloatArray:
         """Return the expected rate of each row, shape (n_rows,)."""
-        return self._linear(X) + self.intercept_[0]
+        rates: FloatArray = self._linear(X) + self.intercept_[0]
+        return rates

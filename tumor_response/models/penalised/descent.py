@@ -72,4 +72,5 @@ def descend(
                 furthest = far
         if furthest <= enough * enough:
             break
-    return np.sqrt(furthest)
+    distance: float = np.sqrt(furthest)
+    return distance

@@ -136,3 +136,16 @@ def test_probabilities_in_the_far_tails_are_not_swallowed_by_rounding():
     np.testing.assert_allclose(chance[1, 0], np.exp(-61), rtol=1e-9)
     np.testing.assert_allclose(chance[0, 1], np.exp(-59) - np.exp(-61), rtol=1e-9)
     np.testing.assert_allclose(chance[1, 1], np.exp(-59) - np.exp(-61), rtol=1e-9)
+
+
+@pytest.mark.parametrize("model", [RidgeLogistic(), OrdinalRidge()], ids=repr)
+def test_with_nothing_to_find_strong_penalties_are_taken(model):
+    """Labels at random: in most samples hardly anything but the prior is left."""
+    n_classes = 3 if isinstance(model, OrdinalRidge) else 2
+    spreads = []
+    for seed in range(20):
+        X, _, _ = cohort(45, 80, seed=seed)
+        X = (X - X.mean()) / X.std() / np.sqrt(80)
+        y = np.random.default_rng(100 + seed).permutation(np.arange(45) % n_classes)
+        spreads.append(model.fit(X, y).predict_proba(X)[:, -1].std())
+    assert np.median(spreads) < 0.05
