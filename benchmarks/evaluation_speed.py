@@ -45,7 +45,7 @@ WIDTHS = {"clinical": 6, "radiomics": 800, "deep": 694}
 
 
 def simulated() -> tuple[pd.DataFrame, pd.Series]:
-    """Return a table of three blocks that share some directions, as real ones do, and a response."""
+    """Return a table of three blocks that share some directions, and a response."""
     rng = np.random.default_rng(20261130)
     shared = rng.normal(size=(N_PATIENTS, 10))
     index = pd.MultiIndex.from_product(
