@@ -38,7 +38,7 @@ def test_fixed_penalty_is_scikit_learns_logistic_regression_on_the_components():
     Z = BlockPCA(4).fit_transform(X)
     theirs = LogisticRegression(C=0.7, tol=1e-12, max_iter=10_000).fit(Z, y)
     np.testing.assert_allclose(model.decision_function(X), theirs.decision_function(Z), atol=1e-6)
-    assert model.tuned_ is False
+    assert model.tuned_ is None
     assert np.isnan(model.path_deviances_).all()
 
 
