@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import BaseEstimator
 
 from tumor_response.models.linear_scores import LinearClassifier
 from tumor_response.models.penalty_choice import PenaltyChoice, Rule, checked_path
@@ -18,7 +19,7 @@ from tumor_response.models.ridge_path import (
 )
 from tumor_response.models.training_rows import ClassWeight, Matrix, class_rows
 
-__all__ = ["DEFAULT_CS", "RidgeLogistic"]
+__all__ = ["DEFAULT_CS", "DevianceTuned", "RidgeLogistic"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -28,7 +29,25 @@ variance 1) they run from a model that hardly leaves the prior to one that separ
 patients, so the tuned value rarely lies at an end."""
 
 
-class RidgeLogistic(LinearClassifier):
+class DevianceTuned(BaseEstimator):
+    """The parameters of ridge models whose penalty is tuned by held-out deviance."""
+
+    def __init__(
+        self,
+        Cs: Sequence[float] = DEFAULT_CS,
+        n_inner_folds: int = 5,
+        random_state: int = 0,
+        class_weight: ClassWeight = None,
+        rule: Rule = "min",
+    ) -> None:
+        self.Cs = Cs
+        self.n_inner_folds = n_inner_folds
+        self.random_state = random_state
+        self.class_weight = class_weight
+        self.rule = rule
+
+
+class RidgeLogistic(LinearClassifier, DevianceTuned):
     r"""Two-class logistic regression with an L2 penalty chosen on patient-grouped folds.
 
     Minimises :math:`\sum_i w_i \log(1 + e^{-s_i f(x_i)}) + \lVert\beta\rVert^2 / (2C)` with
@@ -90,20 +109,6 @@ class RidgeLogistic(LinearClassifier):
     >>> model.coef_.shape, model.tuned_
     ((1, 500), True)
     """
-
-    def __init__(
-        self,
-        Cs: Sequence[float] = DEFAULT_CS,
-        n_inner_folds: int = 5,
-        random_state: int = 0,
-        class_weight: ClassWeight = None,
-        rule: Rule = "min",
-    ) -> None:
-        self.Cs = Cs
-        self.n_inner_folds = n_inner_folds
-        self.random_state = random_state
-        self.class_weight = class_weight
-        self.rule = rule
 
     def fit(self, X: Matrix, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Self:
         """Tune and fit.

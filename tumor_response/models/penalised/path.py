@@ -181,7 +181,7 @@ def _newton(
         sums = bent.sum(axis=0)
         # the intercept is free: what it does for any move of the others is taken into account
         hessian = bent.T @ X - np.outer(sums, sums) / total
-        hessian[np.diag_indices_from(hessian)] += l2
+        hessian.flat[:: len(columns) + 1] += l2
         slope = residual @ X + l2 * state.coefficients - sums * (residual.sum() / total)
         step = _quadratic(hessian, slope, state.coefficients, l1) - state.coefficients
         shift = -(float(residual.sum()) + float(sums @ step)) / total
@@ -243,7 +243,7 @@ def _settle(hessian: FloatArray, b: FloatArray, s: FloatArray, l1: float) -> boo
         if np.abs(excess).max() <= 1e-10 * l1:
             return True
         system = hessian[np.ix_(there, there)]
-        system[np.diag_indices_from(system)] += 1e-12 * np.trace(system)
+        system.flat[:: len(there) + 1] += 1e-12 * np.trace(system)
         step = -np.linalg.solve(system, excess)
         turned = (b[there] + step) * signs <= 0
         if turned.any():

@@ -122,8 +122,9 @@ def default_strengths(largest: float) -> FloatArray:
     >>> default_strengths(10.0)[[0, -1]].round(3).tolist()
     [10.0, 0.2]
     """
-    # nothing to penalise where no column varies: any penalty gives the constant
-    return (largest or 1.0) * np.geomspace(1.0, SMALLEST, N_PENALTIES)
+    # nothing to penalise where no column varies: any penalty gives the constant; a trace more than
+    # the largest, or rounding would let its column in
+    return (largest or 1.0) * (1 + 1e-10) * np.geomspace(1.0, SMALLEST, N_PENALTIES)
 
 
 def checked_l1_ratio(l1_ratio: float) -> float:
