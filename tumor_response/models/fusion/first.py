@@ -256,7 +256,8 @@ def _staged(
     """Return stage one fitted to all rows, and its score of each row without the row's patient."""
     if not in_first.any():
         return None, np.full(len(rows.y), prior)
-    index = pd.Index(rows.patients, name="patient_id")
+    # names are sorted as text where folds are made: they have to come in the order of the numbers
+    index = pd.Index([f"{patient:09d}" for patient in rows.patients], name="patient_id")
     frame = pd.DataFrame(rows.values[:, in_first], index=index)
     n_folds = 0 if fold is None else int(fold.max()) + 1
     offset = np.full(len(rows.y), prior)

@@ -251,7 +251,7 @@ def test_two_patients_of_a_class_are_enough():
         ({"n_folds": 1}, "n_folds", "model"),
         ({"strength": 0.0}, "strength", "model"),
         ({"by_block": {"petct": base()}}, "petct", "missing_block"),
-        ({"class_weight": "evenly"}, "class_weight", "model"),
+        ({"class_weight": "evenly"}, "class_weight", "class_weight"),
     ],
 )
 def test_settings_out_of_range_are_refused(changed, match, code):
