@@ -263,8 +263,8 @@ def _staged(
     offset = np.full(len(rows.y), prior)
     for number in range(n_folds):
         train, held_out = fold != number, fold == number
-        stage_one.fit(frame[train], rows.y[train], rows.weight[train])
-        offset[held_out] = _linear(stage_one, frame[held_out])
+        stage_one.fit(frame.loc[train], rows.y[train], rows.weight[train])
+        offset[held_out] = _linear(stage_one, frame.loc[held_out])
     stage_one.fit(frame, rows.y, rows.weight)
     return stage_one, offset if n_folds else _linear(stage_one, frame)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
@@ -42,37 +45,36 @@ def offset_path(
     >>> offset_path(Z, label, offset, np.ones((1, 4)), np.array([1e4]))[0].round(3).tolist()
     [[0.0, 1.0]]
     """
-    one_and_Z = np.hstack([np.ones((len(Z), 1)), Z])
-    at_start = np.zeros((len(weights), one_and_Z.shape[1]))
+    known = _Known(np.hstack([np.ones((len(Z), 1)), Z]), label, offset, weights)
     path: list[FloatArray] = []
     for C in Cs:
         ridge = np.concatenate([[0.0], np.full(Z.shape[1], 1.0 / C)])
         solved = damped_newton(
-            lambda at, ridge=ridge: (
-                (weights * logistic_losses(offset + at @ one_and_Z.T, label)).sum(axis=1)
-                + at**2 @ ridge / 2
-            ),
-            lambda at, ridge=ridge: _slopes(at, one_and_Z, label, offset, weights, ridge),
-            path[-1] if path else at_start,
+            partial(known.objectives, ridge),
+            partial(known.derivatives, ridge),
+            path[-1] if path else np.zeros((len(weights), len(ridge))),
             f"Ridge logistic with an offset at C={C:g}",
         )
         path.append(solved)
     return path
 
 
-def _slopes(
-    at: FloatArray,
-    one_and_Z: FloatArray,
-    label: FloatArray,
-    offset: FloatArray,
-    weights: FloatArray,
-    ridge: FloatArray,
-) -> tuple[FloatArray, FloatArray]:
-    """Return gradients and Hessians of all problems."""
-    expected = expit(offset + at @ one_and_Z.T)
-    gradient = (weights * (expected - label)) @ one_and_Z + ridge * at
-    information = np.einsum(
-        "ki,ij,il->kjl", weights * expected * (1 - expected), one_and_Z, one_and_Z, optimize=True
-    )
-    # the intercept has no penalty, and no curvature where every row is predicted surely
-    return gradient, information + np.diag(np.maximum(ridge, 1e-14))
+class _Known(NamedTuple):
+    """What does not change along the path."""
+
+    with_one: FloatArray
+    label: FloatArray
+    offset: FloatArray
+    weights: FloatArray
+
+    def objectives(self, ridge: FloatArray, at: FloatArray) -> FloatArray:
+        losses = logistic_losses(self.offset + at @ self.with_one.T, self.label)
+        return np.asarray((self.weights * losses).sum(axis=1) + at**2 @ ridge / 2)
+
+    def derivatives(self, ridge: FloatArray, at: FloatArray) -> tuple[FloatArray, FloatArray]:
+        expected = expit(self.offset + at @ self.with_one.T)
+        gradient = (self.weights * (expected - self.label)) @ self.with_one + ridge * at
+        curvature = self.weights * expected * (1 - expected)
+        information = self.with_one.T @ (curvature[:, :, None] * self.with_one)
+        # the intercept has no penalty, and no curvature where every row is predicted surely
+        return gradient, information + np.diag(np.maximum(ridge, 1e-14))

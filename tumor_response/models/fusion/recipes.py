@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
@@ -24,7 +26,9 @@ from tumor_response.transformers.blocks import Blocks
 
 __all__ = ["RECIPES"]
 
-_DEFAULT_BASE = {"response": "logistic", "rate": "linear"}
+Fused = Literal["response", "rate"]
+
+_DEFAULT_BASE: dict[Fused, str] = {"response": "logistic", "rate": "linear"}
 
 
 def _late(settings: LateFusionSettings, blocks: Blocks, random_state: int) -> Pipeline:
@@ -49,7 +53,7 @@ def _late_rate(settings: LateFusionRateSettings, blocks: Blocks, random_state: i
 
 
 def _bases(
-    settings: LateFusionRateSettings, outcome: str, random_state: int
+    settings: LateFusionRateSettings, outcome: Fused, random_state: int
 ) -> tuple[BaseEstimator, dict[str, BaseEstimator]]:
     base = _base(settings.base or _DEFAULT_BASE[outcome], outcome, random_state)
     if isinstance(base.steps[0][1], BlockSelector):
@@ -64,7 +68,7 @@ def _bases(
     return base, by_block
 
 
-def _base(name: str, outcome: str, random_state: int) -> Pipeline:
+def _base(name: str, outcome: Fused, random_state: int) -> Pipeline:
     """Return a named model that takes the columns of one block, which the stack selects."""
     from tumor_response.models.named import make_model  # it looks up this room's recipes as well
 

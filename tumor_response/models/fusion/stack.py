@@ -155,8 +155,7 @@ def block_is_missing(block: pd.DataFrame) -> BoolArray:
     >>> block_is_missing(pd.DataFrame({"a": [1.0, None], "b": [None, None]})).tolist()
     [False, True]
     """
-    missing: BoolArray = block.isna().to_numpy().all(axis=1)
-    return missing
+    return np.asarray(block.isna().to_numpy().all(axis=1), dtype=np.bool_)
 
 
 def _fitted(
