@@ -258,19 +258,20 @@ def _staged(
         return None, np.full(len(rows.y), prior)
     # names are sorted as text where folds are made: they have to come in the order of the numbers
     index = pd.Index([f"{patient:09d}" for patient in rows.patients], name="patient_id")
-    frame = pd.DataFrame(rows.values[:, in_first], index=index)
+    values = rows.values[:, in_first]
     n_folds = 0 if fold is None else int(fold.max()) + 1
     offset = np.full(len(rows.y), prior)
     for number in range(n_folds):
         train, held_out = fold != number, fold == number
-        stage_one.fit(frame.loc[train], rows.y[train], rows.weight[train])
-        offset[held_out] = _linear(stage_one, frame.loc[held_out])
-    stage_one.fit(frame, rows.y, rows.weight)
-    return stage_one, offset if n_folds else _linear(stage_one, frame)
+        part = pd.DataFrame(values[train], index=index[train])
+        stage_one.fit(part, rows.y[train], rows.weight[train])
+        offset[held_out] = _linear(stage_one, values[held_out])
+    stage_one.fit(pd.DataFrame(values, index=index), rows.y, rows.weight)
+    return stage_one, offset if n_folds else _linear(stage_one, values)
 
 
-def _linear(fitted: Any, frame: pd.DataFrame) -> FloatArray:
-    scores: FloatArray = frame.to_numpy() @ fitted.coef_[0] + fitted.intercept_[0]
+def _linear(fitted: Any, values: FloatArray) -> FloatArray:
+    scores: FloatArray = values @ fitted.coef_[0] + fitted.intercept_[0]
     return scores
 
 
