@@ -259,15 +259,15 @@ def _staged(
     # names are sorted as text where folds are made: they have to come in the order of the numbers
     index = pd.Index([f"{patient:09d}" for patient in rows.patients], name="patient_id")
     values = rows.values[:, in_first]
-    n_folds = 0 if fold is None else int(fold.max()) + 1
     offset = np.full(len(rows.y), prior)
-    for number in range(n_folds):
-        train, held_out = fold != number, fold == number
-        part = pd.DataFrame(values[train], index=index[train])
-        stage_one.fit(part, rows.y[train], rows.weight[train])
-        offset[held_out] = _linear(stage_one, values[held_out])
+    if fold is not None:
+        for number in range(int(fold.max()) + 1):
+            train = fold != number
+            part = pd.DataFrame(values[train], index=index[train])
+            stage_one.fit(part, rows.y[train], rows.weight[train])
+            offset[~train] = _linear(stage_one, values[~train])
     stage_one.fit(pd.DataFrame(values, index=index), rows.y, rows.weight)
-    return stage_one, offset if n_folds else _linear(stage_one, values)
+    return stage_one, _linear(stage_one, values) if fold is None else offset
 
 
 def _linear(fitted: Any, values: FloatArray) -> FloatArray:
