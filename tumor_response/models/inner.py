@@ -13,7 +13,7 @@ from tumor_response.exceptions import ModelError
 from tumor_response.models.folds import patient_folds, tuning_folds
 from tumor_response.models.training_rows import Matrix, TrainingRows
 
-__all__ = ["inner_folds", "outcome_folds", "values_of"]
+__all__ = ["in_order", "inner_folds", "outcome_folds", "values_of"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -46,6 +46,19 @@ def inner_folds(estimator: BaseEstimator, rows: TrainingRows) -> IntArray | None
         estimator.random_state,
         is_rate=not is_classifier(estimator),
     )
+
+
+def in_order(rows: TrainingRows) -> TrainingRows:
+    """Return the rows patient by patient, for what depends on their order: draws, libsvm's end.
+
+    Examples
+    --------
+    >>> rows = TrainingRows(np.eye(2), np.array([1, 0]), np.ones(2), np.array([1, 0]))
+    >>> in_order(rows).y.tolist()
+    [0, 1]
+    """
+    order = np.lexsort((rows.values[:, 0], rows.y, rows.patients))
+    return TrainingRows(rows.values[order], rows.y[order], rows.weight[order], rows.patients[order])
 
 
 def outcome_folds(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -13,12 +14,26 @@ from tumor_response.exceptions import ModelError
 from tumor_response.models.foundation.network import CHECKPOINTS, in_context
 from tumor_response.models.inner import values_of
 from tumor_response.models.training_rows import Matrix, TrainingRows, class_rows, rate_rows
+from tumor_response.transformers.blocks import block_members
 
-__all__ = ["InContextClassifier", "InContextRegressor"]
+__all__ = ["InContextClassifier", "InContextRegressor", "equally_wide"]
 
 FloatArray = npt.NDArray[np.float64]
 
 MOST_CLASSES = 10
+
+
+def equally_wide(names: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return positions of columns, those of a narrow block repeated as often as fits the widest.
+
+    Examples
+    --------
+    >>> equally_wide(["clinical__age", "deep__a", "deep__b"]).tolist()
+    [0, 0, 1, 2]
+    """
+    members = list(block_members(tuple(names)).values())
+    widest = max(len(block) for block in members)
+    return np.concatenate([np.tile(block, widest // len(block)) for block in members])
 
 
 class _InContext(BaseEstimator):
@@ -39,10 +54,17 @@ class _InContext(BaseEstimator):
                 code="sample_weight",
             )
         times = np.repeat(np.arange(len(rows.y)), rows.weight.astype(np.int64))
-        self.known_, self.outcome_ = rows.values[times], rows.y[times].astype(np.float64)
+        names = getattr(self, "feature_names_in_", None)
+        self.columns_ = (
+            np.arange(rows.values.shape[1])
+            if names is None
+            else equally_wide(list(map(str, names)))
+        )
+        self.known_ = rows.values[times][:, self.columns_]
+        self.outcome_ = rows.y[times].astype(np.float64)
 
     def _asked(self, X: Matrix, is_class: bool) -> list[FloatArray]:
-        values = values_of(self, X)
+        values = values_of(self, X)[:, self.columns_]
         return [
             in_context(self.known_, self.outcome_, values, name, is_class)
             for name in list(CHECKPOINTS)[: self.n_checkpoints]
@@ -56,8 +78,9 @@ class InContextClassifier(ClassifierMixin, _InContext):
     was trained on synthetic tables of few rows and many columns. Nothing is trained here: the
     rows of ``fit`` are shown to it with their classes whenever it is asked. It standardises every
     column by the known rows and reduces them to the principal components of 90 % of the variance
-    itself, so that scales and blocks before it have no effect: 2 clinical columns among 1,500
-    weigh 2 in 1,500.
+    itself, so that a scale before it has no effect, and 3 clinical columns among 1,000 would be
+    lost. The columns of a narrow block are therefore repeated until it is as wide as the widest
+    (:func:`equally_wide`), which is block scaling by other means.
 
     A repeated row is shown repeatedly. There is nothing to tune.
 
@@ -70,6 +93,8 @@ class InContextClassifier(ClassifierMixin, _InContext):
     ----------
     known_, outcome_ : ndarray
         What is shown.
+    columns_ : ndarray of int
+        The columns of the fit that ``known_`` is made of.
     classes_ : ndarray
 
     Raises
@@ -99,14 +124,15 @@ class InContextClassifier(ClassifierMixin, _InContext):
 
     def predict_proba(self, X: Matrix) -> FloatArray:
         """Return the probability of each class, shape (n_rows, n_classes)."""
-        n_classes = len(self.classes_)
-        said = [softmax(logits[:, :n_classes], axis=1) for logits in self._asked(X, is_class=True)]
+        answers = self._asked(X, is_class=True)
+        said = [softmax(logits[:, : len(self.classes_)], axis=1) for logits in answers]
         probabilities: FloatArray = np.mean(said, axis=0)
         return probabilities
 
     def predict(self, X: Matrix) -> npt.NDArray[np.generic]:
         """Return the likeliest class of each row."""
-        predicted: npt.NDArray[np.generic] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        predicted: npt.NDArray[np.generic] = self.classes_[likeliest]
         return predicted
 
 

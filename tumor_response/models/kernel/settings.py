@@ -29,7 +29,8 @@ class SVMSettings(Settings):
     n_inner_folds
         Patient-grouped folds that choose among them and make the scores that are calibrated.
     class_weight
-        ``"balanced"`` weighs both classes the same in the margin. Default None.
+        ``"balanced"`` weighs both classes the same. Default None: probabilities are those of the
+        cohort.
     max_share
         Columns in which one value fills more than this share of the training rows are left out.
 

@@ -12,7 +12,7 @@ from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from tumor_response.exceptions import ModelError
-from tumor_response.models.inner import inner_folds, values_of
+from tumor_response.models.inner import in_order, inner_folds, values_of
 from tumor_response.models.training_rows import (
     ClassWeight,
     Matrix,
@@ -78,8 +78,9 @@ class _BoostedTrees(BaseEstimator):
 
     def margin(self, X: Matrix) -> FloatArray:
         """Return what the trees sum up to: log-odds, rates, or one column per class of three."""
+        values = values_of(self, X)[:, self.support_]
         margin = self.booster_.inplace_predict(
-            values_of(self, X)[:, self.support_], predict_type="margin", validate_features=False
+            values, predict_type="margin", validate_features=False
         )
         return np.asarray(margin, dtype=np.float64)
 
@@ -166,6 +167,9 @@ class _BoostedTrees(BaseEstimator):
             "device": "cpu",
             "nthread": 1,
             "seed": self.random_state,
+            # XGBoost draws from one generator for all boosters of a process; seeded anew in each
+            # round, a booster's draws do not depend on those that are trained beside it
+            "seed_per_iteration": True,
         }
         if self._directions.any():
             parameters["monotone_constraints"] = tuple(self._directions[support].tolist())
@@ -331,7 +335,7 @@ class BoostedTreesClassifier(ClassifierMixin, _BoostedTrees):
                 "eval_metric": "mlogloss",
                 "num_class": len(self.classes_),
             }
-        self._grow(rows, objective)
+        self._grow(in_order(rows), objective)
         return self
 
     def predict_proba(self, X: Matrix) -> FloatArray:
@@ -345,7 +349,8 @@ class BoostedTreesClassifier(ClassifierMixin, _BoostedTrees):
 
     def predict(self, X: Matrix) -> npt.NDArray[np.generic]:
         """Return the likeliest class of each row."""
-        predicted: npt.NDArray[np.generic] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        likeliest = self.predict_proba(X).argmax(axis=1)
+        predicted: npt.NDArray[np.generic] = self.classes_[likeliest]
         return predicted
 
 
@@ -367,7 +372,7 @@ class BoostedTreesRegressor(RegressorMixin, _BoostedTrees):
     def fit(self, X: Matrix, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Self:
         """Find the number of rounds and fit; see :meth:`BoostedTreesClassifier.fit`."""
         rows = rate_rows(self, X, y, sample_weight)
-        self._grow(rows, {"objective": "reg:squarederror", "eval_metric": "rmse"})
+        self._grow(in_order(rows), {"objective": "reg:squarederror", "eval_metric": "rmse"})
         return self
 
     def predict(self, X: Matrix) -> FloatArray:

@@ -126,8 +126,6 @@ class TunedModel(Refitted):
     best_score_ : float
         Mean over inner folds; higher is better. It is the best of many and flatters: report the
         outer evaluation.
-    trials_ : DataFrame
-        What was tried, in order, with column ``score``.
     best_estimator_ : estimator
         Fitted to all training rows.
     tuned_ : bool
@@ -197,11 +195,16 @@ class TunedModel(Refitted):
             best = int(np.argmax([np.nan_to_num(one["score"], nan=-np.inf) for one in tried]))
             self.best_params_ = {name: tried[best][name] for name in self.search_space}
             self.best_score_ = tried[best]["score"]
-        self.trials_ = pd.DataFrame(tried, columns=[*self.search_space, "score"])
+        self._tried = tried
         model = clone(self.estimator).set_params(**self.best_params_)
         self.best_estimator_ = fit_weighted(model, X, given, weight)
         self.tuned_ = self.tuned_ and not left_untuned(self.best_estimator_)
         return self
+
+    @property
+    def trials_(self) -> pd.DataFrame:
+        """What was tried, in order: a column per parameter, and ``score``."""
+        return pd.DataFrame(self._tried, columns=[*self.search_space, "score"])
 
     def _prototype(self) -> BaseEstimator:
         return self.estimator
