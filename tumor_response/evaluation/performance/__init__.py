@@ -1,0 +1,1 @@
+"""Every figure of merit besides the AUC: discrimination, calibration, net benefit, rates."""
