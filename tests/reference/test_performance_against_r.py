@@ -10,10 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
 
-from tumor_response.evaluation.performance.calibration import val_prob
-from tumor_response.evaluation.performance.lowess import lowess
-from tumor_response.evaluation.performance.rates import quadratic_weighted_kappa
+import tumor_response as tr
+from tumor_response.evaluation.performance import (
+    brier_score,
+    lowess,
+    optimism,
+    optimism_table,
+    quadratic_weighted_kappa,
+    recalibration,
+    val_prob,
+)
 
 pytestmark = pytest.mark.needs("r")
 
@@ -141,3 +149,51 @@ def test_quadratic_kappa_is_that_of_psych(tmp_path):
     """
     theirs = run_r(program, tmp_path, data=pd.DataFrame({"y": y, "told": told}))
     assert quadratic_weighted_kappa(y, told) == pytest.approx(theirs["kappa"][0], abs=1e-12)
+
+
+VALIDATE = """
+suppressMessages(library(rms))
+set.seed(1)
+fit <- lrm(y ~ x1 + x2 + x3 + x4, data = data, x = TRUE, y = TRUE, eps = 1e-10)
+# group: resampled within the classes, as Bootstrap632Plus does
+found <- validate(fit, B = 500, group = data$y)
+found <- found[c("Dxy", "Slope", "B"), c("index.orig", "optimism", "index.corrected")]
+write.csv(format(data.frame(unclass(found)), digits = 17), quote = FALSE)
+"""
+
+
+def test_optimism_is_that_of_rms_validate(tmp_path):
+    rng = np.random.default_rng(4)
+    index = pd.Index([f"P{i:03d}" for i in range(90)], name="patient_id")
+    X = pd.DataFrame(rng.normal(size=(90, 4)), index=index, columns=["x1", "x2", "x3", "x4"])
+    y = (rng.random(90) < expit(0.9 * X["x1"] - 0.5 * X["x2"])).astype(int).rename("y")
+    theirs = run_r(VALIDATE, tmp_path, data=X.assign(y=y)).set_index("Unnamed: 0")
+    theirs.index = theirs.index.str.strip()
+
+    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10)
+    table = X.rename(columns="clinical__{}".format)
+    result = tr.evaluate({"m": model}, table, y, tr.Bootstrap632Plus(n_resamples=300, seed=2))
+    values, labels = X.to_numpy(), y.to_numpy()
+    own, whole = [], []
+    for resample in result.resamples:
+        p = model.fit(values[resample.train], labels[resample.train]).predict_proba(values)[:, 1]
+        for kept, rows in ((own, resample.train), (whole, slice(None))):
+            slope = recalibration(labels[rows], p[rows]).slope
+            kept.append((slope, brier_score(labels[rows], p[rows])))
+    p = model.fit(values, labels).predict_proba(values)[:, 1]
+    auc = optimism_table(result).loc["m"]
+    own, whole = np.array(own), np.array(whole)
+    found = {
+        "Slope": optimism(recalibration(labels, p).slope, own[:, 0], whole[:, 0]),
+        "B": optimism(brier_score(labels, p), own[:, 1], whole[:, 1]),
+    }
+    ours = {name: (one.apparent, one.optimism, one.standard_error) for name, one in found.items()}
+    ours["Dxy"] = (2 * auc["apparent"] - 1, 2 * auc["optimism"], 2 * auc["standard_error"])
+    for name, (apparent, gained, error) in ours.items():
+        assert apparent == pytest.approx(theirs.loc[name, "index.orig"], abs=1e-5), name
+        # both sides have drawn resamples of their own, 300 and 500
+        allowed = 4 * error * np.sqrt(1 + 300 / 500)
+        assert abs(gained) > 2 * allowed, f"{name}: no optimism would pass as well"
+        assert gained == pytest.approx(theirs.loc[name, "optimism"], abs=allowed), name
+        corrected = theirs.loc[name, "index.corrected"]
+        assert apparent - gained == pytest.approx(corrected, abs=allowed), name

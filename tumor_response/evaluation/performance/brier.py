@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tumor_response.evaluation.metrics import r2
 from tumor_response.evaluation.performance.arrays import FloatArray, checked_probabilities
-from tumor_response.evaluation.performance.rates import r2
 from tumor_response.exceptions import EvaluationError
 
 __all__ = ["BrierDecomposition", "brier_decomposition", "brier_score", "log_loss", "scaled_brier"]
@@ -51,7 +51,7 @@ def scaled_brier(y: npt.ArrayLike, p: npt.ArrayLike, reference: float | None = N
     Raises
     ------
     EvaluationError
-        ``constant_outcome`` if ``y`` has one class and the reference fits it exactly; ``y``,
+        ``one_class`` if ``y`` has one class and the reference is exactly it; ``y``,
         ``not_probability``, ``shape`` or ``not_finite``.
 
     Examples
@@ -60,7 +60,7 @@ def scaled_brier(y: npt.ArrayLike, p: npt.ArrayLike, reference: float | None = N
     0.66
     """
     outcome, probabilities = checked_probabilities(y, p)
-    return r2(outcome, probabilities, reference)
+    return r2(outcome, probabilities, float(outcome.mean()) if reference is None else reference)
 
 
 def log_loss(y: npt.ArrayLike, p: npt.ArrayLike, clip: float = CLIP) -> float:

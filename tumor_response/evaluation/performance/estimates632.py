@@ -5,7 +5,8 @@ best). With ``apparent``, the figure of the model fitted and scored on all rows,
 its mean out of bag, and ``no_information``, what the predictions of the fit on all rows would
 reach if outcomes were dealt out to them at random:
 
-- ``.632 = 0.368 apparent + 0.632 out_of_bag``;
+- ``.632 = 0.368 apparent + 0.632 out_of_bag`` (Efron 1983), for every figure the formula of
+  :func:`~tumor_response.evaluation.auc_632`;
 - the out-of-bag figure is held at ``no_information``, for it cannot honestly be worse:
   ``held = min(out_of_bag, no_information)`` of a loss, ``max`` of a gain;
 - ``R = (held - apparent) / (no_information - apparent)`` where out of bag is worse than apparent
@@ -34,7 +35,6 @@ from tumor_response.evaluation.performance.discrimination import average_precisi
 from tumor_response.exceptions import EvaluationError
 
 __all__ = [
-    "estimate_632",
     "estimate_632plus",
     "no_information_average_precision",
     "no_information_brier",
@@ -44,17 +44,6 @@ __all__ = [
 ]
 
 Better = Literal["low", "high"]
-
-
-def estimate_632(apparent: float, out_of_bag: float) -> float:
-    """Return ``0.368 apparent + 0.632 out_of_bag`` (Efron 1983, JASA 78:316).
-
-    Examples
-    --------
-    >>> round(estimate_632(0.1, 0.3), 4)
-    0.2264
-    """
-    return 0.368 * apparent + 0.632 * out_of_bag
 
 
 def overfitting_rate(

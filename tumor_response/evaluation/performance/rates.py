@@ -1,4 +1,7 @@
-"""Figures of merit for a continuous end point, and for ordered classes."""
+"""Figures of merit for a continuous end point, and for ordered classes.
+
+R2 and the C-index, the headlines of these tasks, are in :mod:`tumor_response.evaluation.metrics`.
+"""
 
 from __future__ import annotations
 
@@ -11,54 +14,12 @@ from tumor_response.exceptions import EvaluationError
 
 __all__ = [
     "accuracy",
-    "c_index",
     "mean_absolute_error",
     "nearest_class",
     "quadratic_weighted_kappa",
-    "r2",
     "root_mean_squared_error",
     "spearman",
 ]
-
-_PAIRS = 4_000_000
-"""Pairs that are compared at a time, which bounds the memory."""
-
-
-def r2(y: npt.ArrayLike, prediction: npt.ArrayLike, reference: float | None = None) -> float:
-    """Return the share of squared error that predicting one number for everybody leaves over.
-
-    ``1 - sum (y - prediction)^2 / sum (y - reference)^2``. Below 0 the predictions are worse than
-    that one number; nothing is clamped, and it is no squared correlation.
-
-    Parameters
-    ----------
-    y, prediction : arrays of shape (n,)
-    reference
-        The number that is predicted for everybody. Out of sample give the **training rows' mean**:
-        the mean of the test rows, which is the default because it is the textbook's, knows
-        outcomes that no model has seen, and makes every model look worse than it is
-        (Hawinkel et al. 2024, The American Statistician 78:15).
-
-    Raises
-    ------
-    EvaluationError
-        ``constant_outcome`` if every y equals the reference; ``shape`` or ``not_finite``.
-
-    Examples
-    --------
-    >>> r2([1, 2, 3], [1, 2, 4]), r2([1, 2, 3], [1, 2, 4], reference=1.0)
-    (0.5, 0.8)
-    """
-    outcome, predicted = checked_numbers(y, prediction)
-    centre = float(outcome.mean()) if reference is None else float(reference)
-    total = float(np.sum((outcome - centre) ** 2))
-    if not total > 0 or (reference is None and np.ptp(outcome) == 0):
-        raise EvaluationError(
-            f"All {outcome.size} outcomes equal the reference {centre:g}; there is no error that "
-            "predictions could explain.",
-            code="constant_outcome",
-        )
-    return 1.0 - float(np.sum((outcome - predicted) ** 2)) / total
 
 
 def mean_absolute_error(y: npt.ArrayLike, prediction: npt.ArrayLike) -> float:
@@ -117,41 +78,6 @@ def spearman(y: npt.ArrayLike, prediction: npt.ArrayLike) -> float:
                 code=f"constant_{what}",
             )
     return float(np.corrcoef(rankdata(outcome), rankdata(predicted))[0, 1])
-
-
-def c_index(y: npt.ArrayLike, score: npt.ArrayLike) -> float:
-    """Return the share of pairs with different outcomes that the scores put in the right order.
-
-    Harrell's concordance (1982, JAMA 247:2543) without censoring. Pairs with equal outcomes do
-    not count; pairs with equal scores count half. For 0 and 1 it is the AUC; for ordered classes
-    it is the generalised c-index, every pair of different classes counting once.
-
-    Raises
-    ------
-    EvaluationError
-        ``constant_outcome`` if all outcomes are equal; ``shape`` or ``not_finite``.
-
-    Examples
-    --------
-    >>> c_index([1, 2, 2, 3], [0.1, 0.4, 0.2, 0.3])
-    0.8
-    """
-    outcome, scores = checked_numbers(y, score)
-    n = outcome.size
-    pairs = concordant = tied = 0
-    step = max(1, _PAIRS // n)
-    for start in range(0, n, step):
-        part = slice(start, start + step)
-        above = outcome[part, None] > outcome[None, :]
-        pairs += int(above.sum())
-        concordant += int((above & (scores[part, None] > scores[None, :])).sum())
-        tied += int((above & (scores[part, None] == scores[None, :])).sum())
-    if not pairs:
-        raise EvaluationError(
-            f"All {n} outcomes are {outcome[0]:g}; a concordance needs pairs that differ.",
-            code="constant_outcome",
-        )
-    return (concordant + tied / 2) / pairs
 
 
 def nearest_class(expected: npt.ArrayLike, n_classes: int = 3) -> npt.NDArray[np.int64]:

@@ -70,7 +70,7 @@ def test_scaled_brier_of_the_prevalence_is_zero():
         (lambda: ours.brier_score([0, 1], [0, 2]), "not_probability"),
         (lambda: ours.log_loss([0, 1], [-3.0, 2]), "not_probability"),
         (lambda: ours.log_loss([0, 1], [0.5, 0.5], clip=0), "clip"),
-        (lambda: ours.scaled_brier([1, 1], [0.5, 0.5]), "constant_outcome"),
+        (lambda: ours.scaled_brier([1, 1], [0.5, 0.5]), "one_class"),
         (lambda: ours.brier_decomposition([0, 1], [0.5, 0.5], bins=0), "bins"),
         (lambda: ours.brier_decomposition([0, 1], [0.5, 0.5], bins=[0, 0.5]), "bins"),
         (lambda: ours.brier_decomposition([0, 1], [0.5, 0.5], bins=[0, 0.5, 0.5, 1]), "bins"),
