@@ -50,6 +50,7 @@ from tumor_response.evaluation.performance.estimates632 import (
     no_information_r2,
     overfitting_rate,
 )
+from tumor_response.evaluation.performance.fold_thresholds import in_fold_thresholds
 from tumor_response.evaluation.performance.lowess import lowess
 from tumor_response.evaluation.performance.optimism import (
     Optimism,
@@ -93,6 +94,7 @@ __all__ = [
     "draw_decision_curve",
     "draw_precision_recall",
     "estimate_632plus",
+    "in_fold_thresholds",
     "log_loss",
     "lowess",
     "mean_absolute_error",

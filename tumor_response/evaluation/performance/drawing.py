@@ -26,10 +26,18 @@ from tumor_response.evaluation.performance.discrimination import (
 from tumor_response.evaluation.performance.predictions import (
     check_models,
     check_probabilities,
+    check_responses,
     words_for_predictions,
 )
 from tumor_response.exceptions import EvaluationError
-from tumor_response.style import COLOURS, NEUTRAL, SINGLE_COLUMN_MM, figure_style, new_axes
+from tumor_response.style import (
+    COLOURS,
+    NEUTRAL,
+    SINGLE_COLUMN_MM,
+    figure_style,
+    mm_to_inch,
+    new_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,6 +49,7 @@ __all__ = ["draw_calibration", "draw_decision_curve", "draw_precision_recall"]
 _TAILS = (2.5, 97.5)
 _BAND: dict[str, Any] = {"alpha": 0.12, "linewidth": 0}
 _TITLE_SIZE = 6.5
+_UNDER_LABELS_MM = 9.0
 _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _SQUARE: dict[str, Any] = {
     "xlim": (-0.01, 1.01),
@@ -56,7 +65,8 @@ def draw_calibration(result: EvaluationResult, names: Sequence[str], ax: Axes | 
 
     The line smooths (lowess, as ``rms::val.prob``) the outcome over the predictions that each
     resample's own fit made for the patients it had not seen; the band holds the middle 95 % of the
-    resamples' own smooths. The strip below is the distribution of these predictions.
+    resamples' own smooths. Where fewer than half of the resamples have predictions the line is thin
+    and broken. The strip below is the distribution of the predictions.
 
     Parameters
     ----------
@@ -82,7 +92,7 @@ def draw_calibration(result: EvaluationResult, names: Sequence[str], ax: Axes | 
         ax.plot([0, 1], [0, 1], color=NEUTRAL, linewidth=0.8, linestyle=":")
         for curve, colour in zip(curves, _colours(len(curves)), strict=True):
             ax.fill_between(curve.grid, curve.low, curve.high, color=colour, **_BAND)
-            ax.plot(curve.grid, curve.line, color=colour, label=_calibration_label(curve))
+            _calibration_line(ax, curve, colour)
         ax.set(ylabel="Share that responded", **_SQUARE)
         ax.tick_params(labelbottom=False)
         strip = ax.inset_axes((0.0, -0.17, 1.0, 0.14), sharex=ax)
@@ -92,11 +102,12 @@ def draw_calibration(result: EvaluationResult, names: Sequence[str], ax: Axes | 
             strip.stairs(share, edges, color=colour, linewidth=0.9)
             if len(curves) == 1:
                 strip.stairs(share, edges, color=colour, alpha=0.25, fill=True)
-        strip.set(xlabel="Predicted probability of response", yticks=[], ylim=(0, None))
+        strip.set(
+            xlabel="Predicted probability of response, and how often", yticks=[], ylim=(0, None)
+        )
         strip.spines["left"].set_visible(False)
-        strip.set_ylabel("predictions", fontsize=5.5, color=NEUTRAL)
         _title(ax, result, "Calibration", "line: lowess of all", "smooths")
-        _legend(ax, "calibration slope; integrated calibration index", below=-0.36)
+        _legend(ax, "calibration slope; integrated calibration index", below=-0.17)
     return ax
 
 
@@ -144,7 +155,7 @@ def draw_decision_curve(result: EvaluationResult, names: Sequence[str], ax: Axes
             ylabel="Net benefit (true positives per lesion)",
         )
         _title(ax, result, "Decision curve", "line: mean", "curves")
-        _legend(ax, None, below=-0.2)
+        _legend(ax, None)
     return ax
 
 
@@ -173,11 +184,7 @@ def draw_precision_recall(result: EvaluationResult, names: Sequence[str], ax: Ax
         ``unknown_model``, ``task``.
     """
     check_models(result, names)
-    if result.task != "response":
-        raise EvaluationError(
-            f"This evaluation is of the task {result.task!r}; precision is of responses, 0 or 1.",
-            code="task",
-        )
+    check_responses(result)
     both = [one for one in result.out_of_bag if 0 < one.y_test.mean() < 1]
     prevalence = float(np.mean([one.y_test.mean() for one in both]))
     chance = float(
@@ -197,7 +204,7 @@ def draw_precision_recall(result: EvaluationResult, names: Sequence[str], ax: Ax
         told = (
             f"average precision\n(random scores {chance:.2f}; dotted: prevalence {prevalence:.2f})"
         )
-        _legend(ax, told, below=-0.16)
+        _legend(ax, told)
     return ax
 
 
@@ -223,6 +230,14 @@ def _staircase(y: FloatArray, score: FloatArray, grid: FloatArray) -> FloatArray
     return stairs
 
 
+def _calibration_line(ax: Axes, curve: CalibrationCurve, colour: str) -> None:
+    """Draw the line, thin and broken where few resamples have predictions."""
+    common = np.isfinite(curve.low) if curve.n_resamples > 1 else np.isfinite(curve.line)
+    ax.plot(curve.grid, curve.line, color=colour, linewidth=0.6, linestyle=(0, (2, 2)))
+    line = np.where(common, curve.line, np.nan)
+    ax.plot(curve.grid, line, color=colour, label=_calibration_label(curve))
+
+
 def _calibration_label(curve: CalibrationCurve) -> str:
     try:
         slope = f"{recalibration(curve.outcomes, curve.predictions).slope:.2f}"
@@ -237,5 +252,15 @@ def _title(ax: Axes, result: EvaluationResult, what: str, line: str, of: str) ->
     ax.set_title(f"{what}, {words_for_predictions(result)}\n{line}{band}", fontsize=_TITLE_SIZE)
 
 
-def _legend(ax: Axes, title: str | None, below: float) -> None:
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, below), title=title)
+def _legend(ax: Axes, title: str | None, below: float = 0.0) -> None:
+    """Put the legend under the axis' labels, whose height does not grow with the axes."""
+    from matplotlib.transforms import ScaledTranslation
+
+    inch = ax.get_figure(root=True).dpi_scale_trans
+    legend = ax.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, below),
+        bbox_transform=ax.transAxes + ScaledTranslation(0.0, -mm_to_inch(_UNDER_LABELS_MM), inch),
+        title=title,
+    )
+    legend.get_title().set_multialignment("center")

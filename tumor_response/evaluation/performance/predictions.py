@@ -19,6 +19,7 @@ __all__ = [
     "bagged_predictions",
     "check_models",
     "check_probabilities",
+    "check_responses",
     "single_fit_predictions",
     "words_for_predictions",
 ]
@@ -54,6 +55,22 @@ def check_models(result: EvaluationResult, names: Iterable[str]) -> None:
             )
 
 
+def check_responses(result: EvaluationResult) -> None:
+    """Refuse an evaluation of rates or tertiles.
+
+    Raises
+    ------
+    EvaluationError
+        ``task``.
+    """
+    if result.task != "response":
+        raise EvaluationError(
+            f"This evaluation is of the task {result.task!r}; calibration of probabilities, "
+            "precision, thresholds and net benefit are of responses, 0 or 1.",
+            code="task",
+        )
+
+
 def check_probabilities(result: EvaluationResult, names: Iterable[str]) -> None:
     """Refuse models whose scores are no probabilities of response, and names that are not there.
 
@@ -64,12 +81,7 @@ def check_probabilities(result: EvaluationResult, names: Iterable[str]) -> None:
     """
     names = list(names)
     check_models(result, names)
-    if result.task != "response":
-        raise EvaluationError(
-            f"This evaluation is of the task {result.task!r}; calibration of probabilities, "
-            "precision and net benefit are of responses, 0 or 1.",
-            code="task",
-        )
+    check_responses(result)
     for name in names:
         if not result.is_probability[name]:
             raise EvaluationError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -261,7 +262,7 @@ def test_figures_say_which_predictions_and_leave_settings_alone(response, figure
     ax.figure.savefig(tmp_path / "figure.png")
     assert figure(response, names, ax) is ax
     assert dict(mpl.rcParams) == before
-    mpl.pyplot.close(ax.figure)
+    plt.close(ax.figure)
     with pytest.raises(EvaluationError) as raised:
         figure(response, ["nobody"], None)
     assert raised.value.code == "unknown_model"
@@ -273,7 +274,7 @@ def test_line_of_the_decision_curve_is_the_mean_net_benefit(response):
     at = int(np.argmin(np.abs(line.get_xdata() - 0.5)))
     table = performance.performance_table(response).loc["ridge"]
     assert line.get_ydata()[at] == pytest.approx(table.loc["net_benefit at 0.5", "oob"])
-    mpl.pyplot.close(ax.figure)
+    plt.close(ax.figure)
 
 
 def test_area_under_the_precision_line_is_the_number_beside_the_name(response):
@@ -281,7 +282,7 @@ def test_area_under_the_precision_line_is_the_number_beside_the_name(response):
     line = next(one for one in ax.get_lines() if one.get_label().startswith("ridge"))
     expected = performance.performance_table(response).loc[("ridge", "average_precision"), "oob"]
     assert line.get_ydata().mean() == pytest.approx(expected, abs=0.01)
-    mpl.pyplot.close(ax.figure)
+    plt.close(ax.figure)
 
 
 def test_optimism_by_hand(response):
