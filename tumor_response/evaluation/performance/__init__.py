@@ -18,11 +18,11 @@ from tumor_response.evaluation.performance.calibration import (
     recalibration,
     val_prob,
 )
-from tumor_response.evaluation.performance.calibration_curve import (
+from tumor_response.evaluation.performance.calibration_curves import (
     CalibrationCurve,
     calibration_curve,
 )
-from tumor_response.evaluation.performance.decision_curve import (
+from tumor_response.evaluation.performance.decision_curves import (
     decision_curve,
     net_benefit,
     net_benefit_of_all,
@@ -51,8 +51,7 @@ from tumor_response.evaluation.performance.estimates632 import (
     overfitting_rate,
 )
 from tumor_response.evaluation.performance.fold_thresholds import in_fold_thresholds
-from tumor_response.evaluation.performance.lowess import lowess
-from tumor_response.evaluation.performance.optimism import (
+from tumor_response.evaluation.performance.optimism_correction import (
     Optimism,
     optimism,
     optimism_table,
@@ -70,6 +69,7 @@ from tumor_response.evaluation.performance.rates import (
     root_mean_squared_error,
     spearman,
 )
+from tumor_response.evaluation.performance.smoothing import lowess
 from tumor_response.evaluation.performance.table import performance_table
 
 __all__ = [

@@ -116,9 +116,10 @@ probabilities; ...
 
 
 def _check_binary(outcome: FloatArray) -> None:
-    strange = np.setdiff1d(outcome, (0.0, 1.0))
+    strange = outcome[(outcome != 0) & (outcome != 1)]
     if strange.size:
         raise EvaluationError(
-            f"y holds {strange[:3].tolist()} besides 0 and 1; give the classes of one cut.",
+            f"y holds {np.unique(strange)[:3].tolist()} besides 0 and 1; give the classes of one "
+            "cut.",
             code="y",
         )

@@ -17,7 +17,7 @@ from tumor_response.evaluation.performance.arrays import (
     checked_classes,
     checked_probabilities,
 )
-from tumor_response.evaluation.performance.lowess import lowess
+from tumor_response.evaluation.performance.smoothing import lowess
 from tumor_response.exceptions import EvaluationError
 
 __all__ = [
@@ -132,7 +132,7 @@ def calibration_in_the_large(y: npt.ArrayLike, p: npt.ArrayLike) -> float:
 def calibration_errors(y: npt.ArrayLike, p: npt.ArrayLike) -> CalibrationErrors:
     """Return ICI, E50, E90 and Emax (Austin and Steyerberg 2019, Stat Med 38:4051).
 
-    The outcome is smoothed over the predictions by :func:`~.lowess.lowess` with R's defaults and
+    The outcome is smoothed over the predictions by :func:`~.smoothing.lowess` with R's defaults and
     without robustness rounds, the choice of ``rms::val.prob``, whose Eavg, E90 and Emax these
     are. With few lesions the smooth follows noise: perfect predictions have an ICI well above 0.
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from tumor_response.evaluation.performance.arrays import FloatArray
 from tumor_response.evaluation.performance.calibration import recalibration
-from tumor_response.evaluation.performance.calibration_curve import (
+from tumor_response.evaluation.performance.calibration_curves import (
     CalibrationCurve,
     calibration_curve,
 )
-from tumor_response.evaluation.performance.decision_curve import (
+from tumor_response.evaluation.performance.decision_curves import (
     THRESHOLDS,
     net_benefit,
     net_benefit_of_all,
@@ -181,11 +181,16 @@ def draw_precision_recall(result: EvaluationResult, names: Sequence[str], ax: Ax
     Raises
     ------
     EvaluationError
-        ``unknown_model``, ``task``.
+        ``unknown_model``, ``task``; ``one_class`` if no resample's test rows have both.
     """
     check_models(result, names)
     check_responses(result)
     both = [one for one in result.out_of_bag if 0 < one.y_test.mean() < 1]
+    if not both:
+        raise EvaluationError(
+            "No resample's test rows have both classes; there is no precision over recall.",
+            code="one_class",
+        )
     prevalence = float(np.mean([one.y_test.mean() for one in both]))
     chance = float(
         np.mean([average_precision_by_chance(int(o.y_test.sum()), o.y_test.size) for o in both])
@@ -256,7 +261,7 @@ def _legend(ax: Axes, title: str | None, below: float = 0.0) -> None:
     """Put the legend under the axis' labels, whose height does not grow with the axes."""
     from matplotlib.transforms import ScaledTranslation
 
-    inch = ax.get_figure(root=True).dpi_scale_trans
+    inch = ax.figure.dpi_scale_trans
     legend = ax.legend(
         loc="upper center",
         bbox_to_anchor=(0.5, below),

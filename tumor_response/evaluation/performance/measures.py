@@ -22,7 +22,7 @@ from tumor_response.evaluation.performance.calibration import (
     calibration_in_the_large,
     recalibration,
 )
-from tumor_response.evaluation.performance.decision_curve import net_benefit
+from tumor_response.evaluation.performance.decision_curves import net_benefit
 from tumor_response.evaluation.performance.discrimination import (
     FIGURES,
     average_precision,

@@ -97,7 +97,8 @@ def single_fit_predictions(result: EvaluationResult, name: str) -> Pairs:
 
     A lesion comes as often as it was out of bag, each time with the score of another fit and with
     its class by that resample's cut. What is computed from these pairs is about *one* fit of the
-    model, averaged over fits, which is what will be used on the next patient.
+    model, averaged over fits: one fit is what will be used on the next patient, though one that
+    has seen more patients than a bootstrap sample holds.
 
     Returns
     -------
@@ -112,8 +113,8 @@ def single_fit_predictions(result: EvaluationResult, name: str) -> Pairs:
 def bagged_predictions(result: EvaluationResult, name: str) -> Pairs:
     """Return outcome (by the full-data cut) and mean left-out score of each lesion.
 
-    The mean of hundreds of fits' scores is the prediction of an ensemble. It ranks better and is
-    less extreme than any of its members, so that its calibration is not theirs.
+    The mean of hundreds of fits' scores is the prediction of an ensemble. It tends to rank better
+    and is less extreme than its members, so that its calibration is not theirs.
 
     Returns
     -------

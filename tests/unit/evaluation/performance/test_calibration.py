@@ -8,7 +8,7 @@ import statsmodels.api as sm
 from scipy.special import expit, logit
 
 from tumor_response.evaluation.performance import calibration as ours
-from tumor_response.evaluation.performance.lowess import lowess
+from tumor_response.evaluation.performance.smoothing import lowess
 from tumor_response.exceptions import EvaluationError
 
 

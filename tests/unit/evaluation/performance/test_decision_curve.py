@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tumor_response.evaluation.performance import decision_curve as ours
+from tumor_response.evaluation.performance import decision_curves as ours
 from tumor_response.exceptions import EvaluationError
 
 BENCHMARKS = Path(__file__).parents[4] / "benchmarks"

@@ -12,11 +12,11 @@ from tumor_response.evaluation.performance.calibration import (
     CalibrationErrors,
     calibration_errors,
 )
-from tumor_response.evaluation.performance.lowess import lowess
 from tumor_response.evaluation.performance.predictions import (
     check_probabilities,
     single_fit_predictions,
 )
+from tumor_response.evaluation.performance.smoothing import lowess
 
 if TYPE_CHECKING:
     from tumor_response.evaluation.result import EvaluationResult
@@ -63,8 +63,9 @@ def calibration_curve(result: EvaluationResult, name: str) -> CalibrationCurve:
     """Return the calibration curve of single fits on patients they had not seen.
 
     Lesions are smoothed over the predictions of the fits that had not seen them, not over the mean
-    of these: averaged over hundreds of fits, extreme predictions look tame, and an overfitted
-    model looks calibrated.
+    of these, which is the prediction of an ensemble: averaged over hundreds of fits, extreme
+    predictions look tame. A fit to a bootstrap sample has seen fewer patients than the one to the
+    whole cohort, so that this errs on the pessimistic side (measured in the guide).
 
     Parameters
     ----------
