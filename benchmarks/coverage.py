@@ -41,7 +41,7 @@ from scipy.special import expit, ndtr, ndtri
 from tumor_response.evaluation.intervals.delong import obuchowski
 from tumor_response.evaluation.intervals.influence import pair_influence
 from tumor_response.evaluation.intervals.jackknife import (
-    auc_without_each,
+    concordance_without_each,
     jackknife_after_bootstrap,
 )
 from tumor_response.evaluation.intervals.ledell import ledell
@@ -165,7 +165,7 @@ def _fit_in_span(
         new = inner @ found + intercept
         moved = np.abs(new - score).max()
         score = new
-        if moved < 1e-5:  # Newton's next step would be at the level of its square
+        if moved < 1e-3:  # what is left is at the level of its square
             break
     dual = np.zeros(len(y))
     dual[used] = found
@@ -239,7 +239,7 @@ def _of_bootstrap(y: FloatArray, scores: FloatArray, counts: FloatArray) -> dict
     influence = pair_influence(classes, tested, test, counts, people)
     without = np.full(counts.shape, np.nan)
     for number, rows in enumerate(test):
-        names, values = auc_without_each(classes[number], tested[number], rows)
+        names, values = concordance_without_each(classes[number], tested[number], rows)
         without[number, names] = values
     corrected, raw = jackknife_after_bootstrap(without, oob, counts)
     bagged = obuchowski(y, np.where(out, scores, 0.0).sum(axis=0) / out.sum(axis=0), people)
@@ -271,16 +271,13 @@ def _of_folds(y: FloatArray, scores: FloatArray, kept: FloatArray) -> dict[str, 
     classes = [y[rows] for rows in test]
     tested = [score[rows] for score, rows in zip(scores, test, strict=True)]
     once = slice(0, N_FOLDS)
-    people = np.arange(len(y))
-    single = ledell(classes[once], tested[once], test[once], people)
-    repeated = ledell(classes, tested, test, people)
+    run = ledell(classes[once], tested[once], test[once], [0] * N_FOLDS, np.arange(len(y)))
     values = weighted_aucs(scores, 1.0 - kept, y)
     return {
-        "auc_cv": repeated.auc,
-        "ledell": repeated.variance,
+        "auc_cv": values.mean(),
         "fold_sd": values.std(ddof=1),
-        "auc_cv_once": single.auc,
-        "ledell_once": single.variance,
+        "auc_cv_once": run.auc,
+        "ledell_once": run.variance,
     }
 
 
@@ -296,6 +293,7 @@ def round_of(cell: Cell, number: int, work: Path) -> None:
 
 
 def main() -> None:
+    """Make the studies that are missing."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--studies", type=int, default=500)

@@ -9,13 +9,13 @@ the AUC.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Influence", "pair_influence", "times_drawn"]
+__all__ = ["Influence", "ordered_pairs", "pair_influence", "times_drawn"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -42,6 +42,26 @@ class Influence:
     trained: FloatArray
     noise: float
 
+    @property
+    def variance_of_estimate(self) -> float:
+        r"""Variance of the estimate, :math:`\sum_k (T_k + R_k)^2`, less the resamples' noise."""
+        training = max(float(self.trained @ self.trained) - self.noise, 0.0)
+        return self._testing + max(2.0 * float(self.tested @ self.trained) + training, 0.0)
+
+    @property
+    def variance_about_target(self) -> float:
+        r"""Variance about the refitted model's AUC, :math:`\sum_k T_k (T_k + 2 R_k)`.
+
+        What the training patients change by themselves, :math:`\sum_k R_k^2`, moves the target as
+        it moves the estimate, and is left out. The cross term carries no noise on average. It is
+        never taken below what testing alone makes the estimate vary.
+        """
+        return self._testing + max(2.0 * float(self.tested @ self.trained), 0.0)
+
+    @property
+    def _testing(self) -> float:
+        return float(self.tested @ self.tested)
+
 
 def times_drawn(train: Sequence[IntArray], patients: IntArray) -> IntArray:
     """Return how often each resample drew each patient, shape (n_resamples, n_patients).
@@ -62,6 +82,27 @@ def times_drawn(train: Sequence[IntArray], patients: IntArray) -> IntArray:
     """
     first = np.unique(patients, return_index=True)[1]
     return np.array([np.bincount(rows, minlength=len(patients))[first] for rows in train])
+
+
+def ordered_pairs(
+    y: npt.ArrayLike, score: npt.ArrayLike
+) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:
+    """Yield, for every two outcomes: rows with the better, rows with the worse, who scores higher.
+
+    The third is an array (better, worse) of 1, 1/2 for equal scores, 0.
+
+    Examples
+    --------
+    >>> [above.tolist() for *_, above in ordered_pairs([1, 0, 0], [0.3, 0.1, 0.3])]
+    [[[1.0, 0.5]]]
+    """
+    outcome, value = np.asarray(y), np.asarray(score, dtype=np.float64)
+    levels = np.unique(outcome)
+    rows = [np.nonzero(outcome == level)[0] for level in levels]
+    for higher in range(1, len(levels)):
+        for lower in range(higher):
+            difference = value[rows[higher]][:, None] - value[rows[lower]][None, :]
+            yield rows[higher], rows[lower], np.sign(difference) * 0.5 + 0.5
 
 
 def pair_influence(
@@ -103,22 +144,23 @@ def pair_influence(
         An integer per row.
     """
     n_resamples, n_rows = len(test), len(patients)
-    wins = np.zeros((n_rows, n_rows))
-    compared = np.zeros((n_rows, n_rows))
-    both_out = np.zeros((n_rows, n_rows))
-    outcomes: list[tuple[tuple[IntArray, ...], FloatArray, FloatArray]] = []
-    for classes, score, rows in zip(y, scores, test, strict=True):
-        label, value = np.asarray(classes), np.asarray(score, dtype=np.float64)
-        pairs = (label[:, None] > label[None, :]).astype(np.float64)
-        above = np.sign(value[:, None] - value[None, :]) * 0.5 + 0.5
-        cells = np.ix_(rows, rows)
-        wins[cells] += pairs * above
-        compared[cells] += pairs
-        both_out[cells] += 1.0
-        outcomes.append((cells, pairs, above))
+    wins, compared = np.zeros((n_rows, n_rows)), np.zeros((n_rows, n_rows))
+    out = np.zeros((n_resamples, n_rows))
+    outcomes: list[list[tuple[tuple[IntArray, ...], FloatArray]]] = []
+    for number, (classes, score, rows) in enumerate(zip(y, scores, test, strict=True)):
+        out[number, rows] = 1.0
+        outcomes.append(
+            [
+                (np.ix_(rows[better], rows[worse]), above)
+                for better, worse, above in ordered_pairs(classes, score)
+            ]
+        )
+        for cells, above in outcomes[-1]:
+            wins[cells] += above
+            compared[cells] += 1.0
     seen = compared > 0
     mean = np.divide(wins, compared, out=np.zeros_like(wins), where=seen)
-    share = np.divide(compared, both_out, out=np.zeros_like(wins), where=seen)
+    share = np.divide(compared, out.T @ out, out=np.zeros_like(wins), where=seen)
     weight = share / share.sum()
     estimate = float((weight * mean).sum())
     centred = weight * (mean - estimate)
@@ -127,8 +169,8 @@ def pair_influence(
     per_pair = np.divide(weight * n_resamples, compared, out=np.zeros_like(wins), where=seen)
     residual = np.array(
         [
-            float((per_pair[cells] * pairs * (above - mean[cells])).sum())
-            for cells, pairs, above in outcomes
+            sum(float(np.vdot(per_pair[cells], above - mean[cells])) for cells, above in pairs)
+            for pairs in outcomes
         ]
     )
     counts = np.asarray(drawn, dtype=np.float64) - 1.0

@@ -19,6 +19,7 @@ def ledell(
     y: Sequence[npt.ArrayLike],
     scores: Sequence[npt.ArrayLike],
     test: Sequence[IntArray],
+    repeats: Sequence[int],
     patients: IntArray,
 ) -> AucVariance:
     r"""Return the cross-validated AUC and its variance, with patients as units.
@@ -30,7 +31,8 @@ def ledell(
     .. math:: \hat\sigma^2 = \sum_k \Bigl( \frac1n \sum_{i \in k} IC_i \Bigr)^2
 
     over patients k (Electronic Journal of Statistics 9:1583, section 4; patients with several
-    lesions as in section 5). With repeated folds a lesion's influence is its mean over repeats.
+    lesions as in section 5). With repeated folds the variance is the mean of the repeats' own:
+    how much repeating takes off is not known, and it is little once K is 5 or more.
     It holds for models that settle as patients are added; training on fewer patients than there
     are, and how the model changes from fold to fold, are not in it.
 
@@ -39,6 +41,8 @@ def ledell(
     y, scores, test
         Per fold, those of all repeats one after another: classes, scores and row positions of
         the tested rows.
+    repeats
+        Per fold: the repeat it belongs to.
     patients : array of shape (n_rows,)
 
     Raises
@@ -49,16 +53,16 @@ def ledell(
     Examples
     --------
     >>> folds = [np.array([0, 1, 2]), np.array([3, 4, 5])]
-    >>> found = ledell([[1, 0, 0], [1, 1, 0]], [[3, 1, 2], [1, 3, 2]], folds, np.arange(6))
+    >>> found = ledell([[1, 0, 0], [1, 1, 0]], [[3, 1, 2], [1, 3, 2]], folds, [0, 0], np.arange(6))
     >>> found.auc
     0.75
     """
     positives = [np.asarray(label) == 1 for label in y]
-    n_tested = sum(len(positive) for positive in positives)
-    share = sum(int(positive.sum()) for positive in positives) / n_tested
-    # each row enters once per repeat, so that dividing by all that were tested takes the mean
-    influence, aucs = np.zeros(len(patients)), []
-    for positive, score, rows in zip(positives, scores, test, strict=True):
+    share = sum(int(one.sum()) for one in positives) / sum(len(one) for one in positives)
+    names = sorted(set(repeats))
+    influence, tested = np.zeros((len(names), len(patients))), np.zeros(len(names))
+    aucs = []
+    for positive, score, rows, repeat in zip(positives, scores, test, repeats, strict=True):
         if positive.all() or not positive.any():
             raise EvaluationError(
                 f"A fold of {len(rows)} row(s) has one class and no AUC of its own; take fewer "
@@ -67,8 +71,13 @@ def ledell(
             )
         above, below = placements(positive, score)
         aucs.append(float(above.mean()))
-        influence[rows[positive]] += (above - aucs[-1]) / share
-        influence[rows[~positive]] += (below - aucs[-1]) / (1.0 - share)
+        run = names.index(repeat)
+        influence[run, rows[positive]] = (above - aucs[-1]) / share
+        influence[run, rows[~positive]] = (below - aucs[-1]) / (1.0 - share)
+        tested[run] += len(rows)
     of_patient = np.unique(patients, return_inverse=True)[1]
-    summed = np.bincount(of_patient, weights=influence) / n_tested
-    return AucVariance(float(np.mean(aucs)), float((summed**2).sum()))
+    variances = [
+        float(((np.bincount(of_patient, weights=one) / n) ** 2).sum())
+        for one, n in zip(influence, tested, strict=True)
+    ]
+    return AucVariance(float(np.mean(aucs)), float(np.mean(variances)))

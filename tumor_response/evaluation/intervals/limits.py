@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.stats import t as student
 
 from tumor_response.exceptions import EvaluationError
 
@@ -64,33 +64,41 @@ def percentile_limits(values: npt.ArrayLike, level: float = 0.95) -> tuple[float
     return float(low), float(high)
 
 
-def normal_limits(estimate: float, se: float, level: float = 0.95) -> tuple[float, float]:
-    """Return ``estimate`` -/+ z ``se``.
+def normal_limits(
+    estimate: float, se: float, level: float = 0.95, df: float = np.inf
+) -> tuple[float, float]:
+    """Return ``estimate`` -/+ q ``se``, q from Student's t with ``df`` degrees of freedom.
 
     Examples
     --------
     >>> [round(limit, 3) for limit in normal_limits(0.7, 0.05)]
     [0.602, 0.798]
     """
-    half = float(norm.ppf(0.5 + check_level(level) / 2.0)) * se
+    half = _quantile(level, df) * se
     return estimate - half, estimate + half
 
 
-def logit_limits(estimate: float, se: float, level: float = 0.95) -> tuple[float, float]:
+def logit_limits(
+    estimate: float, se: float, level: float = 0.95, df: float = np.inf
+) -> tuple[float, float]:
     """Return limits that are symmetric on the log-odds scale, so that they stay within 0 and 1.
 
-    logit(limit) = logit(estimate) -/+ z se / (estimate (1 - estimate)), by the delta method
+    logit(limit) = logit(estimate) -/+ q se / (estimate (1 - estimate)), by the delta method
     (Pepe 2003, The statistical evaluation of medical tests, section 5.2). An estimate of exactly
     0 or 1 has no log-odds: its limits are on the plain scale, cut off at 0 and 1.
 
     Examples
     --------
     >>> [round(limit, 3) for limit in logit_limits(0.95, 0.04)]
-    [0.787, 0.99]
+    [0.785, 0.99]
     """
     if not 0.0 < estimate < 1.0:
-        low, high = normal_limits(estimate, se, level)
+        low, high = normal_limits(estimate, se, level, df)
         return max(low, 0.0), min(high, 1.0)
-    half = float(norm.ppf(0.5 + check_level(level) / 2.0)) * se / (estimate * (1.0 - estimate))
+    half = _quantile(level, df) * se / (estimate * (1.0 - estimate))
     centre = logit(estimate)
     return float(expit(centre - half)), float(expit(centre + half))
+
+
+def _quantile(level: float, df: float) -> float:
+    return float(student.ppf(0.5 + check_level(level) / 2.0, df))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from tumor_response.evaluation.intervals.limits import percentile_limits
 from tumor_response.exceptions import EvaluationError
 
-__all__ = ["SMALLEST_SHARE", "harrell", "location_shifted"]
+__all__ = ["SMALLEST_SHARE", "location_shifted"]
 
 SMALLEST_SHARE = 0.5
 """The apparent values have to vary at least this much of what the out-of-bag values do at the
@@ -16,21 +16,6 @@ cohort's own size, or the shifted interval is refused."""
 
 _OUT = float(np.exp(-1.0))
 """Share of patients that are out of bag."""
-
-
-def harrell(apparent: float, train: npt.ArrayLike, original: npt.ArrayLike) -> float:
-    """Return the optimism-corrected value: ``apparent - mean(train - original)``.
-
-    ``train`` and ``original`` are the values of each resample's model on its own sample and on
-    all rows (Harrell, Lee and Mark 1996, Statistics in Medicine 15:361).
-
-    Examples
-    --------
-    >>> round(harrell(0.8, [0.85, 0.87], [0.75, 0.77]), 3)
-    0.7
-    """
-    optimism = np.asarray(train, dtype=np.float64) - np.asarray(original, dtype=np.float64)
-    return float(apparent - optimism.mean())
 
 
 def location_shifted(
