@@ -37,16 +37,25 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.linalg import lapack
 from scipy.special import expit, ndtr, ndtri
+from scipy.stats import binomtest
 
 from tumor_response.evaluation.intervals.delong import obuchowski
-from tumor_response.evaluation.intervals.influence import pair_influence
+from tumor_response.evaluation.intervals.influence import (
+    pair_influence,
+    variance_about_target,
+    variance_of_estimate,
+)
 from tumor_response.evaluation.intervals.jackknife import (
     concordance_without_each,
     jackknife_after_bootstrap,
 )
 from tumor_response.evaluation.intervals.ledell import ledell
+from tumor_response.evaluation.intervals.limits import logit_limits
+from tumor_response.evaluation.intervals.shifted import SMALLEST_SHARE
+from tumor_response.evaluation.metrics import auc_632, auc_632plus
 from tumor_response.models import RidgeLogistic
 from tumor_response.models.ridge_path import newton_path
+from tumor_response.style import COLOURS, DOUBLE_COLUMN_MM, NEUTRAL, figure_style, mm_to_inch
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -292,21 +301,170 @@ def round_of(cell: Cell, number: int, work: Path) -> None:
     half_done.rename(kept)
 
 
+def read(cell: Cell, work: Path) -> pd.DataFrame | None:
+    """Return the studies of a cell that there are."""
+    kept = sorted(work.glob(f"{cell.name}_*.csv"))
+    return pd.concat([pd.read_csv(one) for one in kept], ignore_index=True) if kept else None
+
+
+Limits = tuple[float, float]
+NONE = (np.nan, np.nan)
+
+
+def _shifted(row: pd.Series, estimate: float) -> Limits:
+    if row["train_sd"] < SMALLEST_SHARE * np.sqrt(np.exp(-1.0)) * row["oob_sd"]:
+        return NONE
+    moved = row["auc_apparent"] - estimate
+    return row["train_low"] - moved, row["train_high"] - moved
+
+
+def _jackknife(row: pd.Series) -> Limits:
+    if np.isnan(row["jackknife"]):
+        return NONE
+    return logit_limits(row["auc_oob"], np.sqrt(row["jackknife"]))
+
+
+def _hanley_mcneil(row: pd.Series, n: int) -> Limits:
+    area, half = row["auc_oob"], n // 2
+    one, other = area / (2.0 - area), 2.0 * area**2 / (1.0 + area)
+    spread = area * (1 - area) + (half - 1) * (one + other - 2 * area**2)
+    return logit_limits(area, np.sqrt(spread) / half)
+
+
+def limits_of(row: pd.Series, n: int) -> dict[str, Limits]:
+    """Return the limits of all methods of one study, by the library's formulas."""
+    area = row["auc_oob"]
+    influence = row[["tested", "cross", "trained", "noise"]]
+    about_target = variance_about_target(influence["tested"], influence["cross"])
+    resampled = row["oob_sd"] * np.sqrt(1 / N_RESAMPLES + np.exp(-1.0) / (1 - np.exp(-1.0)))
+    folded = row["fold_sd"] * np.sqrt(1 / (N_FOLDS * N_REPEATS) + 1 / (N_FOLDS - 1))
+    return {
+        "oob_influence": logit_limits(area, np.sqrt(about_target)),
+        "oob_percentile": (row["oob_low"], row["oob_high"]),
+        "corrected_resampled": logit_limits(area, resampled, df=N_RESAMPLES - 1),
+        "delta_after_bootstrap": logit_limits(area, np.sqrt(variance_of_estimate(**influence))),
+        "jackknife_after_bootstrap": _jackknife(row),
+        "bagged_scores": logit_limits(area, np.sqrt(row["bagged"])),
+        "location_shifted": _shifted(row, row["auc_apparent"] - row["optimism"]),
+        "location_shifted_632": _shifted(row, auc_632(row["auc_apparent"], area)),
+        "location_shifted_632plus": _shifted(row, auc_632plus(row["auc_apparent"], area)),
+        "hanley_mcneil at n": _hanley_mcneil(row, n),
+        "folds: corrected_resampled": logit_limits(
+            row["auc_cv"], folded, df=N_FOLDS * N_REPEATS - 1
+        ),
+        "folds: ledell": logit_limits(row["auc_cv_once"], np.sqrt(row["ledell_once"])),
+    }
+
+
+def summarise(cells: list[Cell], work: Path) -> pd.DataFrame:
+    """Return one row per cell and method, of the studies that there are."""
+    rows = []
+    for cell in cells:
+        studies = read(cell, work)
+        if studies is None:
+            continue
+        target = studies["target"].to_numpy()
+        found = [limits_of(row, cell.n) for _, row in studies.iterrows()]
+        for method in found[0]:
+            low, high = np.array([one[method] for one in found]).T
+            made = np.isfinite(low)
+            covers = (low <= target) & (target <= high)
+            exact = (
+                binomtest(int(covers.sum()), int(made.sum())).proportion_ci()
+                if made.any()
+                else None
+            )
+            centre = studies["auc_oob"]
+            if method.startswith("folds"):
+                centre = studies["auc_cv_once" if method.endswith("ledell") else "auc_cv"]
+            rows.append(
+                {
+                    "n": cell.n,
+                    "p": cell.p,
+                    "signal": cell.signal,
+                    "method": method,
+                    "studies": len(studies),
+                    "refused": int((~made).sum()),
+                    "coverage": covers.sum() / made.sum() if made.any() else np.nan,
+                    "coverage_low": np.nan if exact is None else exact.low,
+                    "coverage_high": np.nan if exact is None else exact.high,
+                    "target_below": (target < low).sum() / made.sum() if made.any() else np.nan,
+                    "width": (high - low)[made].mean() if made.any() else np.nan,
+                    "target": target.mean(),
+                    "bias": (centre - target).mean(),
+                    "rmse": float(np.sqrt(((centre - target) ** 2).mean())),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def draw(frame: pd.DataFrame) -> None:
+    """Draw coverage and width of every method, one dot for each cell."""
+    import matplotlib.pyplot as plt
+
+    frame = frame.dropna(subset="coverage")
+    frame = frame[frame["p"].isin([5, 1500])]
+    methods = list(frame["method"].unique())
+    cell = ["n", "p", "signal"]
+    percentile = frame[frame["method"] == "oob_percentile"].set_index(cell)["width"]
+    frame = frame.join(percentile.rename("reference"), on=cell)
+    with figure_style():
+        size = (mm_to_inch(DOUBLE_COLUMN_MM), mm_to_inch(104))
+        figure, (left, right) = plt.subplots(
+            1, 2, figsize=size, layout="constrained", sharey=True, width_ratios=(2, 1)
+        )
+        left.axvspan(0.93, 0.97, color=NEUTRAL, alpha=0.18, linewidth=0)
+        left.axvline(0.95, color=NEUTRAL, linewidth=0.6)
+        right.axvline(1.0, color=NEUTRAL, linewidth=0.6)
+        for colour, signal in zip(COLOURS, BEST_AUC, strict=False):
+            for marker, p in (("o", 5), ("D", 1500)):
+                chosen = frame[(frame["signal"] == signal) & (frame["p"] == p)]
+                step = (list(BEST_AUC).index(signal) - 1) * 0.24 + (0.06 if p > 5 else -0.06)
+                place = chosen["method"].map(methods.index) + step
+                scale = {"s": 4 + chosen["n"] / 18, "marker": marker, "linewidths": 0.7}
+                filled = {"facecolors": colour if p == 5 else "none", "edgecolors": colour}
+                left.scatter(chosen["coverage"], place, **scale, **filled)
+                right.scatter(chosen["width"] / chosen["reference"], place, **scale, **filled)
+                left.scatter(
+                    [], [], label=f"signal {signal}, p = {p:,}", marker=marker, s=12, **filled
+                )
+        left.set_yticks(range(len(methods)), methods)
+        left.invert_yaxis()
+        left.set_xlim(0.45, 1.005)
+        left.set_xlabel("share of studies whose interval covers the refitted model's AUC")
+        right.set_xlabel("mean width, oob_percentile = 1")
+        right.set_xlim(0, None)
+        figure.legend(loc="outside upper center", ncols=6, handletextpad=0.2, columnspacing=1.2)
+        FIGURE.parent.mkdir(exist_ok=True)
+        figure.savefig(FIGURE, dpi=160, metadata={"Software": None})
+        plt.close(figure)
+
+
 def main() -> None:
-    """Make the studies that are missing."""
+    """Make the studies that are missing, then the table and the figure of all there are."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--studies", type=int, default=500)
     parser.add_argument("--columns", type=int, nargs="+", default=[5, 1500])
     parser.add_argument("--n-jobs", type=int, default=2)
+    parser.add_argument("--summarise", action="store_true", help="make no further study")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
     cells = [Cell(*at) for at in product(N_PATIENTS, arguments.columns, BEST_AUC)]
     rounds = [(cell, number) for number in range(arguments.studies // ROUND) for cell in cells]
+    if arguments.summarise:
+        rounds = []
     with multiprocessing.get_context("spawn").Pool(arguments.n_jobs) as pool:
         pool.starmap(
             round_of, [(cell, number, arguments.work) for cell, number in rounds], chunksize=1
         )
+
+    every = [Cell(*at) for at in product(N_PATIENTS, N_COLUMNS, BEST_AUC)]
+    frame = summarise(every, arguments.work)
+    frame.round(4).to_csv(RESULTS, index=False)
+    draw(frame)
+    shown = frame.pivot_table(index="method", columns=["n", "p", "signal"], values="coverage")
+    print((100 * shown).round(1).to_string())
 
 
 if __name__ == "__main__":

@@ -15,7 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Influence", "ordered_pairs", "pair_influence", "times_drawn"]
+__all__ = [
+    "Influence",
+    "ordered_pairs",
+    "pair_influence",
+    "times_drawn",
+    "variance_about_target",
+    "variance_of_estimate",
+]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -44,23 +51,52 @@ class Influence:
 
     @property
     def variance_of_estimate(self) -> float:
-        r"""Variance of the estimate, :math:`\sum_k (T_k + R_k)^2`, less the resamples' noise."""
-        training = max(float(self.trained @ self.trained) - self.noise, 0.0)
-        return self._testing + max(2.0 * float(self.tested @ self.trained) + training, 0.0)
+        """See :func:`variance_of_estimate`."""
+        squares = float(self.trained @ self.trained)
+        return variance_of_estimate(*self._of_testing, squares, self.noise)
 
     @property
     def variance_about_target(self) -> float:
-        r"""Variance about the refitted model's AUC, :math:`\sum_k T_k (T_k + 2 R_k)`.
-
-        What the training patients change by themselves, :math:`\sum_k R_k^2`, moves the target as
-        it moves the estimate, and is left out. The cross term carries no noise on average. It is
-        never taken below what testing alone makes the estimate vary.
-        """
-        return self._testing + max(2.0 * float(self.tested @ self.trained), 0.0)
+        """See :func:`variance_about_target`."""
+        return variance_about_target(*self._of_testing)
 
     @property
-    def _testing(self) -> float:
-        return float(self.tested @ self.tested)
+    def _of_testing(self) -> tuple[float, float]:
+        return float(self.tested @ self.tested), float(self.tested @ self.trained)
+
+
+def variance_of_estimate(tested: float, cross: float, trained: float, noise: float) -> float:
+    r"""Return :math:`\sum_k (T_k + R_k)^2` less what finitely many resamples add to it.
+
+    Parameters
+    ----------
+    tested, cross, trained
+        The sums of :math:`T_k^2`, of :math:`T_k R_k` and of :math:`R_k^2`.
+    noise
+        As in :class:`Influence`.
+
+    Examples
+    --------
+    >>> round(variance_of_estimate(0.003, 0.001, 0.004, 0.001), 4)
+    0.008
+    """
+    return tested + max(2.0 * cross + max(trained - noise, 0.0), 0.0)
+
+
+def variance_about_target(tested: float, cross: float) -> float:
+    r"""Return :math:`\sum_k T_k (T_k + 2 R_k)`, the variance about the refitted model's AUC.
+
+    What training patients change by themselves, :math:`\sum_k R_k^2`, moves the target as it
+    moves the estimate, and is left out. The cross term carries no noise on average, so that
+    nothing has to be taken off. It is never taken below what testing alone makes the estimate
+    vary.
+
+    Examples
+    --------
+    >>> round(variance_about_target(0.003, 0.001), 4)
+    0.005
+    """
+    return tested + max(2.0 * cross, 0.0)
 
 
 def times_drawn(train: Sequence[IntArray], patients: IntArray) -> IntArray:

@@ -82,7 +82,8 @@ def jackknife_after_bootstrap(
 
     Finitely many resamples add :math:`(e - 1)\, n\, s^2 / B`, with :math:`s^2` the variance of
     the values over B resamples, which is taken off (Wager, Hastie and Efron 2014, JMLR 15:1625).
-    Where that leaves nothing the corrected variance is NaN: there are too few resamples.
+    Where that leaves nothing, or somebody was never out of bag, the corrected variance is NaN:
+    there are too few resamples.
 
     Parameters
     ----------
@@ -118,4 +119,4 @@ def jackknife_after_bootstrap(
     raw = float((n - 1) / n * ((mean - mean.mean()) ** 2).sum())
     spread = float(np.var(np.asarray(values, dtype=np.float64)))
     corrected = raw - (np.e - 1.0) * n * spread / n_resamples
-    return (corrected if corrected > 0 else np.nan), raw
+    return (corrected if corrected > 0 and used.all() else np.nan), raw
