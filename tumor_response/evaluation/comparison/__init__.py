@@ -5,8 +5,9 @@ from tumor_response.evaluation.comparison.best_of_k import (
     BestOfK,
     best_of_k,
     best_of_k_from_scores,
-    corrected_best,
 )
+from tumor_response.evaluation.comparison.difference import compare_models
+from tumor_response.evaluation.comparison.increments import compared_pairs, increments
 from tumor_response.evaluation.comparison.nested import LikelihoodRatio, likelihood_ratio_test
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "adjusted_p_values",
     "best_of_k",
     "best_of_k_from_scores",
-    "corrected_best",
+    "compare_models",
+    "compared_pairs",
+    "increments",
     "likelihood_ratio_test",
 ]

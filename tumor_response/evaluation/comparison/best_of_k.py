@@ -160,7 +160,8 @@ def best_of_k_from_scores(
     patients : array of shape (n,)
         Who a row belongs to; default: every row another patient.
     measure
-        What is best: ``"auc"``, ``"c_index"`` or ``"r2"``; higher is better for each.
+        What is best: ``"auc"``, ``"c_index"`` or ``"r2"`` (about the mean of ``y``); higher is
+        better for each.
     n_resamples, seed
         Bootstrap samples of patients and their seed.
     level
@@ -209,7 +210,7 @@ def best_of_k_from_scores(
         names=tuple(names or (f"configuration {k + 1}" for k in range(matrix.shape[1]))),
         patients=np.asarray(who, dtype=np.int64),
         measure=measure,
-        fits=(ScoredFit(np.arange(len(outcome)), outcome, matrix.T),),
+        fits=(ScoredFit(np.arange(len(outcome)), outcome, matrix.T, float(outcome.mean())),),
     )
     return corrected_best(sample, n_resamples=n_resamples, seed=seed, level=level)
 

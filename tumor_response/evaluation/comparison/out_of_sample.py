@@ -34,11 +34,14 @@ class ScoredFit:
         Their outcome: 0/1, tertile or rate.
     scores : array of shape (k, m)
         By configuration; NaN where one has no score.
+    reference
+        What R2 compares with: the mean outcome of the rows of the fit.
     """
 
     rows: IntArray
     y: FloatArray
     scores: FloatArray
+    reference: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -87,16 +90,17 @@ def out_of_sample(result: EvaluationResult, models: Sequence[str] | None = None)
     """Return the out-of-sample scores of an evaluation, all models' by default."""
     names = result.models if models is None else list(models)
     for name in names:
-        result.oob_aucs(name)  # says which names there are
+        result.oob_values(name)  # says which names there are
     return OutOfSample(
         names=tuple(names),
         patients=result.rows.patients,
-        measure="auc",
+        measure=result.measure,
         fits=tuple(
             ScoredFit(
                 resample.test,
                 np.asarray(one.y_test, dtype=np.float64),
                 np.array([one.scores[name] for name in names]),
+                float(result.rows.y[resample.train].mean()),
             )
             for resample, one in zip(result.resamples, result.out_of_bag, strict=True)
         ),
@@ -109,7 +113,8 @@ def weighted_values(sample: OutOfSample, weights: FloatArray) -> FloatArray:
     Scores are compared within a fit only: those of two fits have no common scale. The AUC and the
     C-index are the share of pairs, of all fits together, in which the higher outcome has the
     higher score, ties half; a pair counts the product of its weights. R2 is one less the ratio of
-    the weighted sums of squares about the predictions and about the weighted mean outcome.
+    the weighted sums of squares, of all fits, about the predictions and about the mean outcome of
+    the rows of the fit.
 
     Parameters
     ----------
@@ -150,21 +155,13 @@ def _pairs(sample: OutOfSample, number: int, weights: FloatArray) -> FloatArray:
 
 
 def _squares(sample: OutOfSample, number: int, weights: FloatArray) -> FloatArray:
-    n = len(sample.patients)
-    error, count, y_all = np.zeros(n), np.zeros(n), np.zeros(n)
+    left, all_there_is = np.zeros(len(sample.patients)), np.zeros(len(sample.patients))
     for fit in sample.fits:
         known = ~np.isnan(fit.scores[number])
         rows, y = fit.rows[known], fit.y[known]
-        error[rows] += (y - fit.scores[number][known]) ** 2
-        count[rows] += 1
-        y_all[rows] = y
-    counted = weights * count
-    total = counted.sum(axis=1)
-    mean = _ratio(counted @ y_all, total)
-    about_mean = (counted * (y_all[None, :] - mean[:, None]) ** 2).sum(axis=1)
-    # rounding alone leaves a spread where all outcomes are equal
-    about_mean[about_mean <= 1e-12 * (counted @ y_all**2)] = 0.0
-    return 1.0 - _ratio(weights @ error, about_mean)
+        left[rows] += (y - fit.scores[number][known]) ** 2
+        all_there_is[rows] += (y - fit.reference) ** 2
+    return 1.0 - _ratio(weights @ left, weights @ all_there_is)
 
 
 def _ratio(upper: FloatArray, lower: FloatArray) -> FloatArray:

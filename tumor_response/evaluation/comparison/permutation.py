@@ -95,17 +95,18 @@ def _orders(sample: OutOfSample) -> FloatArray:
 
 
 def _won(upper: FloatArray, lower: FloatArray) -> FloatArray:
-    return (upper[:, None] > lower[None, :]) + 0.5 * (upper[:, None] == lower[None, :])
+    won: FloatArray = (upper[:, None] > lower[None, :]) + 0.5 * (upper[:, None] == lower[None, :])
+    return won
 
 
 def _errors(sample: OutOfSample) -> FloatArray:
     """Return what each row adds to the difference in R2: squared errors have one scale already."""
-    added, count, outcome = (np.zeros(len(sample.patients)) for _ in range(3))
+    added = np.zeros(len(sample.patients))
+    all_there_is = 0.0
     for fit in sample.fits:
         known = ~np.isnan(fit.scores).any(axis=0)
-        a, b = ((fit.y - score) ** 2 for score in fit.scores)
-        np.add.at(added, fit.rows[known], (b - a)[known])
-        np.add.at(count, fit.rows[known], 1.0)
-        outcome[fit.rows] = fit.y
-    mean = count @ outcome / count.sum()
-    return added / float(count @ (outcome - mean) ** 2)
+        rows, y = fit.rows[known], fit.y[known]
+        a, b = ((y - score[known]) ** 2 for score in fit.scores)
+        np.add.at(added, rows, b - a)
+        all_there_is += float(((y - fit.reference) ** 2).sum())
+    return np.asarray(added / all_there_is)

@@ -106,10 +106,12 @@ def record_of(result: EvaluationResult) -> dict[str, Any]:
         }
     return {
         "outcome": {
-            "sha256": outcome_sha256(rows.outcome, rows.label),
+            "sha256": outcome_sha256(rows.outcome, rows.label, rows.task),
             "values_sha256": series_sha256(rows.outcome),
             "name": None if rows.outcome.name is None else str(rows.outcome.name),
             "label": described(rows.label),
+            "task": rows.task,
+            "measure": result.measure,
         },
         "cohort": {
             "table_sha256": frame_sha256(rows.X),
@@ -119,6 +121,7 @@ def record_of(result: EvaluationResult) -> dict[str, Any]:
             "blocks": {block: len(columns) for block, columns in rows.blocks.items()},
         },
         "scheme": described(result.scheme),
+        "sample_weight": described(rows.weight),
         "n_resamples": len(result.resamples),
         "models": models,
         "versions": _versions(),
@@ -152,6 +155,7 @@ def scores_to_bytes(result: EvaluationResult) -> bytes:
         names=np.array(sample.names),
         measure=np.array(sample.measure),
         patients=pd.factorize(sample.patients[order])[0].astype(np.int32),
+        references=np.array([fit.reference for fit in sample.fits]),
         sizes=np.array([len(fit.rows) for fit in sample.fits], dtype=np.int32),
         rows=place[np.concatenate([fit.rows for fit in sample.fits])].astype(np.int32),
         y=np.concatenate([fit.y for fit in sample.fits]),
@@ -174,6 +178,7 @@ def scores_from_bytes(content: bytes) -> OutOfSample:
             np.split(kept["rows"].astype(np.int64), ends),
             np.split(kept["y"], ends),
             np.split(kept["scores"].astype(np.float64), ends, axis=1),
+            kept["references"].tolist(),
             strict=True,
         )
         return OutOfSample(
