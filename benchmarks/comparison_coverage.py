@@ -19,10 +19,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
+from scipy.stats import t as student
+from tumor_response.evaluation.intervals.influence import pair_influence, times_drawn
 
 import tumor_response as tr
-from tumor_response.evaluation.comparison.difference import difference_interval
+from tumor_response.evaluation.comparison.jackknife import jackknife_after_bootstrap
 from tumor_response.evaluation.comparison.out_of_sample import OutOfSample, ScoredFit
 from tumor_response.evaluation.comparison.permutation import paired_permutation
 from tumor_response.evaluation.metrics import auc
@@ -30,7 +32,7 @@ from tumor_response.evaluation.metrics import auc
 RESULTS = Path(__file__).parent / "results"
 N_RESAMPLES = 500
 SIGNALS = {"none": (0.0, 0.0), "both": (0.6, 0.6), "one": (0.6, 0.0)}
-METHODS = ("oob_percentile", "jackknife_after_bootstrap", "patient_bootstrap")
+METHODS = ("jackknife_after_bootstrap", "influence", "corrected_resampled_t", "oob_percentile")
 
 
 def ridge(gram: np.ndarray, train: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
@@ -40,6 +42,20 @@ def ridge(gram: np.ndarray, train: np.ndarray, y: np.ndarray, penalty: float) ->
     centred = of_train - centre - centre[:, None] + centre.mean()
     dual = np.linalg.solve(centred + penalty * np.eye(len(train)), y[train] - y[train].mean())
     return dual - dual.mean()
+
+
+def influence_error(sample: OutOfSample, trained: list[np.ndarray], n: int) -> float:
+    """Return the standard error of the difference from both models' influence of each patient."""
+    y, rows = [fit.y for fit in sample.fits], [fit.rows for fit in sample.fits]
+    drawn = times_drawn(trained, np.arange(n))
+    a, b = (
+        pair_influence(y, [fit.scores[k] for fit in sample.fits], rows, drawn, np.arange(n))
+        for k in (0, 1)
+    )
+    together = a.tested - b.tested + a.trained - b.trained
+    # an upper bound of what the finite number of resamples adds, as if the two were independent
+    variance = float((together**2).sum()) - a.noise - b.noise
+    return float(np.sqrt(variance)) if variance > 0 else float("nan")
 
 
 def study(seed: int, n: int, p: int, signal: str) -> dict[str, float]:
@@ -63,17 +79,26 @@ def study(seed: int, n: int, p: int, signal: str) -> dict[str, float]:
             / np.sqrt((along**2 + 4 * weights @ weights) * (1 + strength @ strength))
         )
         truth.append(0.5 + 2 / np.pi * np.arcsin(rho / np.sqrt(2)))
-    fits = []
+    fits, trained = [], []
     for resample in tr.Bootstrap632Plus(n_resamples=N_RESAMPLES, seed=seed).draw(np.arange(n), y):
         train, test = resample.train, resample.test
         scores = [g[np.ix_(test, train)] @ ridge(g, train, y.astype(float), penalty) for g in grams]
+        trained.append(train)
         fits.append(ScoredFit(test, y[test].astype(float), np.array(scores)))
     sample = OutOfSample(("a", "b"), np.arange(n), "auc", tuple(fits))
     paired = np.array([auc(f.y, f.scores[0]) - auc(f.y, f.scores[1]) for f in fits])
     row: dict[str, float] = {"truth": truth[0] - truth[1], "difference": paired.mean()}
-    for method in METHODS:
-        row[f"{method}_low"], row[f"{method}_high"] = difference_interval(sample, paired, method)
-    row["p_value"] = paired_permutation(sample, 1999).p_value
+    z, mean = norm.isf(0.025), paired.mean()
+    reach = {
+        "jackknife_after_bootstrap": z * jackknife_after_bootstrap(sample),
+        "influence": z * influence_error(sample, trained, n),
+        "corrected_resampled_t": student.isf(0.025, N_RESAMPLES - 1)
+        * np.sqrt((1 / N_RESAMPLES + 0.368 / 0.632) * paired.var(ddof=1)),
+    }
+    for method, half in reach.items():
+        row[f"{method}_low"], row[f"{method}_high"] = mean - half, mean + half
+    row["oob_percentile_low"], row["oob_percentile_high"] = np.percentile(paired, (2.5, 97.5))
+    row["p_permutation"] = paired_permutation(sample, 1999).p_value
     return row
 
 
@@ -85,7 +110,8 @@ def summarised(studies: pd.DataFrame) -> pd.DataFrame:
             low, high = group[f"{method}_low"], group[f"{method}_high"]
             covered = (low <= group["truth"]) & (group["truth"] <= high)
             rows.append([*cell, method, len(group), int(covered.sum()), (high - low).mean()])
-        rows.append([*cell, "p <= 0.05", len(group), int((group["p_value"] <= 0.05).sum()), np.nan])
+        found = int((group["p_permutation"] <= 0.05).sum())
+        rows.append([*cell, "paired permutation, p <= 0.05", len(group), found, np.nan])
     names = ["n", "p", "signal", "what", "n_studies", "count", "mean_width"]
     frame = pd.DataFrame(rows, columns=names)
     share = [

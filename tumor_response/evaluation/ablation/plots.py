@@ -52,7 +52,7 @@ def draw_forest(study: AblationStudy, ax: Axes | None) -> Axes:
         ax.set_yticks(places, told)
         ax.set_ylim(height + 0.5, 0.7)
         ax.set_xlabel(_axis(study))
-        ax.set_title(study.best_of_k().text, fontsize=6.5, loc="left")
+        ax.set_title(study.best_of_k().text.replace("; ", "\n"), fontsize=6.5)
     return ax
 
 

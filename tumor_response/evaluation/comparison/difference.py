@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from tumor_response.evaluation.comparison.jackknife import jackknife_after_bootstrap
 from tumor_response.evaluation.comparison.out_of_sample import (
@@ -15,19 +16,38 @@ from tumor_response.evaluation.comparison.out_of_sample import (
     out_of_sample,
     weighted_values,
 )
-from tumor_response.evaluation.comparison.permutation import PERMUTATION, paired_permutation
+from tumor_response.evaluation.comparison.permutation import paired_permutation
 from tumor_response.exceptions import EvaluationError
 
 if TYPE_CHECKING:
     from tumor_response.evaluation.result import EvaluationResult
 
-__all__ = ["DifferenceMethod", "compare_models", "difference_interval"]
+__all__ = ["DIFFERENCE_METHODS", "DifferenceMethod", "compare_models"]
 
 FloatArray = npt.NDArray[np.float64]
-DifferenceMethod = Literal["oob_percentile", "jackknife_after_bootstrap", "patient_bootstrap"]
+DifferenceMethod = Literal[
+    "jackknife_after_bootstrap", "corrected_resampled_t", "oob_percentile", "patient_bootstrap"
+]
+
+DIFFERENCE_METHODS: dict[str, tuple[DifferenceMethod, ...]] = {
+    "bootstrap": ("jackknife_after_bootstrap", "corrected_resampled_t", "oob_percentile"),
+    "folds": ("corrected_resampled_t",),
+    "test_set": ("patient_bootstrap",),
+}
+"""What there is for each kind of scheme; the first is the default."""
 
 _N_DRAWS = 2000
 """Bootstrap samples of patients of ``patient_bootstrap``."""
+
+_N_PERMUTATIONS = 9999
+
+
+class _Found(NamedTuple):
+    low: float
+    high: float
+    p_value: float
+    p_method: str
+    note: str = ""
 
 
 def compare_models(
@@ -37,7 +57,6 @@ def compare_models(
     *,
     method: DifferenceMethod | None = None,
     level: float = 0.95,
-    n_permutations: int = 9999,
     seed: int = 0,
 ) -> pd.Series:
     """Return the paired difference of two models' headline measure, ``a`` minus ``b``.
@@ -52,121 +71,121 @@ def compare_models(
     a, b
         Names of two of its models.
     method
-        Of the interval; default ``"jackknife_after_bootstrap"`` for a bootstrap, else
-        ``"patient_bootstrap"``.
+        Of interval and p value; default the first of the scheme's:
 
-        ``"jackknife_after_bootstrap"``: the difference and a normal multiple of its standard
-        error over patients, :func:`~tumor_response.evaluation.comparison.jackknife.\
-jackknife_after_bootstrap`. ``"oob_percentile"``: percentiles of the resamples' own differences,
-        each on about 37 % of the patients, and so wide. ``"patient_bootstrap"``: percentiles over
-        bootstrap samples of the scored patients with all fits held as they are; it leaves out
-        that other training patients would have given other models.
+        - bootstrap: ``"jackknife_after_bootstrap"``, a normal interval of the standard error over
+          patients (:mod:`tumor_response.evaluation.comparison.jackknife`);
+          ``"corrected_resampled_t"``; ``"oob_percentile"``, percentiles of the resamples' own
+          differences, each on about 37 % of the patients, and no p value;
+        - folds, sites: ``"corrected_resampled_t"`` (Nadeau and Bengio 2003, Machine Learning
+          52:239): the variance over resamples times ``1 / J + n_test / n_train``, because they
+          share patients;
+        - one test set: ``"patient_bootstrap"``, percentiles over bootstrap samples of its
+          patients, and the p value of exchanging the two models' scores within patients
+          (:mod:`tumor_response.evaluation.comparison.permutation`), the models held as they are.
     level
         Of the interval.
-    n_permutations, seed
-        Of the p value, :func:`~tumor_response.evaluation.comparison.permutation.\
-paired_permutation`, and of ``"patient_bootstrap"``.
+    seed
+        Of what is drawn for a test set.
 
     Returns
     -------
     pandas.Series
         ``model_a``, ``model_b``; their values, named as the headline with ``_a`` and ``_b``;
-        ``difference``; ``ci_low``, ``ci_high``, ``ci_method``; ``p_value``, ``p_method``;
-        ``share_above_zero``, a share of resamples and no probability that ``a`` is better;
-        ``n_resamples``.
+        ``difference``; ``ci_low``, ``ci_high``, ``ci_method``; ``p_value`` (two-sided; NaN where
+        the method has none), ``p_method``; ``share_above_zero``, a share of resamples and no
+        probability that ``a`` is better; ``n_resamples``; ``note``, why an interval is missing.
 
     Raises
     ------
     EvaluationError
-        For a name that was not evaluated, and a method that the scheme does not have.
+        For a name that was not evaluated, and code ``interval_method``: a method that this
+        scheme does not have.
 
     Notes
     -----
-    The measured coverage of the intervals and size of the p value are on the page on comparisons.
+    The measured coverage of the intervals and size of the p values are on the page on comparisons.
     """
-    sample = out_of_sample(result, [a, b])
+    kind = result.scheme.kind
+    chosen = DIFFERENCE_METHODS[kind][0] if method is None else method
+    if chosen not in DIFFERENCE_METHODS[kind]:
+        raise EvaluationError(
+            f"method={chosen!r}: an evaluation by {kind.replace('_', ' ')} has "
+            f"{', '.join(map(repr, DIFFERENCE_METHODS[kind]))}.",
+            code="interval_method",
+        )
     first, second = result.oob_values(a), result.oob_values(b)
-    paired = first - second
-    known = paired[np.isfinite(paired)]
-    if method is None:
-        bootstrap = result.scheme.kind == "bootstrap"
-        method = "jackknife_after_bootstrap" if bootstrap else "patient_bootstrap"
-    low, high = difference_interval(
-        sample, paired, method, kind=result.scheme.kind, level=level, seed=seed
-    )
+    paired = (first - second)[np.isfinite(first - second)]
+    found = _found(result, out_of_sample(result, [a, b]), paired, chosen, level, seed)
     return pd.Series(
         {
             "model_a": a,
             "model_b": b,
             f"{result.headline}_a": float(np.nanmean(first)),
             f"{result.headline}_b": float(np.nanmean(second)),
-            "difference": float(known.mean()),
-            "ci_low": low,
-            "ci_high": high,
-            "ci_method": f"{method}, paired",
-            "p_value": paired_permutation(sample, n_permutations, seed).p_value,
-            "p_method": PERMUTATION,
-            "share_above_zero": float((known > 0).mean()),
-            "n_resamples": len(paired),
+            "difference": float(paired.mean()),
+            "ci_low": found.low,
+            "ci_high": found.high,
+            "ci_method": f"{chosen}, paired",
+            "p_value": found.p_value,
+            "p_method": found.p_method,
+            "share_above_zero": float((paired > 0).mean()),
+            "n_resamples": len(first),
+            "note": found.note,
         },
         name=f"{a} - {b}",
     )
 
 
-def difference_interval(
+def _found(
+    result: EvaluationResult,
     sample: OutOfSample,
     paired: FloatArray,
     method: DifferenceMethod,
-    *,
-    kind: str = "bootstrap",
-    level: float = 0.95,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Return the interval of a paired difference; see :func:`compare_models`.
-
-    Parameters
-    ----------
-    sample
-        The two models.
-    paired
-        Their difference in every resample.
-    method, level, seed
-        As there.
-    kind
-        Of the scheme.
-
-    Raises
-    ------
-    EvaluationError
-        Code ``interval_method``.
-    """
-    if method not in get_args(DifferenceMethod):
-        raise EvaluationError(
-            f"method={method!r}: expected one of {', '.join(get_args(DifferenceMethod))}.",
-            code="interval_method",
-        )
-    if method != "patient_bootstrap" and kind != "bootstrap":
-        raise EvaluationError(
-            f"method={method!r} is made of bootstrap resamples, and this evaluation has none "
-            f"({kind}); give method='patient_bootstrap'.",
-            code="interval_method",
-        )
+    level: float,
+    seed: int,
+) -> _Found:
+    mean = float(paired.mean())
     tails = (50 * (1 - level), 50 * (1 + level))
-    known = paired[np.isfinite(paired)]
+    if not paired.any():
+        return _Found(0.0, 0.0, 1.0, method, "the same scores, as far as order goes")
     if method == "oob_percentile":
-        low, high = np.percentile(known, tails)
-    elif method == "patient_bootstrap":
+        low, high = np.percentile(paired, tails)
+        return _Found(float(low), float(high), float("nan"), "none")
+    if method == "patient_bootstrap":
         low, high = np.percentile(_with_other_patients(sample, seed), tails)
-    else:
-        reach = float(norm.isf((1 - level) / 2)) * jackknife_after_bootstrap(sample)
-        low, high = known.mean() - reach, known.mean() + reach
-    return float(low), float(high)
+        p = paired_permutation(sample, _N_PERMUTATIONS, seed).p_value
+        return _Found(float(low), float(high), p, "paired_permutation")
+    if method == "corrected_resampled_t":
+        if len(paired) < 2:
+            return _Found(*[float("nan")] * 3, method, "one resample has no spread")
+        share = float(np.mean([_test_to_train(result, b) for b in range(len(result.resamples))]))
+        error = float(np.sqrt((1 / len(paired) + share) * paired.var(ddof=1)))
+        reach = float(student.isf((1 - level) / 2, len(paired) - 1)) * error
+        p = 2 * float(student.sf(abs(mean) / error, len(paired) - 1)) if error else 0.0
+        return _Found(mean - reach, mean + reach, p, method)
+    error = jackknife_after_bootstrap(sample)
+    if np.isnan(error):
+        why = "too few resamples for so many patients; take more, or corrected_resampled_t"
+        return _Found(*[float("nan")] * 3, method, why)
+    reach = float(norm.isf((1 - level) / 2)) * error
+    return _Found(mean - reach, mean + reach, 2 * float(norm.sf(abs(mean) / error)), method)
+
+
+def _test_to_train(result: EvaluationResult, number: int) -> float:
+    """Return the number of patients tested over that of different patients trained on."""
+    patients, resample = result.rows.patients, result.resamples[number]
+    return len(np.unique(patients[resample.test])) / len(np.unique(patients[resample.train]))
 
 
 def _with_other_patients(sample: OutOfSample, seed: int) -> FloatArray:
-    names, who = np.unique(sample.patients, return_inverse=True)
-    drawn = np.random.default_rng(seed).integers(0, len(names), size=(_N_DRAWS, len(names)))
-    times = np.array([np.bincount(one, minlength=len(names)) for one in drawn])[:, who]
-    first, second = weighted_values(sample, times.astype(np.float64))
+    tested = np.unique(np.concatenate([sample.patients[fit.rows] for fit in sample.fits]))
+    drawn = np.random.default_rng(seed).integers(0, len(tested), size=(_N_DRAWS, len(tested)))
+    times = np.zeros((_N_DRAWS, len(sample.patients)))
+    inside = np.isin(sample.patients, tested)
+    place = np.searchsorted(tested, sample.patients[inside])
+    counts = np.array([np.bincount(one, minlength=len(tested)) for one in drawn])
+    times[:, inside] = counts[:, place]
+    first, second = weighted_values(sample, times)
     difference = first - second
     return difference[np.isfinite(difference)]

@@ -111,13 +111,13 @@ class StudyLedger:
         """
         rows: dict[str, dict[str, Any]] = {}
         for entry in self.evaluations(self._outcome(outcome_sha256)):
-            for name, model in entry["models"].items():
+            for model in entry["models"]:
                 key = model["configuration_sha256"]
                 if key in rows:
                     rows[key]["n_evaluations"] += 1
                 else:
                     rows[key] = {
-                        "name": name,
+                        "name": model["name"],
                         "entry": entry["number"],
                         "n_evaluations": 1,
                         **model["summary"],
@@ -164,7 +164,7 @@ class StudyLedger:
             (entry["outcome"]["sha256"], model["configuration_sha256"])
             for entry in self.evaluations()
             if entry["outcome"]["values_sha256"] in values and entry["outcome"]["sha256"] != outcome
-            for model in entry["models"].values()
+            for model in entry["models"]
         }
         told = (
             f"configurations tried on this outcome: {len(self.configurations(outcome))}, in "
@@ -194,7 +194,8 @@ class StudyLedger:
         names: set[str] = set()
         for entry in self.evaluations(outcome):
             new = {}
-            for name, model in entry["models"].items():
+            for model in entry["models"]:
+                name = model["name"]
                 if model["configuration_sha256"] not in keys:
                     keys.add(model["configuration_sha256"])
                     new[name] = f"{name}, entry {entry['number']}" if name in names else name

@@ -80,7 +80,7 @@ def record_of(result: EvaluationResult) -> dict[str, Any]:
     dict
         ``outcome``: its hash with and without the rule of the classes, name, rule, task, measure.
         ``cohort``: hash of the table, numbers of lesions, patients and left out, columns by block.
-        ``scheme``: class, settings and seed. ``models``: by name the class of the last step, the
+        ``scheme``: class, settings and seed. ``models``: name, class of the last step, the
         hash of all parameters, the hash of these with the values of the columns read (which says
         what counts as the same configuration), and the row of ``summary()``. ``versions``.
 
@@ -90,20 +90,23 @@ def record_of(result: EvaluationResult) -> dict[str, Any]:
     """
     rows = result.rows
     summary = result.summary()
-    models = {}
+    models = []
     for name, model in rows.models.items():
         columns = columns_read(model, rows.X, rows.columns[name])
         of_model = model_sha256(model)
-        models[name] = {
-            "class": type(final_estimator(model)).__name__,
-            "parameters_sha256": of_model,
-            "configuration_sha256": sha256_of_json([of_model, frame_sha256(rows.X[columns])]),
-            "n_columns": len(columns),
-            "summary": {
-                key: None if pd.isna(value) else described(value)
-                for key, value in summary.loc[name].to_dict().items()
-            },
-        }
+        models.append(
+            {
+                "name": name,
+                "class": type(final_estimator(model)).__name__,
+                "parameters_sha256": of_model,
+                "configuration_sha256": sha256_of_json([of_model, frame_sha256(rows.X[columns])]),
+                "n_columns": len(columns),
+                "summary": {
+                    key: None if pd.isna(value) else described(value)
+                    for key, value in summary.loc[name].to_dict().items()
+                },
+            }
+        )
     return {
         "outcome": {
             "sha256": outcome_sha256(rows.outcome, rows.label, rows.task),
