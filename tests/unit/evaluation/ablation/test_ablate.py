@@ -217,7 +217,7 @@ def test_killed_in_the_middle_it_goes_on_and_gives_the_same_bytes(tmp_path):
 
 
 def test_increments_and_what_each_block_adds():
-    study = study_of(30, table=with_clinical().drop(columns=["shape__a__0", "shape__a__1"]))
+    study = study_of(15, table=with_clinical().drop(columns=["shape__a__0", "shape__a__1"]))
     over = study.increments()
     assert set(over["model_b"]) == {"volume_only", "clinical_only"}
     assert len(over) == 2 * 5

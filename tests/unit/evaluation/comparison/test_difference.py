@@ -137,7 +137,7 @@ def evaluate(evaluated, scheme):
 
 @pytest.fixture(scope="module")
 def by_bootstrap(evaluated):
-    return evaluate(evaluated, tr.Bootstrap632Plus(n_resamples=80))
+    return evaluate(evaluated, tr.Bootstrap632Plus(n_resamples=50))
 
 
 def test_intervals_and_p_of_a_bootstrap(by_bootstrap):
@@ -183,13 +183,13 @@ def test_too_few_resamples_have_no_interval_and_say_so(evaluated):
 
 
 def test_of_folds_the_variance_is_corrected_for_shared_patients(evaluated):
-    result = evaluate(evaluated, tr.evaluation.RepeatedKFold(n_folds=4, n_repeats=3))
+    result = evaluate(evaluated, tr.evaluation.RepeatedKFold(n_folds=5, n_repeats=2))
     found = compare_models(result, "deep", "volume_only")
     paired = result.oob_values("deep") - result.oob_values("volume_only")
-    error = ((1 / 12 + 1 / 3) * paired.var(ddof=1)) ** 0.5
-    low, high = stats.t.interval(0.95, 11, paired.mean(), error)
+    error = ((1 / 10 + 1 / 4) * paired.var(ddof=1)) ** 0.5
+    low, high = stats.t.interval(0.95, 9, paired.mean(), error)
     assert (found["ci_low"], found["ci_high"]) == pytest.approx((low, high))
-    assert found["p_value"] == pytest.approx(2 * stats.t.sf(abs(paired.mean()) / error, 11))
+    assert found["p_value"] == pytest.approx(2 * stats.t.sf(abs(paired.mean()) / error, 9))
     assert "auc_cv_a" in found
 
 
@@ -254,7 +254,7 @@ def test_rates_are_compared_by_r2():
         "deep": make_pipeline(BlockSelector(["deep"]), Ridge(1.0)),
         "clinical": make_pipeline(BlockSelector(["clinical"]), Ridge(1.0)),
     }
-    result = tr.evaluate(models, X, rate, tr.Bootstrap632Plus(n_resamples=80))
+    result = tr.evaluate(models, X, rate, tr.Bootstrap632Plus(n_resamples=50))
     found = compare_models(result, "deep", "clinical")
     assert found["r2_oob_a"] > 0.5
     assert found["ci_low"] > 0

@@ -85,12 +85,12 @@ def test_as_statsmodels_does_it_with_pipelines_and_a_transformation():
 def test_under_the_null_five_of_a_hundred_reject():
     """p values of a column that has nothing to do with the outcome are uniform."""
     p = []
-    for seed in range(120):
+    for seed in range(60):
         X, y = cohort(80, seed=1000 + seed)
         X["noise"] = np.random.default_rng(seed).normal(size=len(X))
         p.append(likelihood_ratio_test([VOLUME, AGE], [VOLUME, AGE, "noise"], X, y).p_value)
-    assert 0.01 < np.mean(np.array(p) < 0.05) < 0.11
-    assert 0.42 < np.mean(p) < 0.58
+    assert np.mean(np.array(p) < 0.05) < 0.14
+    assert 0.38 < np.mean(p) < 0.62
 
 
 LARGE = LogisticRegression(C=np.inf)
