@@ -21,18 +21,19 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, norm
 from scipy.stats import t as student
-from tumor_response.evaluation.intervals.influence import pair_influence, times_drawn
 
 import tumor_response as tr
-from tumor_response.evaluation.comparison.jackknife import jackknife_after_bootstrap
+from tumor_response.evaluation.comparison.difference import difference_of_influences
 from tumor_response.evaluation.comparison.out_of_sample import OutOfSample, ScoredFit
 from tumor_response.evaluation.comparison.permutation import paired_permutation
+from tumor_response.evaluation.intervals.folds import corrected_resampled_se
+from tumor_response.evaluation.intervals.influence import Influence, pair_influence, times_drawn
 from tumor_response.evaluation.metrics import auc
 
 RESULTS = Path(__file__).parent / "results"
 N_RESAMPLES = 500
 SIGNALS = {"none": (0.0, 0.0), "both": (0.6, 0.6), "one": (0.6, 0.0)}
-METHODS = ("jackknife_after_bootstrap", "influence", "corrected_resampled_t", "oob_percentile")
+METHODS = ("oob_influence", "delta_after_bootstrap", "corrected_resampled", "oob_percentile")
 
 
 def ridge(gram: np.ndarray, train: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
@@ -44,18 +45,15 @@ def ridge(gram: np.ndarray, train: np.ndarray, y: np.ndarray, penalty: float) ->
     return dual - dual.mean()
 
 
-def influence_error(sample: OutOfSample, trained: list[np.ndarray], n: int) -> float:
-    """Return the standard error of the difference from both models' influence of each patient."""
+def influence(sample: OutOfSample, trained: list[np.ndarray], n: int) -> Influence:
+    """Return what each patient adds to the difference."""
     y, rows = [fit.y for fit in sample.fits], [fit.rows for fit in sample.fits]
     drawn = times_drawn(trained, np.arange(n))
     a, b = (
         pair_influence(y, [fit.scores[k] for fit in sample.fits], rows, drawn, np.arange(n))
         for k in (0, 1)
     )
-    together = a.tested - b.tested + a.trained - b.trained
-    # an upper bound of what the finite number of resamples adds, as if the two were independent
-    variance = float((together**2).sum()) - a.noise - b.noise
-    return float(np.sqrt(variance)) if variance > 0 else float("nan")
+    return difference_of_influences(a, b)
 
 
 def study(seed: int, n: int, p: int, signal: str) -> dict[str, float]:
@@ -89,11 +87,12 @@ def study(seed: int, n: int, p: int, signal: str) -> dict[str, float]:
     paired = np.array([auc(f.y, f.scores[0]) - auc(f.y, f.scores[1]) for f in fits])
     row: dict[str, float] = {"truth": truth[0] - truth[1], "difference": paired.mean()}
     z, mean = norm.isf(0.025), paired.mean()
+    both = influence(sample, trained, n)
+    t = student.isf(0.025, N_RESAMPLES - 1)
     reach = {
-        "jackknife_after_bootstrap": z * jackknife_after_bootstrap(sample),
-        "influence": z * influence_error(sample, trained, n),
-        "corrected_resampled_t": student.isf(0.025, N_RESAMPLES - 1)
-        * np.sqrt((1 / N_RESAMPLES + 0.368 / 0.632) * paired.var(ddof=1)),
+        "oob_influence": z * np.sqrt(both.variance_about_target),
+        "delta_after_bootstrap": z * np.sqrt(both.variance_of_estimate),
+        "corrected_resampled": t * corrected_resampled_se(paired, 0.368 / 0.632),
     }
     for method, half in reach.items():
         row[f"{method}_low"], row[f"{method}_high"] = mean - half, mean + half

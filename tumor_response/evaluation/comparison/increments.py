@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from tumor_response.evaluation.comparison.adjusted import adjusted_p_values
-from tumor_response.evaluation.comparison.difference import compare_models
+from tumor_response.evaluation.comparison.difference import Differences
 from tumor_response.exceptions import EvaluationError
 from tumor_response.outcomes import Coupling
 
@@ -96,7 +96,8 @@ def compared_pairs(
     pandas.DataFrame
         One row per pair, ``compare_models`` and the adjusted p values.
     """
-    frame = pd.DataFrame([compare_models(result, a, b, level=level) for a, b in pairs])
+    differences = Differences(result)
+    frame = pd.DataFrame([differences.of(a, b, None, level) for a, b in pairs])
     frame = frame.reset_index(drop=True).infer_objects()
     place = frame.columns.get_loc("p_method")
     for method in ("benjamini_hochberg", "holm"):

@@ -62,9 +62,8 @@ def design_of(model: BaseEstimator, X: pd.DataFrame, which: str) -> npt.NDArray[
     steps = model.steps if isinstance(model, Pipeline) else [("model", model)]
     final = steps[-1][1]
     searches = any(hasattr(final, name) for name in ("cv", "param_grid", "param_distributions"))
-    penalties = getattr(final, "Cs", None)
-    if searches or penalties is not None:
-        tuned = searches or len(set(np.atleast_1d(penalties))) > 1
+    if searches or hasattr(final, "Cs"):
+        tuned = searches or len(set(np.atleast_1d(final.Cs))) > 1
         raise EvaluationError(
             f"{which}: {type(final).__name__} "
             + ("tunes a penalty" if tuned else "has a penalty")

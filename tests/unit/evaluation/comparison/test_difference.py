@@ -12,8 +12,7 @@ from scipy.stats import rankdata
 
 import tumor_response as tr
 from tumor_response.evaluation.comparison import compare_models, compared_pairs, increments
-from tumor_response.evaluation.comparison.jackknife import jackknife_after_bootstrap
-from tumor_response.evaluation.comparison.out_of_sample import OutOfSample, ScoredFit, out_of_sample
+from tumor_response.evaluation.comparison.out_of_sample import OutOfSample, ScoredFit
 from tumor_response.evaluation.comparison.permutation import paired_permutation
 from tumor_response.exceptions import EvaluationError
 
@@ -40,36 +39,6 @@ def bootstrapped(n_patients=16, lesions=1, n_fits=60, seed=0, measure="auc") -> 
             scores = np.round(steady[:, rows] + 0.5 * rng.normal(size=(2, len(rows))), 1)
             fits.append(ScoredFit(rows, y[rows], scores, float(y.mean())))
     return OutOfSample(("a", "b"), patients, measure, tuple(fits))
-
-
-def plain_measure(sample, fit, rows, k):
-    y, score = fit.y[rows], fit.scores[k][rows]
-    if sample.measure == "auc":
-        return plain_auc(y, score)
-    return 1 - ((y - score) ** 2).sum() / ((y - fit.reference) ** 2).sum()
-
-
-@pytest.mark.parametrize(("lesions", "measure"), [(1, "auc"), (2, "auc"), (2, "r2")])
-def test_the_jackknife_is_what_leaving_patients_out_gives(lesions, measure):
-    sample = bootstrapped(lesions=lesions, measure=measure)
-    means, noise = [], []
-    for patient in np.unique(sample.patients):
-        values = []
-        for fit in sample.fits:
-            tested = sample.patients[fit.rows]
-            if patient not in tested:
-                continue
-            rows = np.flatnonzero(tested != patient)
-            values.append(plain_measure(sample, fit, rows, 0) - plain_measure(sample, fit, rows, 1))
-        values = np.array(values)[np.isfinite(values)]
-        means.append(values.mean())
-        noise.append(values.var(ddof=1) * (1 / len(values) - 1 / len(sample.fits)))
-    n = len(means)
-    variance = (n - 1) / n * (((np.array(means) - np.mean(means)) ** 2).sum() - sum(noise))
-    if variance <= 0:
-        assert np.isnan(jackknife_after_bootstrap(sample))
-    else:
-        assert jackknife_after_bootstrap(sample) == pytest.approx(variance**0.5, rel=1e-10)
 
 
 @pytest.mark.parametrize(("lesions", "measure"), [(1, "auc"), (2, "auc"), (1, "r2")])
@@ -145,8 +114,8 @@ def test_intervals_and_p_of_a_bootstrap(by_bootstrap):
     found = compare_models(by_bootstrap, "deep", "volume_only")
     assert found["difference"] == pytest.approx(paired.mean())
     assert found["auc_oob_a"] == pytest.approx(by_bootstrap.oob_values("deep").mean())
-    error = jackknife_after_bootstrap(out_of_sample(by_bootstrap, ["deep", "volume_only"]))
-    assert found["ci_high"] - found["difference"] == pytest.approx(1.959963984540054 * error)
+    assert (found["ci_method"], found["p_method"]) == ("oob_influence, paired", "oob_influence")
+    error = (found["ci_high"] - found["difference"]) / 1.959963984540054
     assert found["p_value"] == pytest.approx(2 * stats.norm.sf(abs(paired.mean()) / error))
     # interval and p value say the same
     assert (found["p_value"] < 0.05) == (not found["ci_low"] <= 0 <= found["ci_high"])
@@ -157,7 +126,7 @@ def test_intervals_and_p_of_a_bootstrap(by_bootstrap):
     assert percentile["ci_low"] == pytest.approx(np.percentile(paired, 2.5))
     assert np.isnan(percentile["p_value"])
     with pytest.raises(EvaluationError, match="'oob_percentile'") as caught:
-        compare_models(by_bootstrap, "deep", "volume_only", method="patient_bootstrap")
+        compare_models(by_bootstrap, "deep", "volume_only", method="obuchowski")
     assert caught.value.code == "interval_method"
     with pytest.raises(EvaluationError, match="No model 'typo'"):
         compare_models(by_bootstrap, "deep", "typo")
@@ -173,13 +142,63 @@ def test_the_same_model_twice_differs_by_nothing(by_bootstrap):
     )
 
 
-def test_too_few_resamples_have_no_interval_and_say_so(evaluated):
-    result = evaluate(evaluated, tr.Bootstrap632Plus(n_resamples=6))
-    found = compare_models(result, "clinical_only", "volume_only")
-    if np.isnan(found["ci_low"]):
-        assert "too few resamples" in found["note"]
+def plain_without(result, name, patient):
+    """Every resample's AUC without a patient, by loops; NaN where the patient was drawn."""
+    values = []
+    for resample, one in zip(result.resamples, result.out_of_bag, strict=True):
+        tested = result.rows.patients[resample.test]
+        keep = tested != patient
+        seen = patient in tested
+        values.append(plain_auc(one.y_test[keep], one.scores[name][keep]) if seen else np.nan)
+    return np.array(values)
+
+
+def test_the_jackknife_is_what_leaving_patients_out_gives(by_bootstrap):
+    found = compare_models(by_bootstrap, "deep", "volume_only", method="jackknife_after_bootstrap")
+    means = np.array(
+        [
+            np.nanmean(
+                plain_without(by_bootstrap, "deep", patient)
+                - plain_without(by_bootstrap, "volume_only", patient)
+            )
+            for patient in np.unique(by_bootstrap.rows.patients)
+        ]
+    )
+    n, n_resamples = len(means), len(by_bootstrap.resamples)
+    paired = by_bootstrap.oob_values("deep") - by_bootstrap.oob_values("volume_only")
+    variance = (n - 1) / n * ((means - means.mean()) ** 2).sum()
+    variance -= (np.e - 1) * n * paired.var() / n_resamples
+    if variance > 0:
+        reach = stats.norm.isf(0.025) * variance**0.5
+        assert found["ci_high"] - found["difference"] == pytest.approx(reach)
     else:
-        assert found["note"] == ""
+        assert "too few resamples" in found["note"]
+        assert np.isnan(found["ci_low"])
+
+
+def test_the_influence_on_a_difference_with_steady_scores_is_that_of_delong(evaluated):
+    """Where fits do not differ, testing is all there is: the variance of DeLong's paired test."""
+    from tumor_response.evaluation.comparison.difference import difference_of_influences
+    from tumor_response.evaluation.intervals import delong_test
+    from tumor_response.evaluation.intervals.influence import pair_influence, times_drawn
+
+    rng = np.random.default_rng(3)
+    n, y = 40, np.arange(40) % 2
+    scores = rng.normal(size=(2, n)) + y
+    drawn = [rng.integers(0, n, n) for _ in range(4000)]
+    out = [np.setdiff1d(np.arange(n), one) for one in drawn]
+    a, b = (
+        pair_influence(
+            [y[rows] for rows in out], [s[rows] for rows in out], out,
+            times_drawn(drawn, np.arange(n)), np.arange(n),
+        )
+        for s in scores
+    )  # fmt: skip
+    test = delong_test(y, *scores, np.arange(n))
+    both = difference_of_influences(a, b)
+    assert both.estimate == pytest.approx(test.difference)
+    # sums of squares, where DeLong divides by one less
+    assert both.variance_about_target == pytest.approx(test.variance * 19 / 20, rel=0.02)
 
 
 def test_of_folds_the_variance_is_corrected_for_shared_patients(evaluated):
@@ -198,9 +217,25 @@ def test_of_one_test_set_its_patients_are_drawn(evaluated):
     held_out = X.assign(meta__set=np.where(np.arange(len(X)) < 28, "train", "test"))
     scheme = tr.evaluation.ExternalSet(values=("test",), column="meta__set")
     found = compare_models(evaluate((held_out, rate, models), scheme), "deep", "volume_only")
-    assert found["ci_method"] == "patient_bootstrap, paired"
-    assert found["p_method"] == "paired_permutation"
+    assert found["ci_method"] == "obuchowski, paired"
     assert found["ci_low"] < found["difference"] < found["ci_high"]
+
+
+def test_of_one_test_set_it_is_delongs_test(evaluated):
+    X, rate, models = evaluated
+    held_out = X.assign(meta__set=np.where(np.arange(len(X)) < 28, "train", "test"))
+    scheme = tr.evaluation.ExternalSet(values=("test",), column="meta__set")
+    result = evaluate((held_out, rate, models), scheme)
+    one = result.out_of_bag[0]
+    from tumor_response.evaluation.intervals import delong_test
+
+    test = delong_test(one.y_test, one.scores["deep"], one.scores["volume_only"], range(22))
+    found = compare_models(result, "deep", "volume_only")
+    assert found["p_value"] == test.p_value
+    other = compare_models(result, "deep", "volume_only", method="jackknife")
+    assert other["p_method"] == "paired_permutation"
+    width, expected = other["ci_high"] - other["ci_low"], found["ci_high"] - found["ci_low"]
+    assert width == pytest.approx(expected, rel=0.15)
 
 
 def test_increments_are_over_both_baselines_and_one_family(by_bootstrap):
