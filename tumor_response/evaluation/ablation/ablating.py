@@ -26,6 +26,7 @@ from tumor_response.evaluation.sampling import Bootstrap632Plus, Resample, Schem
 from tumor_response.evaluation.tasks import balance_of, is_learnable
 from tumor_response.evaluation.weights import Weights
 from tumor_response.exceptions import EvaluationError, OutcomeError
+from tumor_response.models.named import Outcome
 from tumor_response.outcomes import LabelRule
 from tumor_response.table import FeatureTable
 
@@ -41,7 +42,7 @@ def ablate(
     scheme: Scheme | None = None,
     *,
     blocks: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
-    outcome: str = "response",
+    outcome: Outcome = "response",
     label: LabelRule | None = None,
     failed: Failed = "error",
     sample_weight: Weights = None,

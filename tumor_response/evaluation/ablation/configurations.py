@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 
 from tumor_response.exceptions import EvaluationError
 from tumor_response.models import make_model
+from tumor_response.models.named import Outcome
 from tumor_response.models.settings import VolumeOnlySettings
 from tumor_response.transformers import blocks_of
 
@@ -82,7 +83,7 @@ def chosen_blocks(
 
 
 def configurations(
-    models: Models, blocks: Sequence[str], X: pd.DataFrame, outcome: str, random_state: int
+    models: Models, blocks: Sequence[str], X: pd.DataFrame, outcome: Outcome, random_state: int
 ) -> list[Configuration]:
     """Return all configurations: per model the combinations by size, then the baselines.
 
@@ -124,7 +125,7 @@ def configurations(
     ]
 
 
-def _makers(models: Models, outcome: str, random_state: int) -> dict[str, Maker]:
+def _makers(models: Models, outcome: Outcome, random_state: int) -> dict[str, Maker]:
     given = models if isinstance(models, Mapping) else {name: {} for name in models}
     if isinstance(models, str) or not given:
         raise EvaluationError(
@@ -144,9 +145,8 @@ def _makers(models: Models, outcome: str, random_state: int) -> dict[str, Maker]
 def _named(
     name: str,
     blocks: list[str] | None,
-    outcome: str,
+    outcome: Outcome,
     random_state: int,
     settings: Mapping[str, Any],
 ) -> BaseEstimator:
-    said = {} if outcome == "response" else {"outcome": outcome}
-    return make_model(name, blocks, random_state, **said, **settings)
+    return make_model(name, blocks, random_state, outcome, **settings)

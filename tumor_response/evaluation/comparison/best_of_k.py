@@ -147,8 +147,10 @@ def best_of_k_from_scores(
     Tsamardinos, Greasidou, Borboudakis: Bootstrapping the out-of-sample predictions for efficient
     and accurate cross-validation. Machine Learning 107:1895. Patients are drawn with replacement,
     all their lesions with them; the configuration that is best on the drawn ones is scored on the
-    others. No model is fitted again. The choice is made on fewer patients than there are, so that
-    the estimate is slightly pessimistic.
+    others. No model is fitted again. That pays for the choice among scores, not for all of it: the
+    patients that a configuration is chosen on have also trained the models that score the others,
+    so that one which fits the whole cohort by accident looks good on both. What that leaves was
+    measured, ``benchmarks/best_of_k.py``, and is on the page on comparisons.
 
     Parameters
     ----------

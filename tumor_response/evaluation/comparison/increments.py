@@ -99,10 +99,10 @@ def compared_pairs(
     differences = Differences(result)
     frame = pd.DataFrame([differences.of(a, b, None, level) for a, b in pairs])
     frame = frame.reset_index(drop=True).infer_objects()
-    place = frame.columns.get_loc("p_method")
-    for method in ("benjamini_hochberg", "holm"):
-        adjusted = adjusted_p_values(frame["p_value"].to_numpy(), method)
-        frame.insert(int(place) + 1, f"p_{method}", adjusted)
+    place = list(frame.columns).index("p_method") + 1
+    p = frame["p_value"].to_numpy()
+    frame.insert(place, "p_holm", adjusted_p_values(p, "holm"))
+    frame.insert(place + 1, "p_benjamini_hochberg", adjusted_p_values(p, "benjamini_hochberg"))
     return frame
 
 

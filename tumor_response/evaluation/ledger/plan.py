@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 from sklearn.pipeline import Pipeline
 
 from tumor_response.evaluation.ledger.hashing import described, model_sha256
+from tumor_response.exceptions import ModelError
 from tumor_response.models import make_model
+from tumor_response.models.named import Outcome
 from tumor_response.settings import Settings
 from tumor_response.transformers import bind_blocks
 
@@ -26,6 +28,8 @@ class PlannedModel(Settings):
         Names of blocks; None: all there are, or the model's own.
     random_state
         Default 0.
+    outcome
+        What it is made for: ``"response"``, ``"rate"`` or ``"tertiles"``.
     settings
         The model's settings; what is not named is the default of this version of the library.
 
@@ -43,6 +47,7 @@ class PlannedModel(Settings):
     model: str
     blocks: tuple[str, ...] | None = None
     random_state: int = 0
+    outcome: Outcome = "response"
     settings: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -53,12 +58,16 @@ class PlannedModel(Settings):
     def make(self) -> Pipeline:
         """Return the unfitted model."""
         blocks = None if self.blocks is None else list(self.blocks)
-        return make_model(self.model, blocks, self.random_state, **self.settings)
+        return make_model(self.model, blocks, self.random_state, self.outcome, **self.settings)
 
     def hashes(self, blocks: dict[str, list[str]]) -> set[str]:
         """Return the hash of the model, as it is and bound to the columns of its blocks."""
         model = self.make()
-        return {model_sha256(model), model_sha256(bind_blocks(model, blocks))}
+        try:
+            bound = bind_blocks(model, blocks)
+        except ModelError:  # of blocks that the table does not have
+            return {model_sha256(model)}
+        return {model_sha256(model), model_sha256(bound)}
 
 
 class PlannedScheme(Settings):

@@ -301,3 +301,15 @@ def test_figures_show_every_configuration():
     assert [label.get_text() for label in matrix.get_yticklabels()] == ["deep", "shape"]
     plt.close(ax.figure)
     plt.close(figure)
+
+
+def test_rates_are_ablated_by_r2():
+    X, rate = cohort()
+    study = ablate(
+        X, rate, {"linear": {}}, tr.Bootstrap632Plus(n_resamples=2), outcome="rate", blocks=["deep"]
+    )
+    assert study.result.models == ["linear | deep", "dummy"]
+    assert study.result.headline == "r2_oob"
+    assert study.best_of_k(n_resamples=20).measure == "r2"
+    assert study.plot_forest().get_xlabel().startswith("R²")
+    plt.close("all")
