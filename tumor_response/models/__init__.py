@@ -18,13 +18,16 @@ from tumor_response.models.settings import (
     LogisticSettings,
     OrdinalSettings,
     VolumeOnlySettings,
-    XGBoostSettings,
 )
+from tumor_response.models.trees import XGBoostSettings
+from tumor_response.models.tuning import BestOfInner, Choice, Range, TunedModel
 
 __all__ = [
     "MODEL_NAMES",
     "OUTCOMES",
     "AttentionPooling",
+    "BestOfInner",
+    "Choice",
     "DummySettings",
     "FineTuned",
     "LinearSettings",
@@ -35,9 +38,11 @@ __all__ = [
     "PatientKFold",
     "PenalisedLogistic",
     "PenalisedRegression",
+    "Range",
     "ReducedRidgeLogistic",
     "RidgeLogistic",
     "RidgeRegression",
+    "TunedModel",
     "VolumeOnlySettings",
     "XGBoostSettings",
     "final_estimator",

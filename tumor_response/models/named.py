@@ -9,7 +9,16 @@ from typing import Literal, get_args
 from sklearn.pipeline import Pipeline
 
 from tumor_response.exceptions import ModelError
-from tumor_response.models import baselines, boosted, ordinal, penalised
+from tumor_response.models import (
+    baselines,
+    components,
+    foundation,
+    fusion,
+    kernel,
+    ordinal,
+    penalised,
+    trees,
+)
 from tumor_response.models.recipe import Recipe
 from tumor_response.transformers.blocks import Blocks
 
@@ -135,7 +144,16 @@ def _merged(*rooms: Mapping[tuple[str, str], Recipe]) -> dict[tuple[str, str], R
     return merged
 
 
-_RECIPES = _merged(penalised.RECIPES, ordinal.RECIPES, boosted.RECIPES, baselines.RECIPES)
+_RECIPES = _merged(
+    penalised.RECIPES,
+    ordinal.RECIPES,
+    trees.RECIPES,
+    kernel.RECIPES,
+    components.RECIPES,
+    foundation.RECIPES,
+    fusion.RECIPES,
+    baselines.RECIPES,
+)
 
 MODEL_NAMES: tuple[str, ...] = model_names("response")
 """The names that :func:`make_model` knows for responses, its default."""

@@ -18,7 +18,6 @@ __all__ = [
     "Penalty",
     "Reduction",
     "VolumeOnlySettings",
-    "XGBoostSettings",
 ]
 
 Positive = Annotated[float, Field(gt=0)]
@@ -174,41 +173,6 @@ class OrdinalSettings(Settings):
     Cs: tuple[Positive, ...] = Field(DEFAULT_CS, min_length=1)
     n_inner_folds: int = Field(5, ge=2)
     rule: Rule = "min"
-    max_share: float = Field(0.95, ge=0.5, lt=1)
-
-
-class XGBoostSettings(Settings):
-    """Shallow, strongly regularised boosted trees after an in-fold filter.
-
-    Depth 2 allows interactions of two columns and no more, which is what a hundred patients can
-    support; half the columns and four fifths of the rows per tree, an L2 penalty of 5 on leaf
-    values and at least 2 units of curvature per leaf (some eight patients) hold each tree back.
-
-    Parameters
-    ----------
-    n_columns_per_block
-        Columns of each block that pass :class:`~tumor_response.transformers.UnivariateFilter`.
-    n_estimators, max_depth, learning_rate, subsample, colsample_bytree, reg_lambda, \
-min_child_weight, max_bin
-        As in :class:`xgboost.XGBClassifier`.
-    max_share
-        As in :class:`LogisticSettings`.
-
-    Examples
-    --------
-    >>> XGBoostSettings(max_depth=1).n_estimators
-    100
-    """
-
-    n_columns_per_block: int = Field(20, ge=1)
-    n_estimators: int = Field(100, ge=1)
-    max_depth: int = Field(2, ge=1)
-    learning_rate: float = Field(0.05, gt=0, le=1)
-    subsample: float = Field(0.8, gt=0, le=1)
-    colsample_bytree: float = Field(0.5, gt=0, le=1)
-    reg_lambda: float = Field(5.0, ge=0)
-    min_child_weight: float = Field(2.0, ge=0)
-    max_bin: int = Field(32, ge=2)
     max_share: float = Field(0.95, ge=0.5, lt=1)
 
 
