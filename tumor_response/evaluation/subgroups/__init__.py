@@ -1,0 +1,1 @@
+"""The AUC of a model in parts of a cohort."""
