@@ -1,11 +1,20 @@
 """Honest evaluation: patients are resampled, every model is refitted, everything is out of bag."""
 
-from tumor_response.evaluation.bootstrap632 import evaluate
 from tumor_response.evaluation.embedding_probe import probe_embedding
+from tumor_response.evaluation.evaluating import evaluate
 from tumor_response.evaluation.metrics import auc, auc_632, auc_632plus, relative_overfitting
 from tumor_response.evaluation.probe_result import EmbeddingProbe
-from tumor_response.evaluation.resampling import Bootstrap632Plus, Resample
 from tumor_response.evaluation.result import EvaluationResult
+from tumor_response.evaluation.sampling import (
+    Bootstrap632Plus,
+    ExternalSet,
+    LeaveOneSiteOut,
+    NestedCV,
+    RepeatedKFold,
+    Resample,
+    Scheme,
+    TemporalSplit,
+)
 from tumor_response.evaluation.volume_checking import volume_check
 from tumor_response.evaluation.volume_verdict import VolumeCheck
 
@@ -13,7 +22,13 @@ __all__ = [
     "Bootstrap632Plus",
     "EmbeddingProbe",
     "EvaluationResult",
+    "ExternalSet",
+    "LeaveOneSiteOut",
+    "NestedCV",
+    "RepeatedKFold",
     "Resample",
+    "Scheme",
+    "TemporalSplit",
     "VolumeCheck",
     "auc",
     "auc_632",

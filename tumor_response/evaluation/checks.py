@@ -18,6 +18,7 @@ __all__ = [
     "check_columns",
     "check_index",
     "check_no_outcome",
+    "check_rates",
     "check_values",
 ]
 
@@ -132,7 +133,7 @@ def check_values(X: pd.DataFrame, used: Iterable[str]) -> None:
 
 
 def check_no_outcome(
-    X: pd.DataFrame, used: Iterable[str], outcome: pd.Series, label: IntArray
+    X: pd.DataFrame, used: Iterable[str], outcome: pd.Series, label: npt.NDArray[np.generic]
 ) -> None:
     """Refuse predictors that are an outcome: by their name, or because they equal it."""
     columns = list(dict.fromkeys(used))
@@ -176,7 +177,8 @@ def _as_numbers(column: pd.Series) -> npt.NDArray[np.float64]:
 
 def check_classes(y: IntArray, patients: IntArray) -> None:
     """Refuse one class, and classes of one patient."""
-    counts = {value: len(np.unique(patients[y == value])) for value in (0, 1)}
+    values = sorted({0, 1} | set(y.tolist()))
+    counts = {value: len(np.unique(patients[y == value])) for value in values}
     if not all(counts.values()):
         there = 1 if counts[1] else 0
         raise EvaluationError(
@@ -190,3 +192,25 @@ def check_classes(y: IntArray, patients: IntArray) -> None:
                 "per class no resample can train on one and be tested on another.",
                 code="too_few_patients",
             )
+
+
+def check_rates(y: npt.NDArray[np.float64], patients: IntArray) -> None:
+    """Refuse infinite rates, one rate for all, and fewer than four patients."""
+    if not np.isfinite(y).all():
+        raise EvaluationError(
+            f"y holds {int((~np.isfinite(y)).sum())} infinite value(s). Correct them, or make them "
+            "NaN if they are unknown.",
+            code="y",
+        )
+    if len(np.unique(y)) < 2:
+        raise EvaluationError(
+            f"All {len(y)} lesions have the rate {y[0]:g}; there is nothing to tell apart.",
+            code="one_class",
+        )
+    n_patients = len(np.unique(patients))
+    if n_patients < 4:
+        raise EvaluationError(
+            f"{n_patients} patients; with fewer than four no resample leaves two to train on and "
+            "two to be judged on.",
+            code="too_few_patients",
+        )

@@ -14,7 +14,9 @@ __all__ = ["cohort_flow"]
 _COMPARED = ("volume_cc", "age")
 
 
-def cohort_flow(X: pd.DataFrame, y: pd.Series, left_out: Mapping[object, str]) -> pd.DataFrame:
+def cohort_flow(
+    X: pd.DataFrame, y: pd.Series, left_out: Mapping[object, str], *, has_classes: bool
+) -> pd.DataFrame:
     """Count evaluated and left-out lesions by reason and class, with baseline volume and age.
 
     Parameters
@@ -25,6 +27,8 @@ def cohort_flow(X: pd.DataFrame, y: pd.Series, left_out: Mapping[object, str]) -
         Their classes by the full-data cut; NaN where the outcome is missing.
     left_out
         From index entry to the reason why it is left out.
+    has_classes
+        Whether ``y`` is 0 and 1. Of a rate or of thirds no responders are counted.
 
     Returns
     -------
@@ -48,8 +52,9 @@ def cohort_flow(X: pd.DataFrame, y: pd.Series, left_out: Mapping[object, str]) -
     for members in groups.values():
         row = group_row(members, measured)
         of_group = y[members]
-        row["n_responders"] = int((of_group == 1).sum())
-        row["n_non_responders"] = int((of_group == 0).sum())
+        if has_classes:
+            row["n_responders"] = int((of_group == 1).sum())
+            row["n_non_responders"] = int((of_group == 0).sum())
         row["n_unknown"] = int(of_group.isna().sum())
         rows.append(row)
     table = pd.DataFrame(rows, index=pd.Index(groups, name="group"))

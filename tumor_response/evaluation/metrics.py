@@ -8,7 +8,7 @@ from scipy.stats import rankdata
 
 from tumor_response.exceptions import EvaluationError
 
-__all__ = ["auc", "auc_632", "auc_632plus", "relative_overfitting", "roc_curve"]
+__all__ = ["auc", "auc_632", "auc_632plus", "c_index", "r2", "relative_overfitting", "roc_curve"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -44,6 +44,70 @@ def auc(y: npt.ArrayLike, score: npt.ArrayLike) -> float:
         raise EvaluationError("An AUC needs both classes; y has one only.", code="one_class")
     u = float(ranks[positive].sum()) - n_positive * (n_positive + 1) / 2
     return float(u / (n_positive * n_negative))
+
+
+def c_index(y: npt.ArrayLike, score: npt.ArrayLike) -> float:
+    """Return the concordance: the share of pairs with different outcomes that are ranked alike.
+
+    Harrell's C (Harrell, Lee and Mark 1996, Stat. Med. 15:361) without censoring; ties of the score
+    count half. For two classes it is the AUC.
+
+    Parameters
+    ----------
+    y : array of shape (n,)
+        Outcomes, continuous or ordered classes.
+    score : array of shape (n,)
+
+    Raises
+    ------
+    EvaluationError
+        If all outcomes are the same.
+
+    Examples
+    --------
+    >>> c_index([0.1, 0.5, 0.9], [1.0, 3.0, 2.0])
+    0.6666666666666666
+    """
+    outcome, scores = np.asarray(y, dtype=np.float64), np.asarray(score, dtype=np.float64)
+    pairs = won = 0.0
+    for value, own in zip(outcome, scores, strict=True):
+        greater = scores[outcome > value]
+        pairs += greater.size
+        won += float((greater > own).sum()) + 0.5 * float((greater == own).sum())
+    if not pairs:
+        raise EvaluationError("A C-index needs outcomes that differ.", code="one_class")
+    return won / pairs
+
+
+def r2(y: npt.ArrayLike, prediction: npt.ArrayLike, mean_of_training: float) -> float:
+    """Return the share of squared error that a model saves over the training rows' mean.
+
+    ``1 - sum((y - prediction)**2) / sum((y - mean_of_training)**2)``. On new patients the honest
+    comparison is the mean that was known beforehand, not the mean of those patients; it can be
+    negative.
+
+    Parameters
+    ----------
+    y, prediction : array of shape (n,)
+    mean_of_training : float
+        Mean outcome of the rows that the model was fitted to.
+
+    Raises
+    ------
+    EvaluationError
+        If all outcomes equal ``mean_of_training``.
+
+    Examples
+    --------
+    >>> r2([1.0, 2.0, 3.0], [1.5, 2.0, 2.5], 2.0)
+    0.75
+    """
+    outcome = np.asarray(y, dtype=np.float64)
+    total = float(((outcome - mean_of_training) ** 2).sum())
+    if not total:
+        raise EvaluationError("R2 needs outcomes that differ from the mean.", code="one_class")
+    rest = float(((outcome - np.asarray(prediction, dtype=np.float64)) ** 2).sum())
+    return 1.0 - rest / total
 
 
 def roc_curve(y: npt.ArrayLike, score: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:

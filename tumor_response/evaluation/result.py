@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tumor_response.evaluation.metrics import auc, auc_632, auc_632plus
-from tumor_response.evaluation.resampling import Bootstrap632Plus, Resample
+from tumor_response.evaluation.metrics import auc_632, auc_632plus
 from tumor_response.evaluation.rows import EvaluationRows
 from tumor_response.evaluation.running import ResampleScores
+from tumor_response.evaluation.sampling import Resample, Scheme
+from tumor_response.evaluation.tasks import MEASURES, Task, headline_value
 from tumor_response.exceptions import EvaluationError
 
 if TYPE_CHECKING:
@@ -30,34 +31,53 @@ CI_METHOD = "oob_percentile"
 _TAILS = (2.5, 97.5)
 
 
+_HEADLINE = {"bootstrap": "oob", "folds": "cv", "test_set": "test"}
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class EvaluationResult:
-    """Out-of-bag scores of all models on shared resamples, and the estimates made of them.
+    """Scores of all models on patients they had not seen, and the estimates made of them.
 
     Attributes
     ----------
-    scheme : Bootstrap632Plus
-        How patients were resampled.
+    scheme : Scheme
+        How patients were split.
     rows : EvaluationRows
         The rows that were evaluated, with outcome, models and blocks.
     resamples : list of Resample
-        Training and out-of-bag row positions.
-    apparent : dict of str to float
-        AUC of each model fitted and scored on all rows.
+        Training and test row positions.
+    apparent_scores : dict of str to ndarray of shape (n_rows,)
+        Scores of each model fitted and scored on all rows; with one fixed test set, fitted on
+        its training rows, and NaN for the others.
     out_of_bag : list of ResampleScores
-        Scores, classes, cut, AUCs and models left untuned of each resample.
+        Scores, outcomes, cut, headline measure and models left untuned of each resample.
     """
 
-    scheme: Bootstrap632Plus
+    scheme: Scheme
     rows: EvaluationRows
     resamples: list[Resample]
-    apparent: dict[str, float]
+    apparent_scores: dict[str, FloatArray]
     out_of_bag: list[ResampleScores]
 
     @property
     def models(self) -> list[str]:
         """Names of the models, in the order given."""
         return list(self.rows.models)
+
+    @property
+    def task(self) -> Task:
+        """What was predicted: ``"response"``, ``"rate"`` or ``"tertiles"``."""
+        return self.rows.task
+
+    @property
+    def measure(self) -> str:
+        """The headline measure: ``"auc"``, for rates ``"r2"``, for tertiles ``"c_index"``."""
+        return MEASURES[self.task]
+
+    @property
+    def headline(self) -> str:
+        """Its column in :meth:`summary`: ``auc_oob``, ``auc_cv``, ``auc_test``, ``r2_oob`` ..."""
+        return f"{self.measure}_{_HEADLINE[self.scheme.kind]}"
 
     @property
     def cohort_flow(self) -> pd.DataFrame:
@@ -67,66 +87,110 @@ class EvaluationResult:
         """
         return self.rows.flow.copy()
 
+    @cached_property
+    def apparent(self) -> dict[str, float]:
+        """The headline measure of each model on the rows it was fitted to."""
+        found = {}
+        for name, scores in self.apparent_scores.items():
+            seen = np.isfinite(scores)
+            y = self.rows.y[seen]
+            found[name] = headline_value(self.task, y, scores[seen], float(y.mean()))
+        return found
+
+    @cached_property
+    def is_probability(self) -> dict[str, bool]:
+        """Whether a model's scores are probabilities of response."""
+        return {
+            name: self.task == "response" and hasattr(model, "predict_proba")
+            for name, model in self.rows.models.items()
+        }
+
     def summary(self) -> pd.DataFrame:
         """Return one row per model.
 
         Returns
         -------
         pandas.DataFrame
-            ``n_patients``, ``n_lesions``, ``n_responders`` (lesions, by the full-data cut).
+            ``n_patients``, ``n_lesions``, and for responses ``n_responders`` (lesions, by the
+            full-data cut).
 
-            ``auc_oob``: the headline, mean out-of-bag AUC over resamples. ``ci_low``,
-            ``ci_high``, ``ci_method`` belong to it. ``oob_percentile`` is the range of the
-            resamples' own AUCs: 2.5th to 97.5th percentile. Each is computed on about 37 % of
-            the patients, so it is expected to be wide; **its coverage has not been measured**.
+            ``auc_oob`` (bootstrap): the headline, mean out-of-bag AUC over resamples; ``auc_cv``
+            (folds): mean over the left-out folds or sites; ``auc_test``: on the one test set.
+            For rates ``r2_...``, for tertiles ``c_index_...``. ``ci_low``, ``ci_high``,
+            ``ci_method`` belong to it: see :mod:`tumor_response.evaluation.intervals`.
 
-            ``auc_apparent``, ``auc_632``, ``auc_632plus``, ``auc_632plus_per_resample``: see
-            :mod:`tumor_response.evaluation.metrics`; the .632 family is biased upward when there
-            is nothing to find. ``auc_oob_bagged``: AUC of each lesion's mean out-of-bag score; it
-            scores an ensemble of models, not one. ``n_never_out``: lesions that were never out of
-            bag and so are not in it.
+            ``auc_apparent``, and of a bootstrap ``auc_632``, ``auc_632plus``,
+            ``auc_632plus_per_resample``: see :mod:`tumor_response.evaluation.metrics`; the .632
+            family is biased upward when there is nothing to find. ``..._bagged``: the measure of
+            each lesion's mean score while it was left out; it scores an ensemble of models, not
+            one. ``n_never_out``: lesions that were never left out and so are not in it.
 
             ``n_resamples``, ``n_redrawn`` (resamples drawn again because a side had one class),
-            ``n_untuned`` (resamples in which the model's penalty could not be tuned, fewer than
-            two training patients having a lesion of some class; the strongest was taken),
-            ``n_constant`` (resamples in which the model gave all out-of-bag lesions one score, so
-            that its AUC of 0.5 there is no measurement),
-            ``seed``, ``cut``: where the classes come from.
+            ``n_undefined`` (resamples whose test rows have one class, so that they have scores
+            and no measure), ``n_untuned`` (resamples in which the model's penalty could not be
+            tuned, fewer than two training patients having a lesion of some class; the strongest
+            was taken), ``n_constant`` (resamples in which the model gave all test lesions one
+            score, so that its AUC of 0.5 there is no measurement), ``seed``, ``cut``: where the
+            classes come from.
         """
         names = pd.Index(self.models, name="model")
         return pd.DataFrame([self._estimates(name) for name in names], index=names)
 
     def _estimates(self, name: str) -> dict[str, object]:
-        aucs, apparent = self.oob_aucs(name), self.apparent[name]
-        headline = float(aucs.mean())
-        low, high = np.percentile(aucs, _TAILS)
-        bagged = self.bagged_scores[name].dropna()
-        y = pd.Series(self.rows.y, index=self.rows.X.index)[bagged.index]
-        return {
+        values, measure = self.oob_values(name), self.measure
+        defined = values[np.isfinite(values)]
+        headline = float(defined.mean())
+        low, high, method = self._interval(name)
+        row: dict[str, object] = {
             "n_patients": len(np.unique(self.rows.patients)),
             "n_lesions": len(self.rows.y),
-            "n_responders": int(self.rows.y.sum()),
-            "auc_oob": headline,
-            "ci_low": float(low),
-            "ci_high": float(high),
-            "ci_method": CI_METHOD,
-            "auc_apparent": apparent,
-            "auc_632": auc_632(apparent, headline),
-            "auc_632plus": auc_632plus(apparent, headline),
-            "auc_632plus_per_resample": float(
-                np.mean([auc_632plus(apparent, float(one)) for one in aucs])
-            ),
-            "auc_oob_bagged": auc(y, bagged) if y.nunique() == 2 else np.nan,
-            "n_never_out": len(self.rows.y) - len(bagged),
+        }
+        if self.task == "response":
+            row["n_responders"] = int(self.rows.y.sum())
+        row |= {self.headline: headline, "ci_low": low, "ci_high": high, "ci_method": method}
+        row[f"{measure}_apparent"] = self.apparent[name]
+        if self.scheme.kind == "bootstrap":
+            row |= self._of_the_632_family(name, headline)
+        if self.scheme.kind != "test_set":
+            bagged = self.bagged_scores[name].to_numpy()
+            seen = np.isfinite(bagged)
+            y = self.rows.y[seen]
+            row[f"{self.headline}_bagged"] = headline_value(
+                self.task, y, bagged[seen], float(self.rows.y.mean())
+            )
+            row["n_never_out"] = int((~seen).sum())
+        return row | {
             "n_resamples": len(self.resamples),
             "n_redrawn": sum(resample.n_redrawn for resample in self.resamples),
+            "n_undefined": len(values) - len(defined),
             "n_untuned": sum(name in one.untuned for one in self.out_of_bag),
             "n_constant": sum(bool(np.ptp(one.scores[name]) == 0) for one in self.out_of_bag),
-            "seed": self.scheme.seed,
+            "seed": getattr(self.scheme, "seed", None),
             "cut": self._cut_description(),
         }
 
+    def _interval(self, name: str) -> tuple[float, float, str]:
+        values = self.oob_values(name)
+        if self.scheme.kind != "bootstrap":
+            return np.nan, np.nan, "none"
+        low, high = np.percentile(values, _TAILS)
+        return float(low), float(high), CI_METHOD
+
+    def _of_the_632_family(self, name: str, headline: float) -> dict[str, object]:
+        if self.task == "rate":
+            return {}
+        measure, apparent = self.measure, self.apparent[name]
+        return {
+            f"{measure}_632": auc_632(apparent, headline),
+            f"{measure}_632plus": auc_632plus(apparent, headline),
+            f"{measure}_632plus_per_resample": float(
+                np.mean([auc_632plus(apparent, float(one)) for one in self.oob_values(name)])
+            ),
+        }
+
     def _cut_description(self) -> str:
+        if self.task != "response":
+            return "none"
         if self.rows.label is None or self.rows.cut is None:
             return "cut fixed beforehand"
         ties = int((self.rows.end_point == self.rows.cut).sum())
@@ -140,14 +204,26 @@ class EvaluationResult:
             f"({min(cuts):.4g} to {max(cuts):.4g}); {self.rows.cut:.4g} on all rows, {equal}"
         )
 
+    def oob_values(self, name: str) -> FloatArray:
+        """Return the headline measure on the test rows of every resample, (n_resamples,).
+
+        NaN where the test rows have one class.
+        """
+        self._check_name(name)
+        return np.array([one.values[name] for one in self.out_of_bag])
+
     def oob_aucs(self, name: str) -> FloatArray:
         """Return the out-of-bag AUC of every resample, shape (n_resamples,)."""
-        self._check_name(name)
-        return np.array([one.aucs[name] for one in self.out_of_bag])
+        if self.measure != "auc":
+            raise EvaluationError(
+                f"The headline measure of this evaluation is {self.measure}: oob_values(name).",
+                code="task",
+            )
+        return self.oob_values(name)
 
     @cached_property
     def bagged_scores(self) -> pd.DataFrame:
-        """Each lesion's mean score over the resamples it was out of bag in (lesions x models)."""
+        """Each lesion's mean score over the resamples it was left out of (lesions x models)."""
         total = np.zeros((len(self.rows.y), len(self.models)))
         count = np.zeros(len(self.rows.y))
         for resample, one in zip(self.resamples, self.out_of_bag, strict=True):
@@ -176,16 +252,19 @@ class EvaluationResult:
         return [len(resample.test) for resample in self.resamples]
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per model and resample: its out-of-bag AUC, sizes and cut."""
+        """Return one row per model and resample: its measure on the test rows, sizes, cut, name."""
         return pd.DataFrame(
             [
                 {
                     "model": name,
                     "resample": number,
-                    "auc_oob": one.aucs[name],
+                    self.headline: one.values[name],
                     "n_train_patients": len(np.unique(self.rows.patients[resample.train])),
                     "n_out_of_bag_lesions": len(resample.test),
-                    "n_out_of_bag_responders": int(one.y_test.sum()),
+                    **self._responders(one),
+                    "name": resample.name,
+                    "repeat": resample.repeat,
+                    "fold": resample.fold,
                     "cut": np.nan if one.cut is None else one.cut,
                 }
                 for name in self.models
@@ -195,8 +274,13 @@ class EvaluationResult:
             ]
         )
 
+    def _responders(self, one: ResampleScores) -> dict[str, int]:
+        if self.task != "response":
+            return {}
+        return {"n_out_of_bag_responders": int(one.y_test.sum())}
+
     def compare(self, a: str, b: str) -> pd.Series:
-        """Return the paired difference in out-of-bag AUC, model ``a`` minus model ``b``.
+        """Return the paired difference of the headline measure, model ``a`` minus model ``b``.
 
         In every resample both models were fitted to the same patients and scored on the same
         out-of-bag lesions; the difference is taken there. ``ci_low`` and ``ci_high`` are the
@@ -213,7 +297,8 @@ class EvaluationResult:
         Returns
         -------
         pandas.Series
-            ``model_a``, ``model_b``, ``auc_oob_a``, ``auc_oob_b``, ``difference`` (mean over
+            ``model_a``, ``model_b``, ``auc_oob_a``, ``auc_oob_b`` (as :attr:`headline` has it),
+            ``difference`` (mean over
             resamples), ``ci_low``, ``ci_high``, ``ci_method``, ``share_above_zero``,
             ``n_resamples``.
 
@@ -222,15 +307,17 @@ class EvaluationResult:
         EvaluationError
             For a name that was not evaluated.
         """
-        first, second = self.oob_aucs(a), self.oob_aucs(b)
+        first, second = self.oob_values(a), self.oob_values(b)
+        defined = np.isfinite(first)
+        first, second = first[defined], second[defined]
         difference = first - second
         low, high = np.percentile(difference, _TAILS)
         return pd.Series(
             {
                 "model_a": a,
                 "model_b": b,
-                "auc_oob_a": float(first.mean()),
-                "auc_oob_b": float(second.mean()),
+                f"{self.headline}_a": float(first.mean()),
+                f"{self.headline}_b": float(second.mean()),
                 "difference": float(difference.mean()),
                 "ci_low": float(low),
                 "ci_high": float(high),
@@ -272,7 +359,9 @@ class EvaluationResult:
             )
 
     def __repr__(self) -> str:
-        shown = self.summary()[["auc_oob", "ci_low", "ci_high", "auc_apparent", "auc_632plus"]]
+        table = self.summary()
+        wanted = [self.headline, "ci_low", "ci_high", f"{self.measure}_apparent"]
+        shown = table[[*wanted, *(c for c in table if str(c).endswith("_632plus"))]]
         return (
             f"EvaluationResult: {len(np.unique(self.rows.patients))} patients, "
             f"{len(self.rows.y)} lesions, {len(self.resamples)} resamples\n{shown.round(3)}"

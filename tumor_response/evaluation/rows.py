@@ -18,10 +18,13 @@ from tumor_response.evaluation.checks import (
     check_columns,
     check_index,
     check_no_outcome,
+    check_rates,
     check_values,
 )
 from tumor_response.evaluation.flow import cohort_flow
 from tumor_response.evaluation.left_out import block_failures, failure_message, missing_outcomes
+from tumor_response.evaluation.tasks import Task, check_can_score, task_of
+from tumor_response.evaluation.weights import Weights, row_weights
 from tumor_response.exceptions import EvaluationError, ModelError
 from tumor_response.models import patients_of
 from tumor_response.outcomes import LabelRule
@@ -49,14 +52,16 @@ class EvaluationRows:
     ----------
     X : DataFrame
         All columns, ``meta__*`` included, of the rows that are evaluated.
+    task : {"response", "rate", "tertiles"}
+        What is predicted.
     outcome : Series
-        0/1, or the continuous end point if there is a ``label``.
+        0/1 or 0/1/2, or the continuous end point of a ``label`` or of regressors.
     label : LabelRule or None
         The rule that makes classes of ``outcome``, fitted on training rows.
     fitted
         What the rule makes of all rows: for strata and the apparent AUC.
-    y : ndarray of int64
-        Classes by ``fitted``.
+    y : ndarray
+        Classes by ``fitted`` (int64), or rates (float64).
     patients : ndarray of int64
         An integer per row, the same for all lesions of a patient.
     models : dict of str to estimator
@@ -69,19 +74,23 @@ class EvaluationRows:
         Who is in and who was left out, and why.
     dictionary : DataFrame or None
         The table's.
+    weight : ndarray of float64 or None
+        What each row weighs in the fits; it has no part in any measure.
     """
 
     X: pd.DataFrame
+    task: Task
     outcome: pd.Series
     label: LabelRule | None
     fitted: Any
-    y: IntArray
+    y: npt.NDArray[Any]
     patients: IntArray
     models: dict[str, BaseEstimator]
     columns: dict[str, list[str] | None]
     blocks: dict[str, list[str]]
     flow: pd.DataFrame
     dictionary: pd.DataFrame | None = field(default=None)
+    weight: npt.NDArray[np.float64] | None = field(default=None)
 
     @property
     def cut_is_fitted(self) -> bool:
@@ -98,8 +107,10 @@ class EvaluationRows:
         """What the cut is made on, by the rule as all rows fit it; its name says what it is."""
         return self.outcome if self.label is None else self.label.scores(self.outcome, self.fitted)
 
-    def labels(self, train: IntArray, test: IntArray) -> tuple[IntArray, IntArray, float | None]:
-        """Return the classes of both sides and the cut, which the training rows alone decide."""
+    def labels(
+        self, train: IntArray, test: IntArray
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], float | None]:
+        """Return the outcomes of both sides and the cut, which the training rows alone decide."""
         if self.label is None:
             return self.y[train], self.y[test], None
         training = self.outcome.iloc[train]
@@ -124,6 +135,7 @@ def prepare_rows(
     label: LabelRule | None,
     failed: Failed,
     blocks: Mapping[str, Sequence[str]] | None,
+    sample_weight: Weights = None,
 ) -> EvaluationRows:
     """Check everything that can be checked before the first fit, and leave out what must be."""
     if failed not in ("error", "drop", "impute"):
@@ -141,6 +153,7 @@ def prepare_rows(
     check_columns(X)
     outcome = aligned_outcome(y, X.index, label)
     named = _named_models(models, blocks)
+    task = task_of(named, outcome, label is not None)
     all_blocks = _plain(blocks) if blocks is not None else blocks_of(X.columns)
     used = {name: _columns_used(name, model, X, all_blocks) for name, model in named.items()}
     columns = {
@@ -160,13 +173,17 @@ def prepare_rows(
     check_values(X_kept, predictors)
     if kept_outcome.empty:
         raise EvaluationError(_nobody_left(reasons), code="no_rows")
-    full_y, fitted = _full_labels(kept_outcome, label)
+    full_y, fitted = _full_labels(task, kept_outcome, label)
     check_no_outcome(X_kept, predictors, kept_outcome, full_y)
     patients = patients_of(X_kept)
-    check_classes(full_y, patients)
+    if task == "rate":
+        check_rates(full_y, patients)
+    else:
+        check_classes(full_y, patients)
     all_y = outcome if label is None else label.label(outcome, fitted)
     return EvaluationRows(
         X=X_kept,
+        task=task,
         outcome=kept_outcome,
         label=label,
         fitted=fitted,
@@ -175,8 +192,9 @@ def prepare_rows(
         models=named,
         columns=columns,
         blocks=all_blocks,
-        flow=cohort_flow(X, all_y, reasons),
+        flow=cohort_flow(X, all_y, reasons, has_classes=task == "response"),
         dictionary=dictionary,
+        weight=row_weights(sample_weight, X.index, kept, patients, named),
     )
 
 
@@ -200,12 +218,7 @@ def _named_models(
     for name, model in named.items():
         if not isinstance(name, str):
             raise EvaluationError(f"Model names must be text, received {name!r}.")
-        scores = hasattr(model, "predict_proba") or hasattr(model, "decision_function")
-        if isinstance(model, type) or not (hasattr(model, "fit") and scores):
-            raise EvaluationError(
-                f"Model {name!r} ({model!r}) needs fit and predict_proba or decision_function: "
-                "give a scikit-learn classifier, or tr.make_model(...)."
-            )
+        check_can_score(name, model)
     try:
         return {
             name: clone(model) if blocks is None else bind_blocks(model, _plain(blocks))
@@ -252,13 +265,18 @@ def _nobody_left(reasons: Mapping[object, str]) -> str:
     return f"No lesion is left to evaluate. Left out: {told}."
 
 
-def _full_labels(outcome: pd.Series, label: LabelRule | None) -> tuple[IntArray, Any]:
+def _full_labels(
+    task: Task, outcome: pd.Series, label: LabelRule | None
+) -> tuple[npt.NDArray[Any], Any]:
+    if task == "rate":
+        return outcome.to_numpy(dtype=np.float64), None
     if label is None:
-        strange = sorted(set(outcome.unique()) - {0.0, 1.0})
+        strange = sorted(set(outcome.unique()) - {0.0, 1.0, 2.0 if task == "tertiles" else 1.0})
         if strange:
             raise EvaluationError(
                 f"y holds {strange[:3]} besides 0 and 1. For a continuous end point give the rule "
-                "that makes classes of it: label=tr.ResponderCut('median').",
+                "that makes classes of it, label=tr.ResponderCut('median'), or models that "
+                "predict it, tr.make_model(..., outcome='rate').",
                 code="y",
             )
         return outcome.to_numpy(dtype=np.int64), None

@@ -14,7 +14,7 @@ from tumor_response.evaluation.embedding_probe import probe_embedding
 from tumor_response.evaluation.metrics import auc
 from tumor_response.evaluation.probe_targets import volume_column
 from tumor_response.evaluation.result import EvaluationResult
-from tumor_response.evaluation.running import run_resamples
+from tumor_response.evaluation.running import Means, run_resamples
 from tumor_response.evaluation.volume_verdict import Estimate, VolumeCheck
 from tumor_response.exceptions import EvaluationError
 from tumor_response.models import make_model
@@ -119,7 +119,7 @@ def volume_check(
         blocks=columns,
     )
     resamples = result.resamples[:n_resamples]
-    answers = run_resamples(asked, resamples, n_jobs)
+    answers = list(run_resamples(asked, list(enumerate(resamples)), Means(n_jobs)))
     correlations, adjusted = [], []
     total, count = np.zeros(len(volume)), np.zeros(len(volume))
     for resample, answer in zip(resamples, answers, strict=True):

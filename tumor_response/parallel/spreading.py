@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any, TypeVar
 
-from tumor_response.exceptions import WorkerError
+from tumor_response.exceptions import SettingsError, WorkerError
 from tumor_response.parallel.places import Here, Place
 from tumor_response.parallel.processes import Processes, worker_count
 from tumor_response.parallel.schedule import in_order, run_all
@@ -25,6 +25,7 @@ def spread(
     description: str,
     *,
     parts_per_worker: int | None = None,
+    client: Any = None,
 ) -> Iterator[Answer]:
     """Yield the answers of ``work`` to all ``tasks``, in their order.
 
@@ -45,9 +46,13 @@ def spread(
     parts_per_worker
         Into how many parts each worker's share is cut: many small tasks are sent together.
         ``None`` sends every task by itself.
+    client
+        A ``dask.distributed.Client``: the tasks run on its cluster, and ``n_jobs`` has to be 1.
 
     Raises
     ------
+    SettingsError
+        For a client beside ``n_jobs``, and for what is no client.
     WorkerError
         If a process was killed from outside, and again at the second try.
 
@@ -56,12 +61,23 @@ def spread(
     >>> list(spread(lambda numbers: [2 * n for n in numbers], [1, 2, 3], 1, "doubling"))
     [2, 4, 6]
     """
-    workers = worker_count(n_jobs)
+    cluster: Place[Any, Any] | None = None
+    if client is not None:
+        if n_jobs != 1:
+            raise SettingsError(
+                "client= runs the tasks on its cluster, whose workers have a number of their own; "
+                f"n_jobs={n_jobs} is for this machine. Give one or the other."
+            )
+        # distributed is an extra
+        from tumor_response.parallel.cluster import Cluster
+
+        cluster = Cluster(work, client)
+    workers = worker_count(n_jobs) if cluster is None else cluster.slots
     size = 1
     if workers > 1 and parts_per_worker is not None:
         size = max(1, -(-len(tasks) // (workers * parts_per_worker)))
     parts = [list(tasks[start : start + size]) for start in range(0, len(tasks), size)]
-    place: Place[Any, Any] = Here(work) if workers == 1 else Processes(work, workers)
+    place = cluster or (Here(work) if workers == 1 else Processes(work, workers))
     # closed whatever happens: workers must not go on after the first error
     with closing(run_all(place, parts)) as ends:
         for done in in_order(track(ends, description, total=len(parts))):

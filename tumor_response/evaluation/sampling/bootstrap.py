@@ -1,36 +1,29 @@
-"""Bootstrap resamples of patients: drawn once, met by every model alike."""
+"""The bootstrap of patients: drawn once, met by every model alike."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from tumor_response.evaluation.sampling.base import (
+    MAX_TRIES,
+    IntArray,
+    Kind,
+    Resample,
+    Scheme,
+    SchemeRows,
+    patient_strata,
+)
 from tumor_response.exceptions import EvaluationError
-from tumor_response.settings import Settings
 
-__all__ = ["Bootstrap632Plus", "Resample"]
-
-IntArray = npt.NDArray[np.int64]
-
-MAX_TRIES = 1000
-"""Draws of one resample before giving up. Two patients in a class leave it out of bag in a
-quarter of the draws or more, so only a hopeless split comes near this."""
+__all__ = ["Bootstrap632Plus"]
 
 
-@dataclass(frozen=True)
-class Resample:
-    """Row positions of one resample: ``train`` with copies, ``test`` the out-of-bag rows."""
-
-    train: IntArray
-    test: IntArray
-    n_redrawn: int
-
-
-class Bootstrap632Plus(Settings):
+class Bootstrap632Plus(Scheme):
     """The .632+ bootstrap on patients (Efron and Tibshirani 1997, JASA 92:548).
 
     A resample draws patients with replacement, as many per stratum as there are, each with all
@@ -60,8 +53,14 @@ class Bootstrap632Plus(Settings):
     [set(), set()]
     """
 
+    kind: ClassVar[Kind] = "bootstrap"
+
     n_resamples: int = Field(1000, ge=2)
     seed: int = Field(0, ge=0)
+
+    def resamples(self, rows: SchemeRows) -> list[Resample]:
+        """Return the resamples of the rows of an evaluation."""
+        return self.draw(rows.patients, rows.balance, rows.is_usable)
 
     def draw(
         self,
@@ -77,7 +76,7 @@ class Bootstrap632Plus(Settings):
             An integer per row, the same for all rows of a patient.
         responder : array of shape (n_rows,)
             0 or 1 per row by the full-data cut. A patient with a responder lesion is one
-            stratum, the others the other; it serves balance alone.
+            stratum, the others the other; it serves balance alone. More classes, more strata.
         is_usable
             Takes (training rows, out-of-bag rows), says whether both have two classes; the
             labels may depend on the training rows. Default: by ``responder``.
@@ -94,42 +93,38 @@ class Bootstrap632Plus(Settings):
         check = is_usable or (
             lambda train, test: _two_classes(responder[train]) and _two_classes(responder[test])
         )
-        names = np.unique(patients)
-        rows_of = [np.nonzero(patients == name)[0] for name in names]
-        has_responder = np.array([bool(responder[rows].any()) for rows in rows_of])
-        strata = [np.nonzero(has_responder == value)[0] for value in (True, False)]
+        rows_of, strata = patient_strata(patients, responder)
         seeds = np.random.SeedSequence(self.seed).spawn(self.n_resamples)
         return [
-            self._draw_one(number, np.random.default_rng(seed), rows_of, strata, check)
+            _draw_one(number, np.random.default_rng(seed), rows_of, strata, check)
             for number, seed in enumerate(seeds)
         ]
 
-    def _draw_one(
-        self,
-        number: int,
-        rng: np.random.Generator,
-        rows_of: list[IntArray],
-        strata: list[IntArray],
-        check: Callable[[IntArray, IntArray], bool],
-    ) -> Resample:
-        for n_redrawn in range(MAX_TRIES):
-            drawn = np.concatenate(
-                [rng.choice(stratum, size=len(stratum)) for stratum in strata if len(stratum)]
-            )
-            out = np.setdiff1d(np.arange(len(rows_of)), drawn)
-            if not out.size:
-                continue
-            train = np.concatenate([rows_of[patient] for patient in np.sort(drawn)])
-            test = np.concatenate([rows_of[patient] for patient in out])
-            if check(train, test):
-                return Resample(train, test, n_redrawn)
-        raise EvaluationError(
-            f"Resample {number}: in {MAX_TRIES} draws the training and the out-of-bag patients "
-            f"never both had both classes ({len(rows_of)} patients, {len(strata[0])} of them with "
-            "a responder lesion). There are too few patients for a bootstrap with this cut.",
-            code="too_few_patients",
-        )
+
+def _draw_one(
+    number: int,
+    rng: np.random.Generator,
+    rows_of: list[IntArray],
+    strata: list[IntArray],
+    check: Callable[[IntArray, IntArray], bool],
+) -> Resample:
+    for n_redrawn in range(MAX_TRIES):
+        drawn = np.concatenate([rng.choice(stratum, size=len(stratum)) for stratum in strata])
+        out = np.setdiff1d(np.arange(len(rows_of)), drawn)
+        if not out.size:
+            continue
+        train = np.concatenate([rows_of[patient] for patient in np.sort(drawn)])
+        test = np.concatenate([rows_of[patient] for patient in out])
+        if check(train, test):
+            return Resample(train, test, n_redrawn)
+    raise EvaluationError(
+        f"Resample {number}: in {MAX_TRIES} draws the training and the out-of-bag patients "
+        f"never both had both classes ({len(rows_of)} patients, "
+        f"{', '.join(str(len(members)) for members in strata)} by their highest class). There are "
+        "too few patients for a bootstrap with this cut.",
+        code="too_few_patients",
+    )
 
 
 def _two_classes(y: npt.NDArray[np.int64]) -> bool:
-    return bool(y.any()) and not bool(y.all())
+    return len(np.unique(y)) >= 2
