@@ -13,12 +13,12 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from tumor_response.evaluation.metrics import auc
+from tumor_response.evaluation.pairs import check_response, count_pairs
 from tumor_response.evaluation.planning.learning_sizes import Split, draw_splits, training_sizes
 from tumor_response.evaluation.planning.power_law import PowerLaw, fit_power_laws
 from tumor_response.evaluation.planning.required import check_between, check_count
 from tumor_response.evaluation.rows import EvaluationRows, Failed, prepare_rows
 from tumor_response.evaluation.running import fit_model, score_rows
-from tumor_response.evaluation.subgroups.pairs import count_pairs
 from tumor_response.exceptions import EvaluationError, OutcomeError
 from tumor_response.models import left_untuned
 from tumor_response.outcomes import LabelRule
@@ -303,7 +303,8 @@ def learning_curve(
     Raises
     ------
     EvaluationError
-        As :func:`tumor_response.evaluate`; ``too_few_patients`` for fewer than some 43 patients
+        As :func:`tumor_response.evaluate`; ``task`` for models of rates and tertiles;
+        ``too_few_patients`` for fewer than some 43 patients
         without ``sizes``, or where no split has both classes on both sides.
     SettingsError
         For sizes or shares that cannot be.
@@ -333,6 +334,7 @@ def learning_curve(
     n_jobs = checked_n_jobs(n_jobs)
     try:
         rows = prepare_rows(models, table, y, label, failed, blocks)
+        check_response(rows.task, "A learning curve")
         n_patients = len(np.unique(rows.patients))
         chosen = training_sizes(n_patients, held_out, sizes)
         splits = draw_splits(rows, chosen, held_out, n_repeats, seed)

@@ -39,7 +39,7 @@ def training_sizes(n_patients: int, held_out: float, sizes: Sequence[int] | None
     Examples
     --------
     >>> training_sizes(96, 0.25, None)
-    [18, 24, 31, 41, 54, 72]
+    [18, 24, 31, 41, 55, 72]
     """
     most = n_patients - round(held_out * n_patients)
     if sizes is None:

@@ -27,6 +27,7 @@ from tumor_response.exceptions import SettingsError
 __all__ = [
     "AUCPrecision",
     "auc_precision",
+    "newcombe_limits",
     "patients_for_auc_width",
     "required_patients_external",
 ]
@@ -136,18 +137,43 @@ def auc_precision(
     if method == "newcombe":
         half = (m + k) / 2 - 1
         se = math.sqrt(_variance(auc, half, half, m * k))
-
-        def distance(limit: float) -> float:
-            return (auc - limit) ** 2 - z**2 * _variance(limit, half, half, m * k)
-
-        low = float(brentq(distance, 0.0, auc)) if distance(0.0) > 0 else 0.0
-        high = float(brentq(distance, auc, 1.0))
+        low, high = newcombe_limits(auc, m, k, level)
     elif method == "hanley_mcneil":
         se = math.sqrt(_variance(auc, m - 1, k - 1, m * k))
         low, high = max(0.0, auc - z * se), min(1.0, auc + z * se)
     else:
         raise SettingsError(f"method={method!r}: expected 'newcombe' or 'hanley_mcneil'.")
     return AUCPrecision(auc, m, k, method, level, se, low, high)
+
+
+def newcombe_limits(auc: float, m: int, k: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the limits of Newcombe's method 4, for any AUC from 0 to 1.
+
+    Parameters
+    ----------
+    auc
+        Observed.
+    m, k
+        Patients of the two classes.
+    level
+        Confidence.
+
+    Examples
+    --------
+    >>> low, high = newcombe_limits(1.0, 12, 15)
+    >>> round(low, 2), high
+    (0.85, 1.0)
+    """
+    z2 = float(norm.ppf((1 + level) / 2)) ** 2
+    half = (m + k) / 2 - 1
+
+    def distance(limit: float) -> float:
+        return (auc - limit) ** 2 - z2 * _variance(limit, half, half, m * k)
+
+    # the variance is 0 at 0 and 1, where the equation holds for an AUC of just that
+    low = float(brentq(distance, 0.0, min(auc, 1 - 1e-9))) if auc > 0 else 0.0
+    high = float(brentq(distance, max(auc, 1e-9), 1.0)) if auc < 1 else 1.0
+    return low, high
 
 
 def patients_for_auc_width(

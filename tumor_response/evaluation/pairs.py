@@ -13,7 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Pairs", "count_pairs"]
+from tumor_response.evaluation.tasks import Task
+from tumor_response.exceptions import EvaluationError
+
+__all__ = ["Pairs", "check_response", "count_pairs"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -99,3 +102,13 @@ def count_pairs(n_rows: int, scored: Iterable[tuple[IntArray, IntArray, FloatArr
         won[place] += (np.sign(above) + 1) / 2
         met[place] += 1
     return Pairs(won, met)
+
+
+def check_response(task: Task, what: str) -> None:
+    """Refuse outcomes that make no (responder, other) pairs."""
+    if task != "response":
+        raise EvaluationError(
+            f"{what} is made for responders and others; these models predict {task}. Give "
+            "classifiers with a 0/1 outcome, or with label=tr.ResponderCut(...).",
+            code="task",
+        )
