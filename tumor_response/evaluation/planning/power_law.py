@@ -18,7 +18,7 @@ __all__ = ["PowerLaw", "fit_power_laws"]
 
 FloatArray = npt.NDArray[np.float64]
 
-RATES = np.geomspace(0.1, 2.0, 61)
+RATES = np.geomspace(0.1, 2.0, 181)
 """Exponents tried. Slower than 0.1 is a straight line on any range of sizes met here, faster than
 2 a step."""
 
