@@ -61,20 +61,19 @@ class Pairs:
         """
         won, met = (_left_without(part) for part in (self.won, self.met))
         whole = np.full(len(won), self.auc)
-        return np.divide(won, met, out=whole, where=met > 0)
+        np.divide(won, met, out=whole, where=met > 0)
+        return whole
 
     def weighted(self, weights: FloatArray) -> FloatArray:
         """Return the AUC under each row of ``weights``, of shape (n_weightings, n)."""
         won = np.einsum("bi,bi->b", weights @ self.won, weights)
         met = np.einsum("bi,bi->b", weights @ self.met, weights)
-        answer: FloatArray = won / met
-        return answer
+        return np.asarray(won / met, dtype=np.float64)
 
 
 def _left_without(pairs: FloatArray) -> FloatArray:
     of_each = pairs.sum(axis=0) + pairs.sum(axis=1) - np.diag(pairs)
-    left: FloatArray = pairs.sum() - of_each
-    return left
+    return np.asarray(pairs.sum() - of_each, dtype=np.float64)
 
 
 def count_pairs(n_rows: int, scored: Iterable[tuple[IntArray, IntArray, FloatArray]]) -> Pairs:

@@ -11,7 +11,7 @@ from tumor_response.style import COLOURS, NEUTRAL, SINGLE_COLUMN_MM, figure_styl
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from tumor_response.evaluation.planning.learning_curve import LearningCurve
+    from tumor_response.evaluation.planning.learning_result import LearningCurve
 
 __all__ = ["draw_learning_curve"]
 
@@ -39,7 +39,7 @@ def draw_learning_curve(
             ax.errorbar(
                 np.array(curve.sizes) + aside[position],
                 points["auc"],
-                yerr=np.abs(points[["ci_low", "ci_high"]].T - points["auc"]).to_numpy(),
+                yerr=[points["auc"] - points["ci_low"], points["ci_high"] - points["auc"]],
                 color=colour,
                 linestyle="none",
                 marker="o",

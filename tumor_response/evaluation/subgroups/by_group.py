@@ -245,11 +245,11 @@ class _Counted:
     def _calibration(self, inside: BoolArray, level: float) -> dict[str, object]:
         seen = inside & (self.times > 0)
         n = self.patients.max() + 1
-        of_patients = [
-            np.bincount(self.patients[seen], weights=values[seen], minlength=n)
+        total, count = (
+            np.bincount(self.patients[seen], weights=values[seen], minlength=n).astype(np.float64)
             for values in (self.observed - self.expected, np.ones(len(seen)))
-        ]
-        value, low, high = limits(mean_influence(*of_patients), level)
+        )
+        value, low, high = limits(mean_influence(total, count), level)
         return {
             "observed": float(self.observed[seen].mean()),
             "expected": float(self.expected[seen].mean()),

@@ -40,10 +40,7 @@ def tertiles_of(values: pd.Series) -> pd.Series:
             code="no_subgroups",
         )
     names = [f"up to {low:.3g}", f"above {low:.3g} to {high:.3g}", f"above {high:.3g}"]
-    codes = np.digitize(values.astype(np.float64), (low, high), right=True)
-    codes[values.isna().to_numpy()] = -1
-    thirds = pd.Categorical.from_codes(codes.tolist(), categories=names, ordered=True)
-    return pd.Series(thirds, index=values.index, name=values.name)
+    return pd.cut(values, [-np.inf, low, high, np.inf], labels=names)
 
 
 def members(X: pd.DataFrame, by: str | pd.Series) -> tuple[str, dict[str, BoolArray]]:

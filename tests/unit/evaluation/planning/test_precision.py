@@ -15,7 +15,8 @@ from tumor_response.evaluation.planning import (
     patients_for_auc_width,
     required_patients_external,
 )
-from tumor_response.evaluation.planning.precision import newcombe_limits, patients_for_slope
+from tumor_response.evaluation.planning.external import patients_for_slope
+from tumor_response.evaluation.planning.precision import newcombe_limits
 from tumor_response.exceptions import SettingsError
 
 
