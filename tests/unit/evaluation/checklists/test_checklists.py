@@ -141,7 +141,7 @@ def test_evidence_is_what_the_summary_says(result):
     assert "2 site(s)" in item(filled, "6a")["evidence"]
     best = f"{summary['auc_oob'].max():.2f}, the best AUC found here"
     assert best in item(filled, "10")["evidence"]
-    assert "offered 6 columns" in item(filled, "10")["evidence"]
+    assert "offers 6 columns" in item(filled, "10")["evidence"]
 
 
 def test_simple_models_are_recognised(result):
