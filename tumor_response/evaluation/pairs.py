@@ -1,13 +1,11 @@
-"""Out-of-sample pairs: who scored above whom, counted once and weighed as often as needed.
+"""Out-of-sample pairs: which responder scored above which other lesion, by one fitted model.
 
-An AUC is the share of (responder, other) pairs in which the responder scores higher. Pairs count
-only where one fitted model scored both, in the test rows of one resample. Kept as two matrices of
-lesions, they give the AUC of any subgroup, of any reweighting of patients, and its jackknife.
+An AUC is the share of (responder, other) pairs in which the responder scores higher. Pairs are
+compared only where one fitted model scored both: in the test rows of one resample.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +14,7 @@ import numpy.typing as npt
 from tumor_response.evaluation.tasks import Task
 from tumor_response.exceptions import EvaluationError
 
-__all__ = ["Pairs", "check_response", "count_pairs"]
+__all__ = ["Pairs", "check_response"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -24,83 +22,77 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Pairs won and met by responders (rows) against others (columns).
+    """The pairs of one resample.
 
     Attributes
     ----------
-    won, met : ndarray of shape (n, n)
-        How often, over the resamples; a tie is half a win. ``n`` is lesions, or patients after
-        :meth:`of_patients`. 16 bytes per pair of lesions: 16 MB for 1,000.
+    responders, others : ndarray of int64
+        The patient of each responder lesion and of each other one.
+    won : ndarray of shape (n_responders, n_others)
+        1 where the responder scored higher, 0.5 for a tie.
     """
 
+    responders: IntArray
+    others: IntArray
     won: FloatArray
-    met: FloatArray
+
+    @classmethod
+    def of(cls, patients: IntArray, y: IntArray, scores: FloatArray) -> Pairs:
+        """Compare all responders with all others.
+
+        Examples
+        --------
+        >>> pairs = Pairs.of(np.arange(4), np.array([0, 1, 0, 1]), np.array([0.1, 0.4, 0.4, 0.8]))
+        >>> pairs.auc, pairs.n
+        (0.875, 4)
+        """
+        positive = y == 1
+        above = scores[positive][:, None] - scores[~positive]
+        return cls(patients[positive], patients[~positive], (np.sign(above) + 1) / 2)
+
+    @property
+    def n(self) -> int:
+        """Number of pairs."""
+        return self.won.size
 
     @property
     def auc(self) -> float:
         """Share of the pairs won; NaN without pairs."""
-        met = float(self.met.sum())
-        return float(self.won.sum()) / met if met else float("nan")
+        return float(self.won.mean()) if self.n else float("nan")
 
-    def among(self, members: npt.NDArray[np.bool_]) -> Pairs:
-        """Return the pairs of which both are members; the others keep their place, empty."""
-        both = np.outer(members, members)
-        return Pairs(self.won * both, self.met * both)
+    def without_each(self) -> tuple[IntArray, FloatArray]:
+        """Return the patients, and the AUC with one after the other left out.
 
-    def of_patients(self, patients: IntArray) -> Pairs:
-        """Sum the lesions of each patient, in the order of the sorted patient numbers."""
-        names, place = np.unique(patients, return_inverse=True)
-        belongs = np.zeros((len(patients), len(names)))
-        belongs[np.arange(len(patients)), place] = 1
-        return Pairs(belongs.T @ self.won @ belongs, belongs.T @ self.met @ belongs)
-
-    def without_each(self) -> FloatArray:
-        """Return the AUC with one patient after the other left out of the pairs.
-
-        Where a patient's pairs are all there are, the AUC stays as it is.
+        Where a patient is in all pairs, the AUC stays as it is.
         """
-        won, met = (_left_without(part) for part in (self.won, self.met))
-        whole = np.full(len(won), self.auc)
-        np.divide(won, met, out=whole, where=met > 0)
-        return whole
+        names = np.union1d(self.responders, self.others)
+        own = self.responders[:, None] == self.others
+        won = self.won.sum() - self._of_each(names, self.won, own)
+        met = self.n - self._of_each(names, np.ones_like(self.won), own)
+        left = np.full(len(names), self.auc)
+        np.divide(won, met, out=left, where=met > 0)
+        return names, left
 
-    def weighted(self, weights: FloatArray) -> FloatArray:
-        """Return the AUC under each row of ``weights``, of shape (n_weightings, n)."""
-        won = np.einsum("bi,bi->b", weights @ self.won, weights)
-        met = np.einsum("bi,bi->b", weights @ self.met, weights)
-        return np.asarray(won / met, dtype=np.float64)
+    def _of_each(
+        self, names: IntArray, values: FloatArray, own: npt.NDArray[np.bool_]
+    ) -> FloatArray:
+        """Sum what each patient has a part in; pairs within a patient count once."""
+        total = np.zeros(len(names))
+        np.add.at(total, np.searchsorted(names, self.responders), (values * ~own).sum(axis=1))
+        np.add.at(total, np.searchsorted(names, self.others), values.sum(axis=0))
+        return total
 
+    def weighted(self, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return weighted sums of pairs won and met.
 
-def _left_without(pairs: FloatArray) -> FloatArray:
-    of_each = pairs.sum(axis=0) + pairs.sum(axis=1) - np.diag(pairs)
-    return np.asarray(pairs.sum() - of_each, dtype=np.float64)
-
-
-def count_pairs(n_rows: int, scored: Iterable[tuple[IntArray, IntArray, FloatArray]]) -> Pairs:
-    """Count the pairs of all resamples.
-
-    Parameters
-    ----------
-    n_rows
-        Lesions evaluated.
-    scored
-        For each resample its test rows (each once), their classes, 0 or 1, and their scores.
-
-    Examples
-    --------
-    >>> rows = np.arange(4)
-    >>> pairs = count_pairs(4, [(rows, np.array([0, 1, 0, 1]), np.array([0.1, 0.4, 0.4, 0.8]))])
-    >>> pairs.auc
-    0.875
-    """
-    won, met = np.zeros((n_rows, n_rows)), np.zeros((n_rows, n_rows))
-    for rows, y, scores in scored:
-        responders, others = y == 1, y == 0
-        above = scores[responders][:, None] - scores[others]
-        place = np.ix_(rows[responders], rows[others])
-        won[place] += (np.sign(above) + 1) / 2
-        met[place] += 1
-    return Pairs(won, met)
+        Parameters
+        ----------
+        weights : array of shape (n_weightings, n_patients)
+            Of the patients by their number; a pair weighs the product.
+        """
+        of_responders, of_others = weights[:, self.responders], weights[:, self.others]
+        won = np.einsum("bj,bj->b", of_responders @ self.won, of_others)
+        return won, of_responders.sum(axis=1) * of_others.sum(axis=1)
 
 
 def check_response(task: Task, what: str) -> None:

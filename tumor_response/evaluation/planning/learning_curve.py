@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from tumor_response.evaluation.metrics import auc
-from tumor_response.evaluation.pairs import check_response, count_pairs
+from tumor_response.evaluation.pairs import Pairs, check_response
 from tumor_response.evaluation.planning.learning_result import LearningCurve
 from tumor_response.evaluation.planning.learning_sizes import Split, draw_splits, training_sizes
 from tumor_response.evaluation.planning.required import check_between, check_count
@@ -29,8 +29,8 @@ __all__ = ["learning_curve"]
 
 FloatArray = npt.NDArray[np.float64]
 
-N_WEIGHTINGS = 1000
-"""Reweightings of the patients behind each interval."""
+N_DRAWS = 1000
+"""Draws of patients and splits behind each interval."""
 
 
 def learning_curve(
@@ -84,11 +84,12 @@ def learning_curve(
 
     Notes
     -----
-    The intervals are those of the Bayesian bootstrap over patients (Rubin 1981): each held-out
-    patient gets a random weight, in all repeats at once, and the curve is computed and fitted
-    again, 1,000 times. They hold the models as they were fitted: that other training patients would
-    have given other models enters through the repeats alone, which share one cohort. So they are
-    somewhat too narrow, most of all near the whole cohort.
+    The intervals come from 1,000 draws, each with a curve and a fit of its own. A draw takes as
+    many of the repeats as hold out one cohort's worth of patients (four of a quarter each), the
+    same for all sizes and models, and weighs their held-out patients at random, as the Bayesian
+    bootstrap has it (Rubin 1981). All repeats together would be much steadier than the cohort
+    that they share: other patients would have trained other models, too.
+    ``benchmarks/learning_curves.py`` measures how often the intervals hold.
 
     Examples
     --------
@@ -116,7 +117,9 @@ def learning_curve(
     work = partial(_run_splits, rows, chosen)
     what = f"Learning curve of {len(rows.models)} model(s)"
     answers = list(spread(work, list(enumerate(splits)), n_jobs, what, parts_per_worker=16))
-    draws = _reweighted(rows, splits, answers, len(chosen), seed)
+    draws = _reweighted(
+        rows, splits, answers, _Draws.of(rows.patients.max() + 1, n_repeats, held_out, seed)
+    )
     return LearningCurve(
         chosen,
         _tidy(rows, chosen, answers),
@@ -174,25 +177,49 @@ def _tidy(rows: EvaluationRows, sizes: list[int], answers: list[_Answer]) -> pd.
 
 
 def _reweighted(
-    rows: EvaluationRows, splits: list[Split], answers: list[_Answer], n_sizes: int, seed: int
+    rows: EvaluationRows, splits: list[Split], answers: list[_Answer], draws: _Draws
 ) -> dict[str, FloatArray]:
-    """Return each model's AUC at each size under random weights of the patients."""
-    rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
-    _, patient = np.unique(rows.patients, return_inverse=True)
-    weights = rng.exponential(size=(N_WEIGHTINGS, patient.max() + 1))[:, patient]
-    tests = [split.test for split in splits]
+    """Return each model's AUC at each size in each draw."""
     return {
         name: np.column_stack(
             [
-                count_pairs(
-                    len(rows.y),
-                    (
-                        (test, one.y_test[at], one.scores[name][at])
-                        for test, one in zip(tests, answers, strict=True)
-                    ),
-                ).weighted(weights)
-                for at in range(n_sizes)
+                _auc_of_draws(
+                    [
+                        Pairs.of(rows.patients[split.test], one.y_test[at], one.scores[name][at])
+                        for split, one in zip(splits, answers, strict=True)
+                    ],
+                    draws,
+                )
+                for at in range(len(splits[0].train))
             ]
         )
         for name in rows.models
     }
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """For each draw a weight of every patient, and the splits that it takes."""
+
+    weights: FloatArray
+    takes: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, n_patients: int, n_splits: int, held_out: float, seed: int) -> _Draws:
+        """Take as many splits as it needs to hold out as many patients as there are."""
+        rng = np.random.default_rng(np.random.SeedSequence([seed, 1]))
+        weights = rng.exponential(size=(N_DRAWS, n_patients))
+        n_taken = min(n_splits, max(1, round(1 / held_out)))
+        order = rng.random((N_DRAWS, n_splits)).argsort(axis=1)
+        takes = np.zeros((N_DRAWS, n_splits), dtype=bool)
+        np.put_along_axis(takes, order[:, :n_taken], values=True, axis=1)
+        return cls(weights, takes)
+
+
+def _auc_of_draws(pairs: list[Pairs], draws: _Draws) -> FloatArray:
+    won, met = np.zeros(N_DRAWS), np.zeros(N_DRAWS)
+    for one, taken in zip(pairs, draws.takes.T, strict=True):
+        of_split = one.weighted(draws.weights[taken])
+        won[taken] += of_split[0]
+        met[taken] += of_split[1]
+    return np.asarray(won / met, dtype=np.float64)

@@ -96,7 +96,7 @@ class LearningCurve:
     aucs : DataFrame
         One row per model, size and repeat: ``auc`` on the held-out lesions, ``untuned``.
     draws : dict of str to ndarray of shape (1000, n_sizes)
-        For each model its AUC at each size under each reweighting of the patients.
+        For each model its AUC at each size in each draw behind the intervals.
     n_patients : int
         In the cohort.
     n_repeats, n_redrawn : int
@@ -130,7 +130,7 @@ class LearningCurve:
         table = grouped["auc"].mean().to_frame()
         limits = [np.percentile(self.draws[name], _TAILS, axis=0).T for name in self.models]
         table[["ci_low", "ci_high"]] = np.concatenate(limits)
-        table["ci_method"] = "patients_reweighted"
+        table["ci_method"] = "weighted_draws"
         table["fitted"] = np.concatenate([self.fits[name].at(self.sizes) for name in self.models])
         table["n_untuned"] = grouped["untuned"].sum()
         return table
@@ -168,7 +168,7 @@ class LearningCurve:
     def patients_for(self, name: str, auc: float) -> PatientsForAUC:
         """Return how many training patients the model would need for this AUC.
 
-        The interval holds the middle 95 % of the answers of the reweighted curves. Answers beyond
+        The interval holds the middle 95 % of the answers of the draws' curves. Answers beyond
         ten times the largest training set count as not within reach.
 
         Raises

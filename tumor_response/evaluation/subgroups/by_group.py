@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tumor_response.evaluation.pairs import Pairs, check_response, count_pairs
+from tumor_response.evaluation.pairs import Pairs, check_response
 from tumor_response.evaluation.planning.required import check_between, check_count
 from tumor_response.evaluation.subgroups.estimates import (
     Influence,
@@ -129,11 +129,12 @@ def subgroups(
     class in the subgroup is not lost. For ``all`` this is near the headline (which weighs resamples
     alike), not equal to it. The classes are those of the resample's own cut.
 
-    Intervals come from leaving out one patient after the other, with all lesions, from the pairs
-    (the jackknife of a U statistic, as Obuchowski 1997 and DeLong have it for one test set), on
-    the logit. They hold the fitted models: that other training patients would have given other
-    models is not in them. ``benchmarks/subgroup_coverage.py`` measures how often they hold the AUC
-    of the model refitted on the cohort.
+    The standard error is that of one model tested once on the patients of the subgroup: in every
+    resample leaving out one patient after the other, with all lesions, gives the variance of that
+    model's AUC on its test patients (nearly DeLong's, clustered by patient as Obuchowski's), which
+    is scaled to the patients that the subgroup has and averaged. Intervals are made on the logit.
+    ``benchmarks/subgroup_coverage.py`` measures how often they hold the AUC of the model refitted
+    on the cohort.
 
     Examples
     --------
@@ -184,10 +185,9 @@ def subgroups(
 
 @dataclass(frozen=True, eq=False)
 class _Counted:
-    """Pairs and mean predictions of one model, per lesion."""
+    """One model's scores in every resample, and its mean predictions per lesion."""
 
-    won: FloatArray
-    met: FloatArray
+    scored: list[tuple[IntArray, IntArray, FloatArray]]
     patients: IntArray
     y: IntArray
     observed: FloatArray
@@ -197,24 +197,18 @@ class _Counted:
 
     @classmethod
     def of(cls, result: EvaluationResult, name: str) -> _Counted:
-        n = len(result.rows.y)
-        tests = [resample.test for resample in result.resamples]
-        pairs = count_pairs(
-            n,
-            (
-                (test, one.y_test, one.scores[name])
-                for test, one in zip(tests, result.out_of_bag, strict=True)
-            ),
-        )
-        observed, expected, times = np.zeros(n), np.zeros(n), np.zeros(n)
-        for test, one in zip(tests, result.out_of_bag, strict=True):
-            observed[test] += one.y_test
-            expected[test] += one.scores[name]
+        scored = [
+            (resample.test, one.y_test, one.scores[name])
+            for resample, one in zip(result.resamples, result.out_of_bag, strict=True)
+        ]
+        observed, expected, times = (np.zeros(len(result.rows.y)) for _ in range(3))
+        for test, y, scores in scored:
+            observed[test] += y
+            expected[test] += scores
             times[test] += 1
         at_all = np.maximum(times, 1)
         return cls(
-            pairs.won,
-            pairs.met,
+            scored,
             result.rows.patients,
             result.rows.y,
             observed / at_all,
@@ -224,7 +218,12 @@ class _Counted:
         )
 
     def auc(self, inside: BoolArray) -> Influence:
-        return auc_influence(Pairs(self.won, self.met).among(inside).of_patients(self.patients))
+        pairs = [
+            Pairs.of(self.patients[test[within]], y[within], scores[within])
+            for test, y, scores in self.scored
+            for within in [inside[test]]
+        ]
+        return auc_influence(pairs, int(self.patients.max()) + 1)
 
     def row(self, inside: BoolArray, estimate: Influence, level: float) -> dict[str, object]:
         m, k = (len(np.unique(self.patients[inside & (self.y == value)])) for value in (1, 0))

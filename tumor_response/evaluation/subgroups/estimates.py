@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from tumor_response.evaluation.planning.precision import newcombe_limits
 __all__ = ["Influence", "auc_influence", "auc_limits", "limits", "mean_influence"]
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 
@@ -22,9 +24,10 @@ BoolArray = npt.NDArray[np.bool_]
 class Influence:
     """An estimate, and what leaving out one patient after the other does to it.
 
-    ``parts`` has one value per patient of the cohort, 0 for those who are not in the estimate;
-    the sum of its squares is the jackknife variance. Parts of two estimates may be subtracted,
-    which gives the variance of their difference, also where they share patients.
+    ``parts`` has one row per resample (one alone for a mean of lesions) and one column per patient
+    of the cohort, 0 for those who are not in it; the sum of squares is the variance. Parts of two
+    estimates may be subtracted, which gives the variance of their difference, also where they
+    share patients. NaN where nothing can be left out.
     """
 
     value: float
@@ -37,28 +40,55 @@ class Influence:
         return float(np.sqrt(np.sum(self.parts**2)))
 
 
-def _jackknife(value: float, without_each: FloatArray, inside: BoolArray) -> Influence:
-    n = int(inside.sum())
-    parts = np.zeros(len(without_each))
-    left = without_each[inside]
-    parts[inside] = np.sqrt((n - 1) / n) * (left.mean() - left)
-    return Influence(value, parts, n)
+def _jackknife(left: FloatArray) -> FloatArray:
+    """Return the parts of a jackknife, whose sum of squares is its variance."""
+    parts: FloatArray = np.sqrt((len(left) - 1) / len(left)) * (left.mean() - left)
+    return parts
 
 
-def auc_influence(pairs: Pairs) -> Influence:
-    """Return the AUC of pairs of patients (see :meth:`Pairs.of_patients`)."""
-    inside = (pairs.met.sum(axis=0) + pairs.met.sum(axis=1)) > 0
-    return _jackknife(pairs.auc, pairs.without_each(), inside)
+def auc_influence(resamples: Sequence[Pairs], n_patients: int) -> Influence:
+    """Return the share of all pairs won, with the variance of one model tested on these patients.
+
+    Within each resample leaving out one patient after the other gives the variance of that
+    model's AUC on its test patients, of whom there are some m_b. Tested on all m patients that
+    are ever in the test rows it would be m_b / m of that. The mean over resamples, by their
+    pairs, is the variance here. The variance of the mean over resamples itself would be too small
+    by what the models differ: another cohort would have trained them all otherwise.
+
+    Parameters
+    ----------
+    resamples
+        Pairs of each resample; some may be empty.
+    n_patients
+        In the cohort; patients are numbered below it.
+    """
+    nothing = np.full((len(resamples), n_patients), np.nan)
+    pairs = np.array([one.n for one in resamples], dtype=np.float64)
+    if not pairs.any():
+        return Influence(np.nan, nothing, 0)
+    value = float(np.nansum([one.auc * one.n for one in resamples]) / pairs.sum())
+    m = len(np.unique(np.concatenate([np.r_[one.responders, one.others] for one in resamples])))
+    # a class of one patient cannot be left out
+    pairs[[min(len(set(one.responders)), len(set(one.others))) < 2 for one in resamples]] = 0
+    if not pairs.any():
+        return Influence(value, nothing, m)
+    parts = np.zeros((len(resamples), n_patients))
+    for row, one in enumerate(resamples):
+        if pairs[row]:
+            names, left = one.without_each()
+            weight = pairs[row] / pairs.sum() * len(names) / m
+            parts[row, names] = np.sqrt(weight) * _jackknife(left)
+    return Influence(value, parts, m)
 
 
 def mean_influence(total: FloatArray, count: FloatArray) -> Influence:
     """Return the mean over lesions, from each patient's total and number of them."""
+    inside = np.nonzero(count)[0]
     n, whole = float(count.sum()), float(total.sum())
-    inside = count > 0
-    left = np.full(len(total), whole / n)
-    rest = n - count
-    np.divide(whole - total, rest, out=left, where=rest > 0)
-    return _jackknife(whole / n, left, inside)
+    parts = np.zeros((1, len(total)))
+    if len(inside) > 1:
+        parts[0, inside] = _jackknife((whole - total[inside]) / (n - count[inside]))
+    return Influence(whole / n, parts, len(inside))
 
 
 def auc_limits(estimate: Influence, m: int, k: int, level: float) -> tuple[float, float, str]:
@@ -67,7 +97,9 @@ def auc_limits(estimate: Influence, m: int, k: int, level: float) -> tuple[float
     An AUC of exactly 0 or 1 does not change whoever is left out; there Newcombe's method 4 with
     the numbers of patients of the two classes says what it can be.
     """
-    if not 0 < estimate.value < 1 or estimate.se == 0:
+    if not np.isfinite(estimate.value):
+        return np.nan, np.nan, "none"
+    if not 0 < estimate.value < 1 or not estimate.se > 0:
         low, high = newcombe_limits(estimate.value, m, k, level)
         return low, high, "newcombe"
     slope = 1 / (estimate.value * (1 - estimate.value))

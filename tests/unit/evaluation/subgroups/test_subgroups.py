@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import t
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -15,8 +16,9 @@ from sklearn.svm import LinearSVC
 
 import tumor_response as tr
 from tumor_response.evaluation.metrics import auc
-from tumor_response.evaluation.pairs import count_pairs
+from tumor_response.evaluation.pairs import Pairs
 from tumor_response.evaluation.subgroups import subgroups, tertiles_of
+from tumor_response.evaluation.subgroups.estimates import auc_influence
 from tumor_response.evaluation.subgroups.groups import hidden_groups
 from tumor_response.exceptions import EvaluationError, SettingsError
 
@@ -40,37 +42,37 @@ def study():
     return tr.evaluate({"m": model, "svm": LinearSVC()}, X, y, scheme)
 
 
-def plain_auc(result, inside, without=None):
-    """Pairs of a subgroup counted one by one."""
+def plain_pairs(names, y, scores, without=None):
+    """Pairs won and met, one by one."""
     won = met = 0.0
-    names = result.rows.X.index.get_level_values("patient_id").to_numpy()
-    for resample, one in zip(result.resamples, result.out_of_bag, strict=True):
-        at = [
-            i
-            for i, row in enumerate(resample.test)
-            if inside[row] and (without is None or names[row] != without)
-        ]
-        for i in at:
-            for j in at:
-                if one.y_test[i] == 1 and one.y_test[j] == 0:
-                    a, b = one.scores["m"][i], one.scores["m"][j]
-                    won += 1.0 if a > b else 0.5 if a == b else 0.0
-                    met += 1
-    return won / met
+    for i in range(len(y)):
+        for j in range(len(y)):
+            if y[i] == 1 and y[j] == 0 and without not in (names[i], names[j]):
+                won += 1.0 if scores[i] > scores[j] else 0.5 if scores[i] == scores[j] else 0.0
+                met += 1
+    return won, met
 
 
 def test_auc_and_jackknife_against_pairs_counted_one_by_one(study):
     inside = (study.rows.X["meta__site"] == "Bern").to_numpy()
     row = subgroups(study, "m", "meta__site").table.loc["Bern"]
-    value = plain_auc(study, inside)
+    all_names = study.rows.X.index.get_level_values("patient_id").to_numpy()
+    ever, won, met, variances = set(), [], [], []
+    for resample, one in zip(study.resamples, study.out_of_bag, strict=True):
+        within = inside[resample.test]
+        names = all_names[resample.test][within]
+        y, scores = one.y_test[within], one.scores["m"][within]
+        w, m = plain_pairs(names, y, scores)
+        won.append(w)
+        met.append(m)
+        ever |= set(names)
+        left = [np.divide(*plain_pairs(names, y, scores, name)) for name in sorted(set(names))]
+        n = len(left)
+        variances.append((n - 1) / n * np.sum((left - np.mean(left)) ** 2) * n)
+    value = sum(won) / sum(met)
     assert row["auc"] == pytest.approx(value, rel=1e-12)
-    names = np.unique(study.rows.X.index.get_level_values("patient_id").to_numpy()[inside])
-    left = np.array([plain_auc(study, inside, without=name) for name in names])
-    n = len(names)
-    se = np.sqrt((n - 1) / n * np.sum((left - left.mean()) ** 2))
-    from scipy.stats import t
-
-    half = t.ppf(0.975, n - 1) * se / (value * (1 - value))
+    se = np.sqrt(np.average(variances, weights=met) / len(ever))
+    half = t.ppf(0.975, len(ever) - 1) * se / (value * (1 - value))
     logit = np.log(value / (1 - value))
     expected = [1 / (1 + np.exp(-(logit + sign * half))) for sign in (-1, 1)]
     np.testing.assert_allclose([row["ci_low"], row["ci_high"]], expected, rtol=1e-10)
@@ -82,14 +84,32 @@ def test_one_test_set_gives_the_variance_of_delong():
     m, k = 40, 60
     y = np.repeat([1, 0], [m, k])
     score = rng.normal(size=m + k) + 0.9 * y
-    rows = np.arange(m + k)
-    from tumor_response.evaluation.subgroups.estimates import auc_influence
-
-    found = auc_influence(count_pairs(m + k, [(rows, y, score)]))
+    found = auc_influence([Pairs.of(np.arange(m + k), y, score)], m + k)
     psi = score[:m, None] > score[m:]
     delong = psi.mean(axis=1).var(ddof=1) / m + psi.mean(axis=0).var(ddof=1) / k
     assert found.value == pytest.approx(auc(y, score))
     assert found.se**2 == pytest.approx(delong, rel=0.03)
+
+
+def test_a_patient_counted_twice_tells_no_more_than_once():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 50)
+    score = rng.normal(size=50) + y
+    once = auc_influence([Pairs.of(np.arange(50), y, score)], 50)
+    twice = Pairs.of(np.tile(np.arange(50), 2), np.tile(y, 2), np.tile(score, 2))
+    doubled = auc_influence([twice], 50)
+    assert doubled.value == pytest.approx(once.value)
+    assert doubled.se == pytest.approx(once.se)
+
+
+def test_pairs_within_a_patient_are_left_out_once():
+    patients = np.array([0, 0, 1, 2, 2, 3])
+    y = np.array([1, 0, 1, 0, 1, 0])
+    score = np.array([0.3, 0.5, 0.9, 0.1, 0.2, 0.4])
+    names, left = Pairs.of(patients, y, score).without_each()
+    for name, one in zip(names, left, strict=True):
+        kept = patients != name
+        assert one == pytest.approx(auc(y[kept], score[kept]))
 
 
 def test_counts_and_the_row_of_all(study):
