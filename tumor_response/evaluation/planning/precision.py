@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 from scipy.optimize import brentq
@@ -224,6 +225,6 @@ def _variance(auc: float, a: float, b: float, pairs: float) -> float:
     return auc * (1 - auc) * q / pairs
 
 
-def _check_auc(auc: float) -> None:
-    if not (isinstance(auc, int | float) and 0.5 <= auc < 1):
+def _check_auc(auc: object) -> None:
+    if not (isinstance(auc, Real) and 0.5 <= float(auc) < 1):
         raise SettingsError(f"auc={auc!r}: expected a number from 0.5 to below 1.")

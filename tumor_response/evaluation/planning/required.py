@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import pandas as pd
 
@@ -91,17 +92,17 @@ class RequiredPatients:
         return "\n".join(lines)
 
 
-def check_between(name: str, value: float, low: float, high: float) -> None:
+def check_between(name: str, value: object, low: float, high: float) -> None:
     """Refuse a number that is not strictly between two others."""
-    if not (isinstance(value, int | float) and low < value < high):
+    if not (isinstance(value, Real) and low < float(value) < high):
         raise SettingsError(
             f"{name}={value!r}: expected a number above {low:g} and below {high:g}."
         )
 
 
-def check_count(name: str, value: int, least: int) -> None:
+def check_count(name: str, value: object, least: int) -> None:
     """Refuse what is no whole number of ``least`` or more."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         raise SettingsError(f"{name}={value!r}: expected a whole number of {least} or more.")
 
 

@@ -201,6 +201,9 @@ def test_counts_and_shares_are_checked():
         required_patients(0, 0.5, anticipated_auc=0.7)
     with pytest.raises(SettingsError, match=r"n_parameters=2\.5"):
         required_patients(2.5, 0.5, anticipated_auc=0.7)
+    assert required_patients(np.int64(5), np.float32(0.5), anticipated_auc=0.7).n > 0
+    with pytest.raises(SettingsError, match="n_parameters=True"):
+        required_patients(True, 0.5, anticipated_auc=0.7)
     with pytest.raises(SettingsError, match="prevalence=1"):
         required_patients(5, 1.0, anticipated_auc=0.7)
     with pytest.raises(SettingsError, match="both mean and sd"):
