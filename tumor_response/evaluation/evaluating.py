@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
 from tumor_response.evaluation.kept_fits import has_fits
+from tumor_response.evaluation.nested import with_selected
 from tumor_response.evaluation.result import EvaluationResult
 from tumor_response.evaluation.rows import EvaluationRows, Failed, prepare_rows
 from tumor_response.evaluation.running import (
@@ -22,7 +23,13 @@ from tumor_response.evaluation.running import (
     run_resamples,
     score_rows,
 )
-from tumor_response.evaluation.sampling import Bootstrap632Plus, Resample, Scheme, SchemeRows
+from tumor_response.evaluation.sampling import (
+    Bootstrap632Plus,
+    NestedCV,
+    Resample,
+    Scheme,
+    SchemeRows,
+)
 from tumor_response.evaluation.storing import StoredScores, evaluation_sha256
 from tumor_response.evaluation.tasks import balance_of, is_learnable
 from tumor_response.evaluation.weights import Weights
@@ -144,6 +151,8 @@ def evaluate(
     if keep_fits and directory is None:
         raise EvaluationError("keep_fits=True needs a directory= to keep them in.")
     n_jobs = checked_n_jobs(n_jobs)
+    if isinstance(scheme, NestedCV):
+        models = with_selected(models, scheme)
     try:
         rows = prepare_rows(models, table, y, label, failed, blocks, sample_weight)
         resamples = scheme.resamples(

@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,9 @@ from tumor_response.explanation.origins import (
     undone,
 )
 from tumor_response.models import ReducedRidgeLogistic, RidgeLogistic, final_estimator
+from tumor_response.models.components import PLSDA
+from tumor_response.models.kernel import LinearSVMClassifier
+from tumor_response.models.trees import BoostedTreesClassifier
 
 __all__ = ["MAX_BLOCKS", "Attribution", "attribute", "check_supported", "coalition_shapley"]
 
@@ -31,10 +35,11 @@ MAX_BLOCKS = 12
 """All coalitions of so many blocks (4,096) are still enumerated."""
 
 SUPPORTED = (
-    "RidgeLogistic, ReducedRidgeLogistic, sklearn's LogisticRegression (two classes), XGBClassifier"
+    "RidgeLogistic, ReducedRidgeLogistic, LinearSVMClassifier, PLSDA, sklearn's "
+    "LogisticRegression (two classes), BoostedTreesClassifier (two classes), XGBClassifier"
 )
 
-_LINEAR = (RidgeLogistic, ReducedRidgeLogistic, LogisticRegression)
+_LINEAR = (RidgeLogistic, ReducedRidgeLogistic, LinearSVMClassifier, PLSDA, LogisticRegression)
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,10 @@ def attribute(
     else:
         # XGBoost compares in single precision; so must whoever walks down its trees
         T_background, T_rows = T_background.astype(np.float32), T_rows.astype(np.float32)
+        if isinstance(final, BoostedTreesClassifier):
+            # columns that its filter left out are worth nothing
+            T_background, T_rows = T_background[:, final.support_], T_rows[:, final.support_]
+            owner, player = owner[final.support_], player[final.support_]
         sign = _sign(final)
         parts, base = _tree_shap(final, T_background, T_rows)
         parts, base = sign * parts, sign * base
@@ -200,6 +209,8 @@ def coalition_shapley(
 
 
 def _is_xgboost(final: BaseEstimator) -> bool:
+    if isinstance(final, BoostedTreesClassifier):
+        return True
     # by name first: asking must not load XGBoost for a user who does not use it
     if type(final).__module__.partition(".")[0] != "xgboost":
         return False
@@ -229,9 +240,13 @@ def _log_odds(final: BaseEstimator, values: pd.DataFrame | FloatArray) -> FloatA
 
 def _margin(final: BaseEstimator, values: FloatArray) -> FloatArray:
     # the booster itself: the wrapper's checks take longer than these predictions
-    booster = final.get_booster()
+    booster = _booster(final)
     margin = booster.inplace_predict(values, predict_type="margin", validate_features=False)
     return np.asarray(margin, dtype=np.float64)
+
+
+def _booster(final: BaseEstimator) -> Any:
+    return final.booster_ if isinstance(final, BoostedTreesClassifier) else final.get_booster()
 
 
 def _tree_shap(
@@ -244,7 +259,7 @@ def _tree_shap(
     # without this masker shap would draw 100 rows of a larger background, silently
     masker = shap.maskers.Independent(background, max_samples=len(background))
     explainer = shap.TreeExplainer(
-        final, data=masker, feature_perturbation="interventional", model_output="raw"
+        _booster(final), data=masker, feature_perturbation="interventional", model_output="raw"
     )
     values = explainer.shap_values(rows, check_additivity=False)  # checked by ourselves
     return np.asarray(values, dtype=np.float64), float(explainer.expected_value)

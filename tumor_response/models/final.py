@@ -5,9 +5,6 @@ from __future__ import annotations
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
-from tumor_response.models.reduced import ReducedRidgeLogistic
-from tumor_response.models.ridge import RidgeLogistic
-
 __all__ = ["final_estimator", "left_untuned"]
 
 
@@ -26,15 +23,17 @@ def final_estimator(model: BaseEstimator) -> BaseEstimator:
 
 
 def left_untuned(fitted: BaseEstimator) -> bool:
-    """Tell whether a fitted model had penalties to choose from and too few patients to do so.
+    """Tell whether a fitted model had something to tune and too few patients to do so.
+
+    An estimator says so by ``tuned_``: False where it could not tune. Without that attribute, or
+    with None, it had nothing to tune.
 
     Examples
     --------
     >>> import numpy as np
+    >>> from tumor_response.models import RidgeLogistic
     >>> X, y = np.arange(6.0)[:, None], np.array([1, 0, 0, 0, 0, 0])
     >>> left_untuned(RidgeLogistic().fit(X, y)), left_untuned(RidgeLogistic(Cs=(1.0,)).fit(X, y))
     (True, False)
     """
-    final = final_estimator(fitted)
-    tunes = isinstance(final, RidgeLogistic | ReducedRidgeLogistic)
-    return tunes and len(set(final.Cs)) > 1 and not final.tuned_
+    return getattr(final_estimator(fitted), "tuned_", None) is False

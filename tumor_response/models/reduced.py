@@ -8,13 +8,16 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import Tags
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import _check_sample_weight
 
-from tumor_response.models.folds import most_folds, patient_folds, patients_of
+from tumor_response.exceptions import ModelError
+from tumor_response.models.folds import patients_of
+from tumor_response.models.linear_scores import LinearClassifier
+from tumor_response.models.penalty_choice import PenaltyChoice, Rule, checked_path
 from tumor_response.models.ridge import DEFAULT_CS
-from tumor_response.models.ridge_path import checked_path, logistic_losses, newton_path
+from tumor_response.models.ridge_path import logistic_losses, newton_path
+from tumor_response.models.training_rows import ClassWeight, Matrix, TrainingRows, class_weighted
 from tumor_response.transformers._frames import finite_floats, remember_columns, same_columns
 from tumor_response.transformers.linear import pulled_back
 from tumor_response.transformers.select import two_classes
@@ -24,7 +27,7 @@ __all__ = ["ReducedRidgeLogistic"]
 FloatArray = npt.NDArray[np.float64]
 
 
-class ReducedRidgeLogistic(ClassifierMixin, BaseEstimator):
+class ReducedRidgeLogistic(LinearClassifier):
     """A linear reduction and a ridge logistic regression behind it, tuned as one.
 
     A reduction that looks at the outcome (PLS, supervised PCA, mRMR) fits the training rows too
@@ -40,7 +43,7 @@ class ReducedRidgeLogistic(ClassifierMixin, BaseEstimator):
     ----------
     reduction
         A linear step of :mod:`tumor_response.transformers`, or a Pipeline of such steps; unfitted.
-    Cs, n_inner_folds, random_state
+    Cs, n_inner_folds, random_state, class_weight, rule
         As in :class:`~tumor_response.models.RidgeLogistic`.
 
     Attributes
@@ -54,7 +57,8 @@ class ReducedRidgeLogistic(ClassifierMixin, BaseEstimator):
     ------
     ModelError
         At fit: no DataFrame, not two classes, ``Cs`` empty or not positive, ``n_inner_folds``
-        below 2; code ``not_finite``: a missing or infinite value.
+        below 2; code ``not_finite``: a missing or infinite value; code ``sample_weight``: weights
+        that are no whole numbers.
 
     Examples
     --------
@@ -73,82 +77,92 @@ class ReducedRidgeLogistic(ClassifierMixin, BaseEstimator):
         Cs: Sequence[float] = DEFAULT_CS,
         n_inner_folds: int = 5,
         random_state: int = 0,
+        class_weight: ClassWeight = None,
+        rule: Rule = "min",
     ) -> None:
         self.reduction = reduction
         self.Cs = Cs
         self.n_inner_folds = n_inner_folds
         self.random_state = random_state
+        self.class_weight = class_weight
+        self.rule = rule
 
-    def fit(self, X: pd.DataFrame, y: npt.ArrayLike) -> Self:
-        """Tune and fit; the index level ``patient_id`` of ``X`` names the patients."""
-        Cs = checked_path(self.Cs, self.n_inner_folds)
+    def fit(
+        self, X: pd.DataFrame, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> Self:
+        """Tune and fit.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_features)
+            Finite numbers; the index level ``patient_id`` names the patients.
+        y : array of shape (n_rows,)
+            Two classes; the larger label is the positive one.
+        sample_weight : array of whole numbers, shape (n_rows,), optional
+            How often each row counts. Rows are repeated, because reductions know no weights.
+        """
+        Cs = checked_path("Cs", self.Cs)
         frame = remember_columns(self, X)
         finite_floats(self, frame)
         given = np.asarray(y)
+        if sample_weight is not None:
+            times = _repeats(sample_weight, frame)
+            frame, given = frame.iloc[times], given[times]
         label = two_classes(self, given, len(frame))
         self.classes_ = np.unique(given)
-        patients = patients_of(frame)
-        n_folds = min(self.n_inner_folds, most_folds(patients, label)) if Cs.size > 1 else 0
-        self.tuned_ = n_folds >= 2
-        if not self.tuned_:
+        weight = class_weighted(given, np.ones(len(label)), self.class_weight)
+        # copies stay apart: the reduction has to see every one of them
+        rows = TrainingRows(finite_floats(self, frame), label, weight, patients_of(frame))
+        choice = PenaltyChoice.of(self, len(Cs), rows)
+        if choice.fold is None:
             Cs = Cs[:1]
-        self.path_Cs_, self.path_deviances_ = Cs, np.full(len(Cs), np.nan)
-        if self.tuned_:
-            fold = patient_folds(patients, label, n_folds, self.random_state)
-            self.path_deviances_ = self._deviances(frame, given, label, fold, Cs)
-        best = int(np.argmin(self.path_deviances_)) if self.tuned_ else 0
+        self.path_Cs_, self.path_deviances_, best = Cs, np.full(len(Cs), np.nan), 0
+        if choice.fold is not None:
+            losses = self._held_out_losses(frame, given, rows, choice.fold)
+            self.path_deviances_, best = choice.choose(2 * losses)
         self.C_ = float(Cs[best])
         self.reduction_ = clone(self.reduction).fit(frame, given)
         reduced = np.asarray(self.reduction_.transform(frame), dtype=np.float64)
-        solution = newton_path(reduced, label, np.ones((1, len(label))), Cs[best : best + 1])[0][0]
+        solution = newton_path(reduced, label, weight[None, :], Cs[best : best + 1])[0][0]
         coefficients = pulled_back(self.reduction_, solution[1:])
         self.coef_ = coefficients[None, :]
         # a step's constant is what its output holds beyond the linear part, in any one row
         logits = solution[0] + reduced[0] @ solution[1:]
-        self.intercept_ = np.array([logits - finite_floats(self, frame)[0] @ coefficients])
+        self.intercept_ = np.array([logits - rows.values[0] @ coefficients])
         return self
 
-    def decision_function(self, X: pd.DataFrame) -> FloatArray:
-        """Return the log-odds of the positive class, shape (n_rows,)."""
-        values = finite_floats(self, same_columns(self, X))
-        scores: FloatArray = values @ self.coef_[0] + self.intercept_[0]
-        return scores
+    def _values(self, X: Matrix) -> FloatArray:
+        return finite_floats(self, same_columns(self, X))
 
-    def predict_proba(self, X: pd.DataFrame) -> FloatArray:
-        """Return the probabilities of both classes, shape (n_rows, 2)."""
-        positive = expit(self.decision_function(X))
-        return np.column_stack([1.0 - positive, positive])
-
-    def predict(self, X: pd.DataFrame) -> npt.NDArray[np.generic]:
-        """Return the likelier class of each row."""
-        predicted: npt.NDArray[np.generic] = self.classes_[
-            (self.decision_function(X) > 0).astype(np.int64)
-        ]
-        return predicted
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
-
-    def _deviances(
+    def _held_out_losses(
         self,
         frame: pd.DataFrame,
         given: npt.NDArray[np.generic],
-        label: FloatArray,
+        rows: TrainingRows,
         fold: npt.NDArray[np.int64],
-        Cs: FloatArray,
     ) -> FloatArray:
-        """Return the mean deviance of held-out rows for each C."""
-        losses = np.zeros(len(Cs))
+        """Return each row's loss by the fit that did not see it, shape (n_penalties, n_rows)."""
+        label = rows.y.astype(np.float64)
+        logits = np.empty((len(self.path_Cs_), len(label)))
         for number in np.unique(fold):
             train, held_out = np.nonzero(fold != number)[0], np.nonzero(fold == number)[0]
             step = clone(self.reduction).fit(frame.iloc[train], given[train])
             Z = np.asarray(step.transform(frame.iloc[train]), dtype=np.float64)
             Z_held_out = np.asarray(step.transform(frame.iloc[held_out]), dtype=np.float64)
-            path = newton_path(Z, label[train], np.ones((1, len(train))), Cs)
+            path = newton_path(Z, label[train], rows.weight[None, train], self.path_Cs_)
             for place, solution in enumerate(path):
-                logits = solution[0, 0] + Z_held_out @ solution[0, 1:]
-                losses[place] += logistic_losses(logits, label[held_out]).sum()
-        deviances: FloatArray = 2 * losses / len(label)
-        return deviances
+                logits[place, held_out] = solution[0, 0] + Z_held_out @ solution[0, 1:]
+        return logistic_losses(logits, label)
+
+
+def _repeats(sample_weight: npt.ArrayLike, frame: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return row positions, each as often as its weight says."""
+    weight = _check_sample_weight(sample_weight, frame, ensure_non_negative=True)
+    times = weight.astype(np.int64)
+    if (times != weight).any():
+        raise ModelError(
+            "ReducedRidgeLogistic: sample_weight must be whole numbers, how often each row counts "
+            f"(its reduction knows no weights); received {weight[times != weight][0]!r}.",
+            code="sample_weight",
+        )
+    return np.repeat(np.arange(len(times)), times)

@@ -7,26 +7,21 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, check_array, check_X_y
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.base import BaseEstimator
 
-from tumor_response.models.folds import most_folds, patient_folds, patients_of
+from tumor_response.models.linear_scores import LinearClassifier
+from tumor_response.models.penalty_choice import PenaltyChoice, Rule, checked_path
 from tumor_response.models.ridge_path import (
-    checked_path,
+    held_out_scores,
     logistic_losses,
-    merge_copies,
     newton_path,
     row_span,
 )
+from tumor_response.models.training_rows import ClassWeight, Matrix, class_rows
 
-__all__ = ["DEFAULT_CS", "RidgeLogistic"]
+__all__ = ["DEFAULT_CS", "DevianceTuned", "RidgeLogistic"]
 
 FloatArray = npt.NDArray[np.float64]
-Matrix = npt.ArrayLike | pd.DataFrame
 
 DEFAULT_CS: tuple[float, ...] = tuple(float(c) for c in np.logspace(-3, 2, 11))
 """Inverse penalties tried, half a decade apart. On block-scaled columns (every block of total
@@ -34,7 +29,25 @@ variance 1) they run from a model that hardly leaves the prior to one that separ
 patients, so the tuned value rarely lies at an end."""
 
 
-class RidgeLogistic(ClassifierMixin, BaseEstimator):
+class DevianceTuned(BaseEstimator):
+    """The parameters of ridge models whose penalty is tuned by held-out deviance."""
+
+    def __init__(
+        self,
+        Cs: Sequence[float] = DEFAULT_CS,
+        n_inner_folds: int = 5,
+        random_state: int = 0,
+        class_weight: ClassWeight = None,
+        rule: Rule = "min",
+    ) -> None:
+        self.Cs = Cs
+        self.n_inner_folds = n_inner_folds
+        self.random_state = random_state
+        self.class_weight = class_weight
+        self.rule = rule
+
+
+class RidgeLogistic(LinearClassifier, DevianceTuned):
     r"""Two-class logistic regression with an L2 penalty chosen on patient-grouped folds.
 
     Minimises :math:`\sum_i w_i \log(1 + e^{-s_i f(x_i)}) + \lVert\beta\rVert^2 / (2C)` with
@@ -59,14 +72,22 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         rarer class.
     random_state
         Seed of the folds, default 0.
+    class_weight
+        ``"balanced"``: both classes weigh the same, in the fit, in the inner folds and in the
+        held-out deviance, so that probabilities are those of a population with as many responders
+        as others. A mapping from label to weight is taken as well. None (default): rows weigh
+        alike.
+    rule
+        ``"min"`` (default), or ``"one_se"``: the strongest penalty whose held-out deviance is
+        within one standard error of the smallest.
 
     Attributes
     ----------
     C_ : float
         The inverse penalty used.
-    tuned_ : bool
-        False if there was nothing to choose, or fewer than two patients had a row of some class;
-        then the strongest penalty is used. An evaluation counts the latter as ``n_untuned``.
+    tuned_ : bool or None
+        False if fewer than two patients had a row of some class; then the strongest penalty is
+        used, and an evaluation counts it as ``n_untuned``. None if there was one penalty alone.
     path_Cs_, path_deviances_ : ndarray
         The path in ascending order and the mean held-out deviance (two times the negative
         log-likelihood per row) of each, NaN where not tuned.
@@ -77,7 +98,8 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
     Raises
     ------
     ModelError
-        If ``Cs`` is empty or not positive, or ``n_inner_folds`` is below 2.
+        If ``Cs`` is empty or not positive, ``n_inner_folds`` is below 2, or ``class_weight`` or
+        ``rule`` is none of those above.
 
     Examples
     --------
@@ -87,16 +109,6 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
     >>> model.coef_.shape, model.tuned_
     ((1, 500), True)
     """
-
-    def __init__(
-        self,
-        Cs: Sequence[float] = DEFAULT_CS,
-        n_inner_folds: int = 5,
-        random_state: int = 0,
-    ) -> None:
-        self.Cs = Cs
-        self.n_inner_folds = n_inner_folds
-        self.random_state = random_state
 
     def fit(self, X: Matrix, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Self:
         """Tune and fit.
@@ -110,95 +122,22 @@ class RidgeLogistic(ClassifierMixin, BaseEstimator):
         sample_weight : array of shape (n_rows,), optional
             A weight of 2 is the same as a repeated row, 0 the same as none.
         """
-        Cs = checked_path(self.Cs, self.n_inner_folds)
-        patients = patients_of(X) if isinstance(X, pd.DataFrame) else None
-        if isinstance(X, pd.DataFrame):
-            # note the names, then go on without scikit-learn's look at every column's dtype,
-            # which takes longer than the fit
-            validate_data(self, X, skip_check_array=True)
-            values, y = check_X_y(X.to_numpy(), y, dtype=np.float64, estimator=self)
-        else:
-            values, y = validate_data(self, X, y, dtype=np.float64)
-        check_classification_targets(y)
-        kind = type_of_target(y, input_name="y", raise_unknown=True)
-        if kind not in ("binary", "unknown") and len(np.unique(y)) > 2:
-            raise ValueError(
-                f"Only binary classification is supported. The type of the target is {kind}."
-            )
-        weight = _check_sample_weight(
-            sample_weight, values, dtype=np.float64, ensure_non_negative=True
-        )
-        used = weight > 0
-        self.classes_, label = np.unique(np.asarray(y)[used], return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"RidgeLogistic needs two classes; y holds the one class {self.classes_.tolist()}."
-            )
-        values, weight = values[used], weight[used]
-        patients = patients_of(values) if patients is None else patients[used]
-        values, label, weight, patients = merge_copies(values, label, weight, patients)
-        self._fit_path(values, label.astype(np.float64), weight, patients, Cs)
-        return self
-
-    def decision_function(self, X: Matrix) -> FloatArray:
-        """Return the log-odds of the positive class, shape (n_rows,)."""
-        check_is_fitted(self)
-        if isinstance(X, pd.DataFrame):
-            validate_data(self, X, skip_check_array=True, reset=False)
-            X = check_array(X.to_numpy(), dtype=np.float64, estimator=self)
-        else:
-            X = validate_data(self, X, dtype=np.float64, reset=False)
-        scores: FloatArray = X @ self.coef_[0] + self.intercept_[0]
-        return scores
-
-    def predict_proba(self, X: Matrix) -> FloatArray:
-        """Return the probabilities of both classes, shape (n_rows, 2)."""
-        positive = expit(self.decision_function(X))
-        return np.column_stack([1.0 - positive, positive])
-
-    def predict(self, X: Matrix) -> npt.NDArray[np.generic]:
-        """Return the likelier class of each row."""
-        positive = self.decision_function(X) > 0
-        predicted: npt.NDArray[np.generic] = self.classes_[positive.astype(np.int64)]
-        return predicted
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
-        return tags
-
-    def _fit_path(
-        self,
-        X: FloatArray,
-        label: FloatArray,
-        weight: FloatArray,
-        patients: npt.NDArray[np.int64],
-        Cs: FloatArray,
-    ) -> None:
-        n_folds = min(self.n_inner_folds, most_folds(patients, label)) if Cs.size > 1 else 0
-        self.tuned_ = n_folds >= 2
-        if not self.tuned_:
+        Cs = checked_path("Cs", self.Cs)
+        rows = class_rows(self, X, y, sample_weight, self.class_weight)
+        choice = PenaltyChoice.of(self, len(Cs), rows)
+        if choice.fold is None:
             Cs = Cs[:1]
-        centre = np.average(X, axis=0, weights=weight)
-        Z, basis = row_span(X - centre)
-        # one row of weights per problem: the whole sample first, then the sample without a fold
-        problem_weights = weight[None, :]
-        if self.tuned_:
-            fold = patient_folds(patients, label, n_folds, self.random_state)
-            keep = fold[None, :] != np.arange(n_folds)[:, None]
-            problem_weights = np.vstack([problem_weights, keep * weight])
-        path = newton_path(Z, label, problem_weights, Cs)
-        self.path_Cs_ = Cs
-        self.path_deviances_ = np.full(len(Cs), np.nan)
-        if self.tuned_:
-            rows = np.arange(len(label))
-            for step, solution in enumerate(path):
-                logits = solution[fold + 1, 0] + np.einsum("ij,ij->i", Z, solution[fold + 1, 1:])
-                held_out = logistic_losses(logits[None, :], label)[0]
-                self.path_deviances_[step] = 2 * held_out[rows] @ weight / weight.sum()
-        best = int(np.argmin(self.path_deviances_)) if self.tuned_ else 0
+        label = rows.y.astype(np.float64)
+        centre = np.average(rows.values, axis=0, weights=rows.weight)
+        Z, basis = row_span(rows.values - centre)
+        path = newton_path(Z, label, choice.problem_weights, Cs)
+        self.path_Cs_, self.path_deviances_, best = Cs, np.full(len(Cs), np.nan), 0
+        if choice.fold is not None:
+            logits = np.array([held_out_scores(Z, solution, choice.fold) for solution in path])
+            self.path_deviances_, best = choice.choose(2 * logistic_losses(logits, label))
         self.C_ = float(Cs[best])
         coefficients = path[best][0]
         beta = coefficients[1:] if basis is None else basis @ coefficients[1:]
         self.coef_ = beta[None, :]
         self.intercept_ = np.array([coefficients[0] - centre @ beta])
+        return self

@@ -1,46 +1,17 @@
-"""The numerics of ridge logistic regression: its whole path at once, in the span of the rows."""
+"""The numerics of ridge models: a whole path of penalties at once, in the span of the rows."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import qr
 from scipy.special import expit
 
-from tumor_response.exceptions import ModelError
+from tumor_response.models.newton import damped_newton
 
-__all__ = ["checked_path", "logistic_losses", "merge_copies", "newton_path", "row_span"]
+__all__ = ["held_out_scores", "least_squares_path", "logistic_losses", "newton_path", "row_span"]
 
 FloatArray = npt.NDArray[np.float64]
-
-
-def checked_path(Cs: Sequence[float], n_inner_folds: int) -> FloatArray:
-    """Return the penalties of a path, sorted and each once; raises :class:`ModelError`."""
-    path = np.unique(np.asarray(Cs, dtype=np.float64))
-    if not (path.size and np.isfinite(path).all() and (path > 0).all()):
-        raise ModelError(f"Cs={Cs!r}: expected one or more positive finite numbers.")
-    if n_inner_folds < 2:
-        raise ModelError(f"n_inner_folds={n_inner_folds!r}: expected 2 or more.")
-    return path
-
-
-def merge_copies(
-    X: FloatArray,
-    label: npt.NDArray[np.int64],
-    weight: FloatArray,
-    patients: npt.NDArray[np.int64],
-) -> tuple[FloatArray, npt.NDArray[np.int64], FloatArray, npt.NDArray[np.int64]]:
-    """Merge equal rows of one patient and class, adding their weights; others stay apart."""
-    first: dict[tuple[bytes, int, int], int] = {}
-    place = np.empty(len(X), dtype=np.int64)
-    for row in range(len(X)):
-        key = (X[row].tobytes(), int(label[row]), int(patients[row]))
-        place[row] = first.setdefault(key, len(first))
-    keep = np.unique(place, return_index=True)[1]
-    merged: FloatArray = np.bincount(place, weights=weight).astype(np.float64)
-    return X[keep], label[keep], merged, patients[keep]
 
 
 def row_span(X: FloatArray) -> tuple[FloatArray, FloatArray | None]:
@@ -55,6 +26,20 @@ def row_span(X: FloatArray) -> tuple[FloatArray, FloatArray | None]:
     return np.ascontiguousarray(triangle.T), basis
 
 
+def held_out_scores(Z: FloatArray, solution: FloatArray, fold: npt.NDArray[np.int64]) -> FloatArray:
+    """Return each row's score by the problem that was solved without the row's fold.
+
+    Parameters
+    ----------
+    Z : array of shape (n_rows, n_dimensions)
+    solution : array of shape (1 + n_folds, 1 + n_dimensions)
+        Intercept first; row 0 is the whole sample.
+    fold : array of int, shape (n_rows,)
+    """
+    scores: FloatArray = solution[fold + 1, 0] + np.einsum("ij,ij->i", Z, solution[fold + 1, 1:])
+    return scores
+
+
 def logistic_losses(logits: FloatArray, label: FloatArray) -> FloatArray:
     """Return the negative log-likelihood of each label (0 or 1) given its log-odds."""
     losses: FloatArray = np.logaddexp(0.0, logits) - label * logits
@@ -64,14 +49,13 @@ def logistic_losses(logits: FloatArray, label: FloatArray) -> FloatArray:
 def newton_path(
     Z: FloatArray, label: FloatArray, weights: FloatArray, Cs: FloatArray
 ) -> list[FloatArray]:
-    """Solve all problems (rows of ``weights``) for each C in turn, from the strongest penalty.
+    """Solve all logistic problems (rows of ``weights``) for each C, from the strongest penalty.
 
-    Returns one array (n_problems, 1 + n_dimensions) per C, intercept first. Iterates until a full
-    step moves no coordinate by more than 1e-6 of the largest; convergence being quadratic, what
-    is left is at rounding level.
+    Returns one array (n_problems, 1 + n_dimensions) per C, intercept first.
     """
     design = np.column_stack([np.ones(len(Z)), Z])
     n_problems, n_unknown = len(weights), design.shape[1]
+    diagonal = np.arange(n_unknown)
     share = np.clip((weights @ label) / weights.sum(axis=1), 1e-12, 1 - 1e-12)
     solution = np.zeros((n_problems, n_unknown))
     solution[:, 0] = np.log(share / (1 - share))
@@ -85,32 +69,41 @@ def newton_path(
             value: FloatArray = (weights * losses).sum(axis=1) + 0.5 * candidate**2 @ penalty
             return value
 
-        value = objective(solution)
-        for _ in range(200):
-            probability = expit(solution @ design.T)
-            gradient = (weights * (probability - label)) @ design + penalty * solution
+        def derivatives(
+            at: FloatArray, penalty: FloatArray = penalty
+        ) -> tuple[FloatArray, FloatArray]:
+            probability = expit(at @ design.T)
+            gradient = (weights * (probability - label)) @ design + penalty * at
             curvature = weights * probability * (1.0 - probability)
             hessian = np.matmul(design.T[None] * curvature[:, None, :], design)
-            diagonal = np.arange(n_unknown)
             # the intercept's curvature alone can underflow when every row is predicted surely
             hessian[:, diagonal, diagonal] += np.where(penalty > 0, penalty, 1e-14)
-            step = -np.linalg.solve(hessian, gradient[..., None])[..., 0]
-            length = np.ones(n_problems)
-            for _ in range(60):
-                candidate = solution + length[:, None] * step
-                new_value = objective(candidate)
-                worse = new_value > value + 1e-12 * (1.0 + np.abs(value))
-                if not worse.any():
-                    break
-                length[worse] *= 0.5
-            solution, value = candidate, new_value
-            moved = np.abs(step).max(axis=1) / (1e-3 + np.abs(solution).max(axis=1))
-            if (moved <= 1e-6).all():
-                break
-        else:
-            raise ModelError(
-                f"RidgeLogistic: Newton's method did not converge at C={C:g}; columns of very "
-                "different scale? Put BlockScaler or StandardScaler before it."
-            )
-        path.append(solution.copy())
+            return gradient, hessian
+
+        solution = damped_newton(objective, derivatives, solution, f"Ridge logistic at C={C:g}")
+        path.append(solution)
+    return path
+
+
+def least_squares_path(
+    Z: FloatArray, y: FloatArray, weights: FloatArray, alphas: FloatArray
+) -> FloatArray:
+    """Solve all ridge regressions (rows of ``weights``) for each alpha.
+
+    One singular value decomposition per problem serves all of its penalties.
+
+    Returns
+    -------
+    ndarray of shape (n_alphas, n_problems, 1 + n_dimensions)
+        Intercept first.
+    """
+    path = np.empty((len(alphas), len(weights), 1 + Z.shape[1]))
+    for problem, weight in enumerate(weights):
+        centre, height = np.average(Z, axis=0, weights=weight), np.average(y, weights=weight)
+        root = np.sqrt(weight)
+        left, stretch, right = np.linalg.svd(root[:, None] * (Z - centre), full_matrices=False)
+        along = stretch * (left.T @ (root * (y - height)))
+        slopes = (along / (stretch**2 + alphas[:, None])) @ right
+        path[:, problem, 0] = height - slopes @ centre
+        path[:, problem, 1:] = slopes
     return path

@@ -14,14 +14,24 @@ from tumor_response.transformers.blocks import (
     blocks_of,
     is_predictor,
 )
+from tumor_response.transformers.boruta import BorutaFilter
+from tumor_response.transformers.clinical_set import ClinicalSet
+from tumor_response.transformers.clusters import CorrelationClusters
 from tumor_response.transformers.components import BlockPCA, BlockPLS, BlockSupervisedPCA
 from tumor_response.transformers.correlation import CorrelationFilter
 from tumor_response.transformers.encode import CategoryEncoder
+from tumor_response.transformers.filters import ColumnFilter
 from tumor_response.transformers.impute import MedianImputer
 from tumor_response.transformers.keys import chosen_key_column, is_key_column, keys_read
+from tumor_response.transformers.mann_whitney import MannWhitneyFilter
+from tumor_response.transformers.missing import MissingnessFilter
 from tumor_response.transformers.mrmr import MRMRFilter
+from tumor_response.transformers.record import selection_record
 from tumor_response.transformers.scale import BlockScaler, LogTransformer
 from tumor_response.transformers.select import NearConstantFilter, UnivariateFilter
+from tumor_response.transformers.selections import Selection, selection_steps
+from tumor_response.transformers.stability import StabilitySelection
+from tumor_response.transformers.volume import VolumeRedundancyFilter
 
 __all__ = [
     "UNNAMED_BLOCK",
@@ -30,14 +40,23 @@ __all__ = [
     "BlockScaler",
     "BlockSelector",
     "BlockSupervisedPCA",
+    "BorutaFilter",
     "CategoryEncoder",
+    "ClinicalSet",
+    "ColumnFilter",
+    "CorrelationClusters",
     "CorrelationFilter",
     "LogTransformer",
     "MRMRFilter",
+    "MannWhitneyFilter",
     "MedianImputer",
+    "MissingnessFilter",
     "NearConstantFilter",
+    "Selection",
+    "StabilitySelection",
     "ToArray",
     "UnivariateFilter",
+    "VolumeRedundancyFilter",
     "bind_blocks",
     "block_of",
     "block_selectors",
@@ -46,4 +65,6 @@ __all__ = [
     "is_key_column",
     "is_predictor",
     "keys_read",
+    "selection_record",
+    "selection_steps",
 ]

@@ -106,6 +106,9 @@ class BlockSelector(TransformerMixin, BaseEstimator):
         Names of blocks, found by the prefix ``<block>__``; a mapping from block to columns for
         frames whose names have no prefix; or None (default): all predictors there are. Columns
         ``meta__*`` and ``views__*__key`` are never predictors.
+    required
+        Blocks that have to be among them, beside one or more others; default: none. For models
+        in which a block has a part of its own.
 
     Attributes
     ----------
@@ -118,7 +121,8 @@ class BlockSelector(TransformerMixin, BaseEstimator):
     ------
     ModelError
         At fit: an unknown block, a mapped column that is not there, a column in two blocks, no
-        predictors at all. At transform: a column of the fit that is missing.
+        predictors at all; code ``missing_block``: not what is ``required``. At transform: a
+        column of the fit that is missing.
 
     Examples
     --------
@@ -131,13 +135,15 @@ class BlockSelector(TransformerMixin, BaseEstimator):
     ['clinical__age']
     """
 
-    def __init__(self, blocks: Blocks = None) -> None:
+    def __init__(self, blocks: Blocks = None, required: Sequence[str] = ()) -> None:
         self.blocks = blocks
+        self.required = required
 
     def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: ARG002
         """Note which columns the blocks consist of in ``X``."""
         remember_columns(self, X)
         self.blocks_ = self._resolve(tuple(str(column) for column in self.feature_names_in_))
+        self._check_required()
         chosen = [column for columns in self.blocks_.values() for column in columns]
         names = [
             column if column.startswith(f"{block}__") else f"{block}__{column}"
@@ -178,6 +184,16 @@ class BlockSelector(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:  # noqa: ARG002
         """Return the names under which the columns leave."""
         return np.asarray(self._names, dtype=object)
+
+    def _check_required(self) -> None:
+        there = set(self.blocks_)
+        if self.required and not set(self.required) < there:
+            raise ModelError(
+                f"BlockSelector: blocks {', '.join(map(repr, self.blocks_))}; the model needs "
+                f"{', '.join(map(repr, self.required))} and one or more others. Extract them, or "
+                "name them in blocks=.",
+                code="missing_block",
+            )
 
     def _resolve(self, columns: tuple[str, ...]) -> dict[str, list[str]]:
         if isinstance(self.blocks, str):

@@ -27,7 +27,14 @@ from tumor_response.transformers.blocks import block_members
 from tumor_response.transformers.dropped import dropped_record
 from tumor_response.transformers.select import two_classes
 
-__all__ = ["BlockComponents", "BlockPCA", "BlockPLS", "BlockSupervisedPCA", "class_correlations"]
+__all__ = [
+    "BlockComponents",
+    "BlockPCA",
+    "BlockPLS",
+    "BlockSupervisedPCA",
+    "class_correlations",
+    "pls_directions",
+]
 
 
 class BlockComponents(TransformerMixin, BaseEstimator):
@@ -201,27 +208,7 @@ class BlockPLS(BlockComponents):
         self.min_columns = min_columns
 
     def _directions(self, centred: FloatArray, label: FloatArray) -> FloatArray:
-        left = centred.copy()
-        target: FloatArray = label - label.mean()
-        smallest = 1e-10 * np.linalg.norm(centred) * np.linalg.norm(target)
-        weights: list[FloatArray] = []
-        loadings: list[FloatArray] = []
-        for _ in range(self.n_components):
-            weight: FloatArray = left.T @ target
-            length = float(np.linalg.norm(weight))
-            if length <= smallest:
-                break
-            weight = weight / length
-            score = left @ weight
-            loading = left.T @ score / (score @ score)
-            left -= np.outer(score, loading)
-            target -= score * (score @ target) / (score @ score)
-            weights.append(weight)
-            loadings.append(loading)
-        if not weights:
-            return np.zeros((centred.shape[1], 0))
-        W, P = np.column_stack(weights), np.column_stack(loadings)
-        return np.asarray(np.linalg.solve((P.T @ W).T, W.T).T, dtype=np.float64)
+        return pls_directions(centred, label - label.mean(), self.n_components)
 
 
 class BlockSupervisedPCA(BlockComponents):
@@ -309,6 +296,40 @@ def principal_directions(centred: FloatArray, n_components: int) -> FloatArray:
     directions: FloatArray = right[:n_there].T
     largest = np.abs(directions).argmax(axis=0)
     return directions * np.where(directions[largest, np.arange(n_there)] < 0, -1.0, 1.0)
+
+
+def pls_directions(centred: FloatArray, target: FloatArray, n_components: int) -> FloatArray:
+    """Return the directions of partial least squares as columns, as many as there are at most.
+
+    The first k of them are those of k components. Rows and target of weight w go in times its
+    root, both centred by the weighted mean.
+
+    Examples
+    --------
+    >>> pls_directions(np.array([[-1.0, 0.0], [1.0, 0.0]]), np.array([-0.5, 0.5]), 2).tolist()
+    [[1.0], [0.0]]
+    """
+    left = centred.copy()
+    target = target.copy()
+    smallest = 1e-10 * np.linalg.norm(centred) * np.linalg.norm(target)
+    weights: list[FloatArray] = []
+    loadings: list[FloatArray] = []
+    for _ in range(n_components):
+        weight: FloatArray = left.T @ target
+        length = float(np.linalg.norm(weight))
+        if length <= smallest:
+            break
+        weight = weight / length
+        score = left @ weight
+        loading = left.T @ score / (score @ score)
+        left -= np.outer(score, loading)
+        target -= score * (score @ target) / (score @ score)
+        weights.append(weight)
+        loadings.append(loading)
+    if not weights:
+        return np.zeros((centred.shape[1], 0))
+    W, P = np.column_stack(weights), np.column_stack(loadings)
+    return np.asarray(np.linalg.solve((P.T @ W).T, W.T).T, dtype=np.float64)
 
 
 def class_correlations(values: FloatArray, label: FloatArray) -> FloatArray:

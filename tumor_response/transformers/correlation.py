@@ -6,18 +6,17 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from tumor_response.exceptions import ModelError
 from tumor_response.transformers._frames import FloatArray, finite_floats, remember_columns
 from tumor_response.transformers.blocks import block_members
 from tumor_response.transformers.dropped import dropped_record
-from tumor_response.transformers.select import kept_columns
+from tumor_response.transformers.filters import ColumnFilter
 
 __all__ = ["CorrelationFilter", "unit_columns"]
 
 
-class CorrelationFilter(TransformerMixin, BaseEstimator):
+class CorrelationFilter(ColumnFilter):
     """Leave out columns that another column of their block already says.
 
     Columns are walked through in the order of the table, and one is left out if its absolute
@@ -95,14 +94,6 @@ class CorrelationFilter(TransformerMixin, BaseEstimator):
         return dropped_record(
             self.feature_names_in_, ~self.support_, "correlated", self.strongest_, instead
         )
-
-    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the columns that are kept, in their order in the table."""
-        return kept_columns(self, X)
-
-    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:  # noqa: ARG002
-        """Return the names of the columns that are kept."""
-        return np.asarray(self.feature_names_in_[self.support_])
 
 
 def unit_columns(values: FloatArray) -> FloatArray:

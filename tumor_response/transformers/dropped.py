@@ -26,10 +26,12 @@ def dropped_record(
     left_out
         True for the columns that it left out.
     reason
-        ``"near_constant"``, ``"correlated"`` or ``"not_selected"``.
+        ``"missing"``, ``"near_constant"``, ``"correlated"``, ``"volume_redundant"``,
+        ``"not_selected"`` (by rank), ``"not_significant"``, ``"unstable"``, or Boruta's
+        ``"rejected"`` and ``"undecided"``.
     value
-        The number that decided, one per column: the largest share of one value, a correlation, a
-        score.
+        The number that decided, one per column: a share of missing values or of one value, a
+        correlation, a score, an adjusted p-value, a share of halves or of rounds.
     because_of
         For each column another one that is kept in its place; default: none.
 

@@ -10,10 +10,8 @@ from sklearn.preprocessing import StandardScaler
 from tumor_response.transformers._frames import FloatArray
 from tumor_response.transformers.arrays import ToArray
 from tumor_response.transformers.components import BlockComponents
-from tumor_response.transformers.correlation import CorrelationFilter
-from tumor_response.transformers.mrmr import MRMRFilter
+from tumor_response.transformers.filters import ColumnFilter
 from tumor_response.transformers.scale import BlockScaler
-from tumor_response.transformers.select import NearConstantFilter, UnivariateFilter
 
 __all__ = ["MIXING", "pulled_back"]
 
@@ -46,6 +44,7 @@ def pulled_back(step: BaseEstimator, coefficients: FloatArray) -> FloatArray:
     Examples
     --------
     >>> import pandas as pd
+    >>> from tumor_response.transformers.select import NearConstantFilter
     >>> X = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [1.0, 1.0, 1.0]})
     >>> pulled_back(NearConstantFilter().fit(X), np.array([2.0])).tolist()
     [2.0, 0.0]
@@ -57,7 +56,7 @@ def pulled_back(step: BaseEstimator, coefficients: FloatArray) -> FloatArray:
     if isinstance(step, BlockComponents):
         before: FloatArray = step.rotation_ @ coefficients
         return before
-    if isinstance(step, CorrelationFilter | MRMRFilter | NearConstantFilter | UnivariateFilter):
+    if isinstance(step, ColumnFilter):
         before = np.zeros(len(step.support_))
         before[step.support_] = coefficients
         return before

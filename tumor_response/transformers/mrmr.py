@@ -6,14 +6,14 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from tumor_response.exceptions import ModelError
 from tumor_response.transformers._frames import FloatArray, finite_floats, remember_columns
 from tumor_response.transformers.blocks import block_members
 from tumor_response.transformers.correlation import unit_columns
 from tumor_response.transformers.dropped import dropped_record
-from tumor_response.transformers.select import kept_columns, two_classes
+from tumor_response.transformers.filters import ColumnFilter
+from tumor_response.transformers.select import two_classes
 
 __all__ = ["SMALLEST_REDUNDANCY", "MRMRFilter", "f_statistics"]
 
@@ -22,7 +22,7 @@ SMALLEST_REDUNDANCY = 1e-3
 decided by rounding."""
 
 
-class MRMRFilter(TransformerMixin, BaseEstimator):
+class MRMRFilter(ColumnFilter):
     r"""Keep, in each block, columns of maximum relevance and minimum redundancy.
 
     The F-test correlation quotient (FCQ) of Ding and Peng (2005, J. Bioinform. Comput. Biol.
@@ -95,14 +95,6 @@ class MRMRFilter(TransformerMixin, BaseEstimator):
         return dropped_record(
             self.feature_names_in_, ~self.support_, "not_selected", self.relevance_
         )
-
-    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the columns that are kept, in their order in the table."""
-        return kept_columns(self, X)
-
-    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:  # noqa: ARG002
-        """Return the names of the columns that are kept."""
-        return np.asarray(self.feature_names_in_[self.support_])
 
 
 def f_statistics(unit: FloatArray, label: FloatArray) -> FloatArray:

@@ -6,23 +6,28 @@ from typing import Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator
 
 from tumor_response.exceptions import ModelError
 from tumor_response.transformers._frames import (
     FloatArray,
     as_floats,
-    frame_like,
     remember_columns,
-    same_columns,
 )
 from tumor_response.transformers.blocks import block_members
 from tumor_response.transformers.dropped import dropped_record
+from tumor_response.transformers.filters import ColumnFilter
 
-__all__ = ["NearConstantFilter", "UnivariateFilter", "column_aucs", "kept_columns", "two_classes"]
+__all__ = [
+    "NearConstantFilter",
+    "UnivariateFilter",
+    "column_aucs",
+    "outcome_numbers",
+    "two_classes",
+]
 
 
-class NearConstantFilter(TransformerMixin, BaseEstimator):
+class NearConstantFilter(ColumnFilter):
     """Leave out columns in which one value fills nearly all training rows.
 
     A column that differs in one patient of sixty standardises to a value of 7.7 for that patient
@@ -73,16 +78,8 @@ class NearConstantFilter(TransformerMixin, BaseEstimator):
         """Columns left out: ``reason``, ``because_of``, ``value`` (the share of one value)."""
         return dropped_record(self.feature_names_in_, ~self.support_, "near_constant", self.shares_)
 
-    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the columns that are kept."""
-        return kept_columns(self, X)
 
-    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:  # noqa: ARG002
-        """Return the names of the columns that are kept."""
-        return np.asarray(self.feature_names_in_[self.support_])
-
-
-class UnivariateFilter(TransformerMixin, BaseEstimator):
+class UnivariateFilter(ColumnFilter):
     """Keep, in each block, the columns that separate the classes best one at a time.
 
     Columns are ranked by ``|AUC - 0.5|``, the Mann-Whitney statistic, which does not mind the
@@ -131,14 +128,6 @@ class UnivariateFilter(TransformerMixin, BaseEstimator):
     def dropped_(self) -> pd.DataFrame:
         """Columns left out: ``reason``, ``because_of``, ``value`` (``|AUC - 0.5|``)."""
         return dropped_record(self.feature_names_in_, ~self.support_, "not_selected", self.scores_)
-
-    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the columns that are kept, in their order in the table."""
-        return kept_columns(self, X)
-
-    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:  # noqa: ARG002
-        """Return the names of the columns that are kept."""
-        return np.asarray(self.feature_names_in_[self.support_])
 
 
 def column_aucs(values: FloatArray, y: np.ndarray) -> FloatArray:
@@ -194,10 +183,28 @@ def two_classes(step: BaseEstimator, y: object, n_rows: int) -> FloatArray:
     return zero_one
 
 
-def kept_columns(step: BaseEstimator, X: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of ``X`` that ``step.support_`` keeps, in their order in the table."""
-    frame = same_columns(step, X)
-    if step.support_.all():
-        return frame
-    values = as_floats(step, frame)[:, step.support_]
-    return frame_like(values, frame.index, frame.columns[step.support_])
+def outcome_numbers(step: BaseEstimator, y: object, n_rows: int) -> FloatArray:
+    """Return ``y`` as numbers: a rate as it is, classes of text as 0, 1 in sorted order.
+
+    Raises
+    ------
+    ModelError
+        No outcome, or one of another length; code ``not_finite``: a missing or infinite value.
+
+    Examples
+    --------
+    >>> outcome_numbers(UnivariateFilter(), ["no", "yes", "no"], 3).tolist()
+    [0.0, 1.0, 0.0]
+    """
+    name = type(step).__name__
+    if y is None:
+        raise ModelError(f"{name} chooses by the outcome; fit it with y.")
+    given = np.asarray(y)
+    if given.shape != (n_rows,):
+        raise ModelError(f"{name}: {n_rows} rows in X, and y of shape {given.shape}.")
+    if given.dtype.kind not in "biuf":
+        given = np.unique(given, return_inverse=True)[1]
+    numbers: FloatArray = given.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        raise ModelError(f"{name}: y has missing or infinite values.", code="not_finite")
+    return numbers

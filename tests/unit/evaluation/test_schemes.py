@@ -7,6 +7,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 import tumor_response as tr
 from tumor_response.evaluation import (
@@ -18,6 +22,7 @@ from tumor_response.evaluation import (
 )
 from tumor_response.evaluation.sampling import SchemeRows
 from tumor_response.exceptions import EvaluationError, SettingsError
+from tumor_response.models import PatientKFold
 
 
 def rows_of(
@@ -188,3 +193,34 @@ def test_schemes_go_into_json_and_back():
         again = type(scheme).from_json(scheme.to_json())
         assert again == scheme
         assert again.sha256 == scheme.sha256
+
+
+def test_nested_folds_score_the_choice_as_well(table):
+    X, rate = table(50)
+    y = (rate > rate.median()).astype(float)
+    models = {
+        "volume_only": tr.make_model("volume_only"),
+        "plain": make_pipeline(StandardScaler(), LogisticRegression()),
+    }
+    scheme = NestedCV(n_folds=3, n_inner_folds=3, seed=1)
+    result = tr.evaluate(models, X, y, scheme)
+    assert result.models == ["volume_only", "plain", "selected"]
+    # the choice by hand, on each outer training set
+    for one, resample in zip(result.out_of_bag, result.resamples, strict=True):
+        train = X.iloc[resample.train]
+        inner = {}
+        for name, model in models.items():
+            seen = train if name == "volume_only" else train.drop(columns="meta__site")
+            scores = cross_val_score(
+                model,
+                seen,
+                y.loc[train.index].astype(int),
+                cv=PatientKFold(3, 1),
+                scoring="roc_auc",
+            )
+            inner[name] = scores.mean()
+        winner = max(inner, key=inner.get)
+        np.testing.assert_allclose(one.scores["selected"], one.scores[winner], rtol=1e-9)
+    with pytest.raises(EvaluationError, match="two or more by name") as caught:
+        tr.evaluate(models["plain"], X, y, scheme)
+    assert caught.value.code == "nothing_to_select"

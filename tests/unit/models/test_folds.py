@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from tumor_response.exceptions import ModelError
 from tumor_response.models import PatientKFold, patients_of
+from tumor_response.models.folds import most_folds, patient_folds, tuning_folds
 
 
 def bootstrap_sample(n: int = 40, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
@@ -118,3 +119,71 @@ def test_without_ids_equal_rows_are_copies_whatever_they_are_made_of():
         first, second, third, fourth = patients_of(X.reset_index(drop=True))
         assert first == third
         assert len({first, second, fourth}) == 3
+
+
+def three_classes(seed: int, n: int = 40, lesions: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Patients of one to three lesions, each of any class, the third class rare."""
+    rng = np.random.default_rng(seed)
+    patients = np.repeat(np.arange(n), rng.integers(1, lesions + 1, n))
+    return patients, rng.choice(3, len(patients), p=[0.5, 0.4, 0.1])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_three_classes_are_balanced_and_none_is_missing_outside_a_fold(seed):
+    patients, y = three_classes(seed)
+    n_folds = min(5, most_folds(patients, y))
+    folds = patient_folds(patients, y, n_folds, seed)
+    assert all(len(np.unique(folds[patients == patient])) == 1 for patient in np.unique(patients))
+    for value in range(3):
+        of_class = [len(np.unique(patients[(folds == f) & (y == value)])) for f in range(n_folds)]
+        assert max(of_class) - min(of_class) <= 2
+        assert max(of_class) < sum(of_class)
+    np.testing.assert_array_equal(folds, tuning_folds(patients, y, 5, seed))
+
+
+def test_pure_patients_of_three_classes_differ_by_one_at_most():
+    patients, y = np.arange(47), np.arange(47) % 3
+    folds = patient_folds(patients, y, 5, 0)
+    sizes = np.bincount(folds)
+    assert sizes.max() - sizes.min() <= 1
+    for value in range(3):
+        of_class = np.bincount(folds[y == value], minlength=5)
+        assert of_class.max() - of_class.min() <= 1
+
+
+def test_a_class_of_one_patient_leaves_nothing_to_tune_with():
+    y = np.r_[np.zeros(10), np.ones(10), 2]
+    assert most_folds(np.arange(21), y) == 1
+    assert tuning_folds(np.arange(21), y, 5, 0) is None
+    assert tuning_folds(np.arange(20), np.zeros(20), 5, 0) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_folds_of_a_rate_are_balanced_by_it(seed):
+    rng = np.random.default_rng(seed)
+    patients, rate = np.arange(60), rng.lognormal(size=60)
+    folds = patient_folds(patients, rate, 5, seed)
+    assert np.bincount(folds).tolist() == [12] * 5
+    ranks = rate.argsort().argsort()
+    at_random = [ranks[rng.permutation(60)[:12]].mean() for _ in range(200)]
+    assert np.std([ranks[folds == f].mean() for f in range(5)]) < 0.4 * np.std(at_random)
+    # each fold has one of every five neighbours
+    assert all(sorted(ranks[folds == f] // 5) == list(range(12)) for f in range(5))
+
+
+def test_folds_of_a_rate_keep_patients_whole_whatever_their_order_and_copies():
+    X, _ = bootstrap_sample()
+    rate = (
+        X.iloc[:, 0].to_numpy() * 0
+        + np.random.default_rng(0).normal(size=40)[X.index.get_level_values(0).str[1:].astype(int)]
+    )
+    rate[::2] += 0.1  # two lesions of a patient are not the same
+    assert leaks(PatientKFold(5), X, rate) == 0
+    assert PatientKFold(5).get_n_splits(X, rate) == 5
+    patients = patients_of(X)
+    folds = patient_folds(patients, rate, 5, 0)
+    order = np.random.default_rng(1).permutation(np.repeat(np.arange(80), 3))
+    again = patient_folds(patients[order], rate[order], 5, 0)
+    np.testing.assert_array_equal(again, folds[order])
+    names = np.array([f"r{value:.3f}" for value in rate])  # outcomes without numbers work, too
+    assert np.bincount(patient_folds(patients, names, 5, 0)).min() > 0

@@ -5,13 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 
 import tumor_response as tr
 from tumor_response.exceptions import ModelError, SettingsError
-from tumor_response.models import MODEL_NAMES
+from tumor_response.models import (
+    MODEL_NAMES,
+    OUTCOMES,
+    PenalisedLogistic,
+    PenalisedRegression,
+    model_names,
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,23 +44,73 @@ def y(frame) -> np.ndarray:
     return (np.arange(len(frame)) % 2).astype(int)
 
 
-@pytest.mark.parametrize("name", MODEL_NAMES)
-def test_named_models_are_pipelines_that_fit_clone_and_repeat_themselves(name, frame, y):
-    model = tr.make_model(name, random_state=3)
+EVERY = [(name, outcome) for outcome in OUTCOMES for name in model_names(outcome)]
+
+
+def output(model: Pipeline, frame: pd.DataFrame) -> np.ndarray:
+    return model.predict_proba(frame) if is_classifier(model) else model.predict(frame)
+
+
+@pytest.mark.parametrize(("name", "outcome"), EVERY)
+def test_named_models_are_pipelines_that_fit_clone_and_repeat_themselves(name, outcome, frame, y):
+    target = {"response": y, "rate": np.sin(np.arange(50.0)), "tertiles": np.arange(50) % 3}
+    model = tr.make_model(name, random_state=3, outcome=outcome)
     assert isinstance(model, Pipeline)
-    first = model.fit(frame, y).predict_proba(frame)
-    second = clone(model).fit(frame, y).predict_proba(frame)
-    assert first.shape == (len(frame), 2)
+    assert model.steps[-1][0] == ("regress" if outcome == "rate" else "classify")
+    assert is_regressor(model) is (outcome == "rate")
+    first = output(model.fit(frame, target[outcome]), frame)
+    second = output(clone(model).fit(frame, target[outcome]), frame)
+    assert first.shape == {"response": (50, 2), "rate": (50,), "tertiles": (50, 3)}[outcome]
     np.testing.assert_array_equal(first, second)
-    np.testing.assert_allclose(first.sum(axis=1), 1, rtol=1e-6)
+    if outcome != "rate":
+        np.testing.assert_allclose(first.sum(axis=1), 1, rtol=1e-6)
+    step = f"{model.steps[-1][0]}__sample_weight"
+    weighted = clone(model).fit(frame, target[outcome], **{step: np.ones(50)})
+    np.testing.assert_allclose(output(weighted, frame), first, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", MODEL_NAMES)
-def test_what_travels_along_is_never_a_predictor(name, frame, y):
-    model = tr.make_model(name).fit(frame, y)
+@pytest.mark.parametrize(("name", "outcome"), EVERY)
+def test_what_travels_along_is_never_a_predictor(name, outcome, frame, y):
+    target = {"response": y, "rate": np.sin(np.arange(50.0)), "tertiles": np.arange(50) % 3}
+    model = tr.make_model(name, outcome=outcome).fit(frame, target[outcome])
     other = frame.assign(meta__site="B")
-    np.testing.assert_array_equal(model.predict_proba(frame), model.predict_proba(other))
-    model.predict_proba(frame.drop(columns="meta__site"))
+    np.testing.assert_array_equal(output(model, frame), output(model, other))
+    output(model, frame.drop(columns="meta__site"))
+
+
+@pytest.mark.parametrize("penalty", ["lasso", "elastic_net"])
+def test_penalties_choose_other_estimators(penalty, frame, y):
+    logistic = tr.make_model("logistic", penalty=penalty, class_weight="balanced", rule="one_se")
+    linear = tr.make_model("linear", outcome="rate", penalty=penalty, random_state=2)
+    share = 1.0 if penalty == "lasso" else 0.5
+    assert repr(logistic[-1]) == repr(
+        PenalisedLogistic(share, class_weight="balanced", rule="one_se")
+    )
+    assert repr(linear[-1]) == repr(PenalisedRegression(share, random_state=2))
+    strong = tr.make_model("logistic", penalty=penalty, Cs=(0.01,)).fit(frame, y)
+    assert strong[-1].n_selected_ == 0
+    quarter = tr.make_model("clinical_only", penalty="elastic_net", l1_ratio=0.25)
+    assert quarter[-1].l1_ratio == 0.25
+
+
+def test_volume_only_of_a_rate_and_of_tertiles(frame):
+    z = np.log(frame["clinical__volume_cc"].to_numpy())
+    z = ((z - z.mean()) / z.std())[:, None]
+    rate = z[:, 0] + np.sin(np.arange(50.0))
+    model = tr.make_model("volume_only", outcome="rate", C=0.5).fit(frame, rate)
+    np.testing.assert_allclose(model.predict(frame), Ridge(2.0).fit(z, rate).predict(z))
+    thirds = np.digitize(rate, np.quantile(rate, [1 / 3, 2 / 3]))
+    ordinal = tr.make_model("volume_only", outcome="tertiles").fit(frame, thirds)
+    expected = ordinal.predict_proba(frame) @ [0, 1, 2]
+    assert np.all(np.diff(expected[np.argsort(z[:, 0])]) > 0)
+
+
+def test_an_evaluation_of_the_lasso_is_the_same_whatever_n_jobs(frame, y):
+    outcome, scheme = pd.Series(y, frame.index), tr.Bootstrap632Plus(n_resamples=4)
+    model = tr.make_model("logistic", penalty="lasso")
+    table = frame.drop(columns=["deep__net__constant", "deep__net__empty"])
+    one, two = (tr.evaluate(model, table, outcome, scheme, n_jobs=n) for n in (1, 2))
+    pd.testing.assert_frame_equal(one.scores, two.scores, check_exact=True)
 
 
 def test_blocks_restrict_what_is_looked_at(frame, y):
@@ -88,14 +144,26 @@ def test_xgboost_takes_names_that_xgboost_itself_refuses(y):
 
 
 def test_unknown_names_blocks_and_settings_are_refused_before_any_fit(frame, y):
-    with pytest.raises(ModelError, match="known are logistic, xgboost"):
+    with pytest.raises(ModelError, match=r"known are logistic, .*Did you mean 'logistic'") as error:
         tr.make_model("logistics")
+    assert error.value.code == "unknown_model"
+    with pytest.raises(ModelError, match=r"known are linear, .*there for outcome='response'"):
+        tr.make_model("logistic", outcome="rate")
+    with pytest.raises(ModelError, match="'response', 'rate', 'tertiles'") as error:
+        tr.make_model("logistic", outcome="rates")
+    assert error.value.code == "unknown_outcome"
     with pytest.raises(SettingsError, match="did you mean 'max_depth'"):
         tr.make_model("xgboost", max_dept=3)
     with pytest.raises(SettingsError, match="Cs"):
         tr.make_model("logistic", Cs=(-1.0,))
     with pytest.raises(SettingsError, match="not a setting"):
         tr.make_model("dummy", C=1.0)
+    with pytest.raises(SettingsError, match="l1_ratio has no effect with penalty='lasso'"):
+        tr.make_model("logistic", penalty="lasso", l1_ratio=0.3)
+    with pytest.raises(SettingsError, match="goes with penalty='ridge'"):
+        tr.make_model("logistic", penalty="lasso", reduction="pca")
+    with pytest.raises(SettingsError, match="l1_ratio"):
+        tr.make_model("linear", outcome="rate", penalty="elastic_net", l1_ratio=1.0)
     for name in ("volume_only", "clinical_only"):
         with pytest.raises(ModelError, match="brings its own columns"):
             tr.make_model(name, blocks=["deep"])
@@ -103,3 +171,9 @@ def test_unknown_names_blocks_and_settings_are_refused_before_any_fit(frame, y):
         tr.make_model("logistic", blocks=["radiomics"]).fit(frame, y)
     with pytest.raises(ModelError, match="does not have"):
         tr.make_model("volume_only", volume_column="clinical__gtv").fit(frame, y)
+
+
+def test_the_names_of_a_response_are_the_default():
+    assert MODEL_NAMES == model_names() == model_names("response")
+    for outcome, own in (("response", "logistic"), ("rate", "linear"), ("tertiles", "ordinal")):
+        assert {own, "volume_only", "clinical_only", "dummy"} <= set(model_names(outcome))

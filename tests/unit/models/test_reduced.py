@@ -38,7 +38,7 @@ def test_fixed_penalty_is_scikit_learns_logistic_regression_on_the_components():
     Z = BlockPCA(4).fit_transform(X)
     theirs = LogisticRegression(C=0.7, tol=1e-12, max_iter=10_000).fit(Z, y)
     np.testing.assert_allclose(model.decision_function(X), theirs.decision_function(Z), atol=1e-6)
-    assert model.tuned_ is False
+    assert model.tuned_ is None
     assert np.isnan(model.path_deviances_).all()
 
 
@@ -141,3 +141,25 @@ def test_what_cannot_be_fitted_is_refused():
     fitted = ReducedRidgeLogistic(BlockPCA()).fit(X, y)
     with pytest.raises(ModelError, match="deep__n__003"):
         fitted.predict_proba(X.drop(columns="deep__n__003"))
+
+
+def test_weights_repeat_rows_in_the_reduction_as_well():
+    X, y = table(40, 60)
+    weight = np.random.default_rng(0).integers(0, 3, 40)
+    rows = np.repeat(np.arange(40), weight)
+    weighted = ReducedRidgeLogistic(BlockPLS(2)).fit(X, y, sample_weight=weight)
+    plain = ReducedRidgeLogistic(BlockPLS(2)).fit(X.iloc[rows], y.iloc[rows])
+    np.testing.assert_allclose(weighted.coef_, plain.coef_, atol=1e-9)
+    with pytest.raises(ModelError, match="whole numbers") as error:
+        ReducedRidgeLogistic(BlockPLS(2)).fit(X, y, sample_weight=weight + 0.5)
+    assert error.value.code == "sample_weight"
+
+
+def test_balanced_classes_are_weights_of_the_regression():
+    X, _ = table()
+    y = pd.Series((np.arange(60) % 4 == 0).astype(float), X.index)
+    model = ReducedRidgeLogistic(BlockPCA(3), Cs=(0.5,), class_weight="balanced").fit(X, y)
+    Z = BlockPCA(3).fit_transform(X)
+    theirs = LogisticRegression(C=0.5, class_weight="balanced", tol=1e-12, max_iter=10_000)
+    expected = theirs.fit(Z, y).decision_function(Z)
+    np.testing.assert_allclose(model.decision_function(X), expected, atol=1e-6)

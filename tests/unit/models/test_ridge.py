@@ -147,3 +147,44 @@ def test_impossible_settings_are_refused(settings):
     X, y = sample(20, 5)
     with pytest.raises(ModelError):
         RidgeLogistic(**settings).fit(X, y)
+
+
+def test_balanced_classes_are_scikit_learns_and_change_what_is_tuned():
+    X, y = sample(60, 30)
+    y[np.nonzero(y)[0][8:]] = 0
+    theirs = LogisticRegression(C=0.3, class_weight="balanced", tol=1e-12, max_iter=1000)
+    theirs.fit(X, y)
+    mine = RidgeLogistic((0.3,), class_weight="balanced").fit(X, y)
+    np.testing.assert_allclose(mine.coef_, theirs.coef_, atol=1e-6)
+    weight = np.where(y == 1, 3.0, 0.5)
+    by_hand = RidgeLogistic().fit(X, y, sample_weight=weight)
+    by_class = RidgeLogistic(class_weight={1: 3.0, 0: 0.5}).fit(X, y)
+    np.testing.assert_allclose(by_class.coef_, by_hand.coef_)
+    np.testing.assert_allclose(by_class.path_deviances_, by_hand.path_deviances_)
+    # a balanced model of nothing says one half
+    nothing = RidgeLogistic(class_weight="balanced").fit(np.zeros((60, 2)), y)
+    np.testing.assert_allclose(nothing.predict_proba(np.zeros((1, 2))), 0.5, atol=1e-9)
+
+
+def test_one_standard_error_is_that_of_the_folds_mean_deviances():
+    X, y = sample(70, 60, seed=1, copies=False)
+    least, one_se = (RidgeLogistic(rule=rule).fit(X, y) for rule in ("min", "one_se"))
+    np.testing.assert_array_equal(least.path_deviances_, one_se.path_deviances_)
+    best = int(np.argmin(least.path_deviances_))
+    of_fold, sizes = [], []
+    for train, test in PatientKFold(5).split(X, y):
+        model = RidgeLogistic((least.C_,)).fit(X.iloc[train], y[train])
+        chance = model.predict_proba(X.iloc[test])[np.arange(len(test)), y[test]]
+        of_fold.append(-2 * np.log(chance).mean())
+        sizes.append(len(test))
+    spread = np.average((of_fold - np.average(of_fold, weights=sizes)) ** 2, weights=sizes)
+    limit = least.path_deviances_[best] + np.sqrt(spread / 4)
+    expected = least.path_Cs_[least.path_deviances_ <= limit][0]
+    assert one_se.C_ == expected < least.C_
+
+
+@pytest.mark.parametrize("settings", [{"rule": "max"}, {"class_weight": "even"}])
+def test_unknown_words_are_refused(settings):
+    X, y = sample(20, 5)
+    with pytest.raises(ModelError, match=next(iter(settings))):
+        RidgeLogistic(**settings).fit(X, y)

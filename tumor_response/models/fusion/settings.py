@@ -1,0 +1,163 @@
+"""The settings of the models that fuse blocks, and of the named clinical set."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tumor_response.models.penalised import DEFAULT_ALPHAS
+from tumor_response.models.penalty_choice import Rule
+from tumor_response.models.ridge import DEFAULT_CS
+from tumor_response.settings import Settings
+from tumor_response.transformers.clinical_codes import FACTORS
+
+__all__ = [
+    "ClinicalFirstRateSettings",
+    "ClinicalFirstSettings",
+    "ClinicalSetRateSettings",
+    "ClinicalSetSettings",
+    "LateFusionRateSettings",
+    "LateFusionSettings",
+]
+
+Positive = Annotated[float, Field(gt=0)]
+Path = Annotated[tuple[Positive, ...], Field(min_length=1)]
+Balance = Literal["balanced"] | None
+
+
+class LateFusionRateSettings(Settings):
+    """One model per block, stacked, for rates.
+
+    Parameters
+    ----------
+    base
+        Name of the model that each block gets, with its defaults; None: ``"linear"``
+        (``"logistic"`` for responses).
+    base_by_block
+        From a block to the name of another model for it.
+    n_folds
+        Patient-grouped folds of the out-of-fold predictions.
+    strength
+        Ridge penalty on the blocks' weights.
+
+    Examples
+    --------
+    >>> LateFusionRateSettings(base_by_block={"clinical": "clinical_set"}).n_folds
+    5
+    """
+
+    base: str | None = None
+    base_by_block: dict[str, str] = {}
+    n_folds: int = Field(5, ge=2)
+    strength: Positive = 1.0
+
+
+class LateFusionSettings(LateFusionRateSettings):
+    """One model per block, stacked, for responses.
+
+    Parameters
+    ----------
+    base, base_by_block, n_folds, strength
+        As in :class:`LateFusionRateSettings`.
+    class_weight
+        None, or ``"balanced"``: every class weighs the same, in the blocks' models and in their
+        weights.
+    """
+
+    class_weight: Balance = None
+
+
+class _Staged(Settings):
+    first: Annotated[tuple[str, ...], Field(min_length=1)] = ("clinical",)
+    n_inner_folds: int = Field(5, ge=2)
+    rule: Rule = "min"
+    max_share: float = Field(0.95, ge=0.5, lt=1)
+
+
+class ClinicalFirstSettings(_Staged):
+    """Clinical columns first, then what the others add, for responses.
+
+    Parameters
+    ----------
+    first
+        Blocks of the first stage.
+    Cs_first, Cs
+        Inverse penalties of both stages; a single one is used without tuning.
+    n_inner_folds, rule, max_share, class_weight
+        As in :class:`~tumor_response.models.LogisticSettings`.
+
+    Examples
+    --------
+    >>> ClinicalFirstSettings(first=("clinical", "radiomics")).rule
+    'min'
+    """
+
+    Cs_first: Path = DEFAULT_CS
+    Cs: Path = DEFAULT_CS
+    class_weight: Balance = None
+
+
+class ClinicalFirstRateSettings(_Staged):
+    """Clinical columns first, then what the others add, for rates.
+
+    Parameters
+    ----------
+    first
+        Blocks of the first stage.
+    alphas_first, alphas
+        Penalties of both stages; a single one is used without tuning.
+    n_inner_folds, rule, max_share
+        As in :class:`~tumor_response.models.LinearSettings`.
+    """
+
+    alphas_first: Path = DEFAULT_ALPHAS
+    alphas: Path = DEFAULT_ALPHAS
+
+
+class _Set(Settings):
+    columns: dict[str, str | None] = {}
+    n_inner_folds: int = Field(5, ge=2)
+    rule: Rule = "min"
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        names = [factor.name for factor in FACTORS]
+        if unknown := [name for name in self.columns if name not in names]:
+            raise ValueError(f"{unknown[0]!r} is no factor; they are {', '.join(names)}")
+        return self
+
+
+class ClinicalSetSettings(_Set):
+    """Ridge logistic regression on the named clinical set.
+
+    Parameters
+    ----------
+    columns
+        From a factor to its column or None, as in
+        :class:`~tumor_response.transformers.ClinicalSet`; others are found by name.
+    Cs, n_inner_folds, rule, class_weight
+        As in :class:`~tumor_response.models.LogisticSettings`.
+
+    Examples
+    --------
+    >>> ClinicalSetSettings(columns={"hpv": "clinical__p16"}).Cs == DEFAULT_CS
+    True
+    """
+
+    Cs: Path = DEFAULT_CS
+    class_weight: Balance = None
+
+
+class ClinicalSetRateSettings(_Set):
+    """Ridge regression of a rate on the named clinical set.
+
+    Parameters
+    ----------
+    columns
+        As in :class:`ClinicalSetSettings`.
+    alphas, n_inner_folds, rule
+        As in :class:`~tumor_response.models.LinearSettings`.
+    """
+
+    alphas: Path = DEFAULT_ALPHAS
