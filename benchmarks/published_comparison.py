@@ -45,6 +45,13 @@ NOISE = 0.5
 COMMON = 0.5
 TELLING = (2, 5, 9)
 """Factors of medium variance that the response follows."""
+LABELS = {
+    "nothing": "nothing to find",
+    "nothing, unlike networks": "nothing to find, unlike networks",
+    "equal": "equally good",
+    "equal, unlike networks": "equally good, unlike networks",
+    "networks better": "networks truly better",
+}
 PUBLISHED = {96: (0.75, 0.63), 79: (0.73, 0.61)}
 
 HERE = Path(__file__).parent
@@ -352,37 +359,37 @@ def draw(frame: pd.DataFrame) -> None:
     """Draw the differences of all cohorts beside the published one."""
     import matplotlib.pyplot as plt
 
-    labels = {"none": "all columns", "in_fold": "20 columns, chosen in the fold"}
+    colours = {"none": COLOURS[0], "in_fold": COLOURS[1]}
     with figure_style():
         ax = new_axes(150, 95)
         ticks = []
         place = 0.0
-        for name in SCENARIOS:
-            for number, selection in enumerate(labels):
+        for name, scenario in SCENARIOS.items():
+            for selection in [one for one in scenario.selections if one in colours]:
                 for n in PUBLISHED:
                     rows = frame[
                         (frame["scenario"] == name)
                         & (frame["selection"] == selection)
                         & (frame["n"] == n)
                     ]
-                    difference = rows["best_per_resample"] - rows["handcrafted_per_resample"]
+                    line = {"color": colours[selection]}
                     ax.boxplot(
-                        difference,
+                        rows["best_per_resample"] - rows["handcrafted_per_resample"],
                         positions=[place],
                         orientation="horizontal",
                         widths=0.6,
                         whis=(2.5, 97.5),
                         flierprops={"marker": ".", "markersize": 2, "markeredgecolor": NEUTRAL},
-                        medianprops={"color": COLOURS[number]},
-                        boxprops={"color": COLOURS[number]},
-                        whiskerprops={"color": COLOURS[number]},
-                        capprops={"color": COLOURS[number]},
+                        medianprops=line,
+                        boxprops=line,
+                        whiskerprops=line,
+                        capprops=line,
                     )
-                    ticks.append((place, f"{name}, n = {n}" if number == 0 else f"n = {n}"))
+                    ticks.append((place, f"{LABELS[name]}, n = {n}"))
                     place += 1
             place += 0.8
-        for number, label in enumerate(labels.values()):
-            ax.plot([], [], color=COLOURS[number], label=label)
+        ax.plot([], [], color=colours["none"], label="all columns")
+        ax.plot([], [], color=colours["in_fold"], label="20 columns, chosen in the fold")
         ax.axvline(0, color=NEUTRAL, linewidth=0.6)
         ax.axvline(0.12, color=NEUTRAL, linewidth=0.8, linestyle="--", label="published: 0.12")
         ax.set_yticks([at for at, _ in ticks], [text for _, text in ticks])
