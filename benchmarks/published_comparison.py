@@ -169,30 +169,42 @@ def resampled(y: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarray:
     return counts
 
 
-def kernel_scores(kernel: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Scores of all patients by the ridge regressions on each sample, shape (samples, n).
+def wide_scores(X: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return every patient's score by the ridge regression on each sample, shape (samples, n).
 
-    ``kernel``: products of rows, (n, n) or (samples, n, n).
+    Scores are measured from the mean of the sample. In the span of the rows: with K the rows'
+    products, D the roots of the counts and b the intercept, (D K D + penalty) a = D (y - b) and
+    sum(D a) = 0.
     """
+    kernel = X @ X.T
     # drawn patients first; the few behind them that pad to one size have weight 0
     order = np.argsort(counts == 0, axis=1, kind="stable")
-    drawn_rows = order[:, : (counts > 0).sum(axis=1).max()]
-    sample = np.arange(len(counts))[:, None]
-    times = counts[sample, drawn_rows]
-    weight = times / times.sum(axis=1, keepdims=True)
-    left = kernel[drawn_rows] if kernel.ndim == 2 else kernel[sample, drawn_rows]
-    # rows of `left` minus their weighted mean, then columns minus theirs: the training centre
-    left = left - np.matmul(weight[:, None, :], left)
-    block = np.take_along_axis(left, drawn_rows[:, None, :], axis=2)
-    middle = np.matmul(block, weight[..., None])
-    root = np.sqrt(times)
-    system = root[:, :, None] * (block - middle) * root[:, None, :]
+    rows = order[:, : (counts > 0).sum(axis=1).max()]
+    root = np.sqrt(np.take_along_axis(counts, rows, axis=1))
+    system = kernel[rows[:, :, None], rows[:, None, :]]
+    system *= root[:, :, None]
+    system *= root[:, None, :]
     diagonal = np.arange(system.shape[1])
     system[:, diagonal, diagonal] += PENALTY
-    label = y[drawn_rows]
-    target = label - (weight * label).sum(axis=1, keepdims=True)
-    dual = root * np.linalg.solve(system, (root * target)[..., None])[..., 0]
-    return np.matmul(dual[:, None, :], left - middle)[:, 0, :]
+    of_label, of_one = np.moveaxis(
+        np.linalg.solve(system, np.stack([root * y[rows], root], 2)), 2, 0
+    )
+    intercept = (root * of_label).sum(axis=1) / (root * of_one).sum(axis=1)
+    dual = np.zeros(counts.shape)
+    np.put_along_axis(dual, rows, root * (of_label - intercept[:, None] * of_one), axis=1)
+    scores = dual @ kernel
+    return scores - (counts * scores).sum(axis=1, keepdims=True) / counts.sum(axis=1, keepdims=True)
+
+
+def narrow_scores(X: np.ndarray, y: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the same where each sample has few columns of its own, X: (samples, n, k)."""
+    weight = counts / counts.sum(axis=1, keepdims=True)
+    centred = X - np.matmul(weight[:, None, :], X)
+    weighted = counts[:, :, None] * centred
+    system = np.matmul(weighted.swapaxes(1, 2), centred) + PENALTY * np.eye(X.shape[2])
+    target = y - weight @ y[:, None]
+    beta = np.linalg.solve(system, np.matmul(weighted.swapaxes(1, 2), target[..., None]))
+    return np.matmul(centred, beta)[..., 0]
 
 
 def coefficients(X: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -217,18 +229,17 @@ def fitted(
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Scores of the fit on all patients, of each resample's fit, and the former's true AUC."""
     X = block.X
-    everyone = np.ones((1, len(y)), dtype=int)
     if selection == "none" or X.shape[1] <= N_SELECTED:
         beta = coefficients(X, y)
-        kernels = X @ X.T
+        scores = wide_scores(X, y, counts)
     else:
         wider = np.sqrt(X.shape[1] / N_SELECTED)
-        first = most_telling(X, y, everyone)[0]
+        first = most_telling(X, y, np.ones((1, len(y)), dtype=int))[0]
         beta = np.zeros(X.shape[1])
         beta[first] = coefficients(wider * X[:, first], y) * wider
         chosen = most_telling(X, y, counts) if selection == "in_fold" else [first] * len(counts)
-        kernels = np.stack([wider**2 * X[:, c] @ X[:, c].T for c in chosen])
-    return X @ beta, kernel_scores(kernels, y, counts), block.true_auc(beta)
+        scores = narrow_scores(np.stack([wider * X[:, columns] for columns in chosen]), y, counts)
+    return X @ beta, scores, block.true_auc(beta)
 
 
 def pair_wins(scores: np.ndarray, y: np.ndarray) -> np.ndarray:
