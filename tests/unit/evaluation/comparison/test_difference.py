@@ -106,7 +106,7 @@ def evaluate(evaluated, scheme):
 
 @pytest.fixture(scope="module")
 def by_bootstrap(evaluated):
-    return evaluate(evaluated, tr.Bootstrap632Plus(n_resamples=50))
+    return evaluate(evaluated, tr.Bootstrap632Plus(n_resamples=30))
 
 
 def test_intervals_and_p_of_a_bootstrap(by_bootstrap):
@@ -289,7 +289,7 @@ def test_rates_are_compared_by_r2():
         "deep": make_pipeline(BlockSelector(["deep"]), Ridge(1.0)),
         "clinical": make_pipeline(BlockSelector(["clinical"]), Ridge(1.0)),
     }
-    result = tr.evaluate(models, X, rate, tr.Bootstrap632Plus(n_resamples=50))
+    result = tr.evaluate(models, X, rate, tr.Bootstrap632Plus(n_resamples=30))
     found = compare_models(result, "deep", "clinical")
     assert found["r2_oob_a"] > 0.5
     assert found["ci_low"] > 0
