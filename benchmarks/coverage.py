@@ -440,6 +440,23 @@ def draw(frame: pd.DataFrame) -> None:
         plt.close(figure)
 
 
+def print_tables(frame: pd.DataFrame) -> None:
+    """Print coverage in per cent and mean width as they stand in the guide."""
+    sizes = list(dict.fromkeys(zip(frame["n"], frame["p"], strict=True)))
+    cells = frame.set_index(["method", "n", "p", "signal"])
+    for column, shape in (("coverage", "{:.0%}"), ("width", "{:.2f}")):
+        print(f"| {column} | " + " | ".join(f"n = {n}, p = {p:,}" for n, p in sizes) + " |")
+        for method in frame["method"].unique():
+            words = [
+                " / ".join(
+                    "-" if np.isnan(value) else shape.format(value).rstrip("%")
+                    for value in (cells.loc[(method, n, p, s), column] for s in BEST_AUC)
+                )
+                for n, p in sizes
+            ]
+            print(f"| `{method}` | " + " | ".join(words) + " |")
+
+
 def main() -> None:
     """Make the studies that are missing, then the table and the figure of all there are."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -463,8 +480,7 @@ def main() -> None:
     frame = summarise(every, arguments.work)
     frame.round(4).to_csv(RESULTS, index=False)
     draw(frame)
-    shown = frame.pivot_table(index="method", columns=["n", "p", "signal"], values="coverage")
-    print((100 * shown).round(1).to_string())
+    print_tables(frame)
 
 
 if __name__ == "__main__":

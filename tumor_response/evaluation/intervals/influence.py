@@ -201,7 +201,8 @@ def pair_influence(
     estimate = float((weight * mean).sum())
     centred = weight * (mean - estimate)
     of_patient = np.unique(patients, return_inverse=True)[1]
-    tested = np.bincount(of_patient, weights=centred.sum(axis=1) + centred.sum(axis=0))
+    both_sides = centred.sum(axis=1) + centred.sum(axis=0)
+    tested: FloatArray = np.bincount(of_patient, weights=both_sides).astype(np.float64)
     per_pair = np.divide(weight * n_resamples, compared, out=np.zeros_like(wins), where=seen)
     residual = np.array(
         [
