@@ -8,8 +8,8 @@ out-of-bag AUC, how many columns are in, and seconds of one fit.
 
 Part 2, ``path``: one fit with its 30 penalties and 5 inner folds on 96 patients and 1,500 columns,
 against the held-out deviances of scikit-learn's ``LogisticRegression`` on the same penalties and
-folds at its default tolerance, each fit started at the one before: solver liblinear, which penalises
-the intercept, and for one fit at the 16 strongest penalties saga, which does not and takes minutes.
+folds at its default tolerance, each fit started at the one before. Its solver liblinear penalises
+the intercept; saga does not, takes minutes, and is run once, at the 16 strongest penalties.
 Seconds of processor time, and how far the deviance is from ours at most.
 
 The seeds are fixed here.
