@@ -434,7 +434,7 @@ def draw(frame: pd.DataFrame) -> None:
         left.set_xlabel("share of studies whose interval covers the refitted model's AUC")
         right.set_xlabel("mean width, oob_percentile = 1")
         right.set_xlim(0, None)
-        figure.legend(loc="outside upper center", ncols=6, handletextpad=0.2, columnspacing=1.2)
+        figure.legend(loc="outside upper center", ncols=3, handletextpad=0.2)
         FIGURE.parent.mkdir(exist_ok=True)
         figure.savefig(FIGURE, dpi=160, metadata={"Software": None})
         plt.close(figure)
@@ -442,10 +442,12 @@ def draw(frame: pd.DataFrame) -> None:
 
 def print_tables(frame: pd.DataFrame) -> None:
     """Print coverage in per cent and mean width as they stand in the guide."""
+    frame = frame.sort_values(["p", "n"], kind="stable")
     sizes = list(dict.fromkeys(zip(frame["n"], frame["p"], strict=True)))
     cells = frame.set_index(["method", "n", "p", "signal"])
     for column, shape in (("coverage", "{:.0%}"), ("width", "{:.2f}")):
         print(f"| {column} | " + " | ".join(f"n = {n}, p = {p:,}" for n, p in sizes) + " |")
+        print("| --- " * (1 + len(sizes)) + "|")
         for method in frame["method"].unique():
             words = [
                 " / ".join(

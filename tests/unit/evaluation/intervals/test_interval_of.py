@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,23 @@ SCHEMES = {
     "folds": RepeatedKFold(n_folds=4, n_repeats=3),
     "test_set": TemporalSplit(train_share=0.6),
 }
+
+
+COVERAGE = Path(__file__).parents[4] / "benchmarks" / "results" / "coverage.csv"
+
+
+def test_what_is_said_of_coverage_is_what_was_measured() -> None:
+    table = pd.read_csv(COVERAGE)
+    table = table[table["p"] > 1]
+    for key, method in METHODS.items():
+        for kind, name in (("bootstrap", key), ("folds", f"folds: {key}")):
+            measured = 100 * table.loc[table["method"] == name, "coverage"]
+            if kind not in method.kinds:
+                assert measured.empty, name
+                continue
+            found = f"{measured.min():.0f} to {measured.max():.0f} %"
+            assert found in method.explanation, name
+    assert (table["studies"] >= 500).all()
 
 
 def study(
