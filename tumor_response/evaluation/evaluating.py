@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
 from tumor_response.evaluation.kept_fits import has_fits
+from tumor_response.evaluation.ledger import StudyLedger
 from tumor_response.evaluation.nested import with_selected
 from tumor_response.evaluation.result import EvaluationResult
 from tumor_response.evaluation.rows import EvaluationRows, Failed, prepare_rows
@@ -57,6 +58,7 @@ def evaluate(
     keep_fits: bool = False,
     n_jobs: int = 1,
     client: Any = None,
+    ledger: StudyLedger | None = None,
 ) -> EvaluationResult:
     """Estimate how well models would do on new patients.
 
@@ -107,6 +109,9 @@ def evaluate(
         Processes; results are the same to the last byte whatever it is.
     client
         A ``dask.distributed.Client``: the resamples run on its cluster.
+    ledger
+        The study's :class:`~tumor_response.evaluation.ledger.StudyLedger`, into which the
+        evaluation is entered when it is finished.
 
     Returns
     -------
@@ -169,13 +174,16 @@ def evaluate(
     if directory is not None:
         stored = StoredScores(directory, evaluation_sha256(rows, scheme), list(rows.models))
     fits = Path(directory) / "fits" if keep_fits and directory is not None else None
-    return EvaluationResult(
+    result = EvaluationResult(
         scheme=scheme,
         rows=rows,
         resamples=resamples,
         apparent_scores=_apparent_scores(rows, resamples if scheme.kind == "test_set" else None),
         out_of_bag=list(_scores(rows, resamples, Means(n_jobs, client, fits), stored)),
     )
+    if ledger is not None:
+        ledger.append(result)
+    return result
 
 
 def _apparent_scores(

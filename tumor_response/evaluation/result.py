@@ -11,25 +11,36 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tumor_response.evaluation.comparison import (
+    BestOfK,
+    best_of_k,
+    compare_models,
+    increments,
+)
+from tumor_response.evaluation.intervals import Interval, interval_of
 from tumor_response.evaluation.metrics import auc_632, auc_632plus
+from tumor_response.evaluation.performance import (
+    draw_calibration,
+    draw_decision_curve,
+    draw_precision_recall,
+    performance_table,
+)
+from tumor_response.evaluation.plots import draw_roc
 from tumor_response.evaluation.rows import EvaluationRows
 from tumor_response.evaluation.running import ResampleScores
 from tumor_response.evaluation.sampling import Resample, Scheme
+from tumor_response.evaluation.subgroups import Subgroups, subgroups
 from tumor_response.evaluation.tasks import MEASURES, Task, headline_value
 from tumor_response.exceptions import EvaluationError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["CI_METHOD", "EvaluationResult"]
+    from tumor_response.outcomes import Coupling
+
+__all__ = ["EvaluationResult"]
 
 FloatArray = npt.NDArray[np.float64]
-
-CI_METHOD = "oob_percentile"
-"""2.5th and 97.5th percentile of the out-of-bag AUCs of the resamples."""
-
-_TAILS = (2.5, 97.5)
-
 
 _HEADLINE = {"bootstrap": "oob", "folds": "cv", "test_set": "test"}
 
@@ -140,14 +151,19 @@ class EvaluationResult:
         values, measure = self.oob_values(name), self.measure
         defined = values[np.isfinite(values)]
         headline = float(defined.mean())
-        low, high, method = self._interval(name)
+        interval = self.interval(name)
         row: dict[str, object] = {
             "n_patients": len(np.unique(self.rows.patients)),
             "n_lesions": len(self.rows.y),
         }
         if self.task == "response":
             row["n_responders"] = int(self.rows.y.sum())
-        row |= {self.headline: headline, "ci_low": low, "ci_high": high, "ci_method": method}
+        row |= {
+            self.headline: headline,
+            "ci_low": interval.low,
+            "ci_high": interval.high,
+            "ci_method": interval.method,
+        }
         row[f"{measure}_apparent"] = self.apparent[name]
         if self.scheme.kind == "bootstrap":
             row |= self._of_the_632_family(name, headline)
@@ -168,13 +184,6 @@ class EvaluationResult:
             "seed": getattr(self.scheme, "seed", None),
             "cut": self._cut_description(),
         }
-
-    def _interval(self, name: str) -> tuple[float, float, str]:
-        values = self.oob_values(name)
-        if self.scheme.kind != "bootstrap":
-            return np.nan, np.nan, "none"
-        low, high = np.percentile(values, _TAILS)
-        return float(low), float(high), CI_METHOD
 
     def _of_the_632_family(self, name: str, headline: float) -> dict[str, object]:
         if self.task == "rate":
@@ -279,62 +288,59 @@ class EvaluationResult:
             return {}
         return {"n_out_of_bag_responders": int(one.y_test.sum())}
 
+    def interval(self, name: str, method: str | None = None, level: float = 0.95) -> Interval:
+        """Return an interval for a model's headline measure.
+
+        See :func:`tumor_response.evaluation.intervals.interval_of`.
+        """
+        self._check_name(name)
+        return interval_of(self, name, method, level)
+
     def compare(self, a: str, b: str) -> pd.Series:
         """Return the paired difference of the headline measure, model ``a`` minus model ``b``.
 
-        In every resample both models were fitted to the same patients and scored on the same
-        out-of-bag lesions; the difference is taken there. ``ci_low`` and ``ci_high`` are the
-        2.5th and 97.5th percentile of these differences. Like the headline's interval it is the
-        spread over resamples of one cohort, its coverage has not been measured, and no p-value
-        can be read off it; ``share_above_zero`` is a share of resamples and no probability that
-        ``a`` is better.
-
-        Parameters
-        ----------
-        a, b
-            Names of two models of this evaluation.
-
-        Returns
-        -------
-        pandas.Series
-            ``model_a``, ``model_b``, ``auc_oob_a``, ``auc_oob_b`` (as :attr:`headline` has it),
-            ``difference`` (mean over
-            resamples), ``ci_low``, ``ci_high``, ``ci_method``, ``share_above_zero``,
-            ``n_resamples``.
-
-        Raises
-        ------
-        EvaluationError
-            For a name that was not evaluated.
+        See :func:`tumor_response.evaluation.comparison.compare_models`.
         """
-        first, second = self.oob_values(a), self.oob_values(b)
-        defined = np.isfinite(first)
-        first, second = first[defined], second[defined]
-        difference = first - second
-        low, high = np.percentile(difference, _TAILS)
-        return pd.Series(
-            {
-                "model_a": a,
-                "model_b": b,
-                f"{self.headline}_a": float(first.mean()),
-                f"{self.headline}_b": float(second.mean()),
-                "difference": float(difference.mean()),
-                "ci_low": float(low),
-                "ci_high": float(high),
-                "ci_method": f"{CI_METHOD}, paired",
-                "share_above_zero": float((difference > 0).mean()),
-                "n_resamples": len(difference),
-            },
-            name=f"{a} - {b}",
-        )
+        self._check_name(a)
+        self._check_name(b)
+        return compare_models(self, a, b)
+
+    def increments(self, coupling: Coupling | None = None) -> pd.DataFrame:
+        """Return what each model adds to ``volume_only`` and to ``clinical_only``.
+
+        See :func:`tumor_response.evaluation.comparison.increments`.
+        """
+        return increments(self, coupling=coupling)
+
+    def best_of_k(self) -> BestOfK:
+        """Return the best model's value, corrected for its having been chosen as the best.
+
+        See :func:`tumor_response.evaluation.comparison.best_of_k`.
+        """
+        return best_of_k(self)
+
+    def performance(self, models: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return every other figure of merit: Brier score, calibration, net benefit, and so on.
+
+        See :func:`tumor_response.evaluation.performance.performance_table`.
+        """
+        return performance_table(self, self._chosen(models))
+
+    def subgroups(self, name: str, by: str | pd.Series) -> Subgroups:
+        """Return a model's value in parts of the cohort.
+
+        See :func:`tumor_response.evaluation.subgroups.subgroups`.
+        """
+        self._check_name(name)
+        return subgroups(self, name, by)
 
     def plot_roc(self, ax: Axes | None = None, models: Sequence[str] | None = None) -> Axes:
-        """Draw out-of-bag ROC curves with their spread over resamples; returns the axes.
+        """Draw ROC curves of unseen patients with their spread over resamples; returns the axes.
 
-        The line is the curve of each lesion's mean out-of-bag score (classes by the full-data
-        cut); the band holds the middle 95 % of the resamples' own curves at each false positive
-        rate. The number beside the name is ``auc_oob``, the mean of the resamples' areas, which
-        is not the area under the line.
+        The line is the curve of each lesion's mean score while it was left out (classes by the
+        full-data cut); the band holds the middle 95 % of the resamples' own curves at each false
+        positive rate. The number beside the name is the headline with its interval, for a
+        bootstrap the mean of the resamples' areas, which is not the area under the line.
 
         Parameters
         ----------
@@ -343,12 +349,38 @@ class EvaluationResult:
         models
             Names of the models to draw; all by default.
         """
-        from tumor_response.evaluation.plots import draw_roc
+        return draw_roc(self, self._chosen(models), ax)
 
+    def plot_calibration(self, ax: Axes | None = None, models: Sequence[str] | None = None) -> Axes:
+        """Draw how often patients respond who are predicted to; returns the axes.
+
+        See :func:`tumor_response.evaluation.performance.draw_calibration`.
+        """
+        return draw_calibration(self, self._chosen(models), ax)
+
+    def plot_decision_curve(
+        self, ax: Axes | None = None, models: Sequence[str] | None = None
+    ) -> Axes:
+        """Draw net benefit over threshold probability; returns the axes.
+
+        See :func:`tumor_response.evaluation.performance.draw_decision_curve`.
+        """
+        return draw_decision_curve(self, self._chosen(models), ax)
+
+    def plot_precision_recall(
+        self, ax: Axes | None = None, models: Sequence[str] | None = None
+    ) -> Axes:
+        """Draw precision over recall; returns the axes.
+
+        See :func:`tumor_response.evaluation.performance.draw_precision_recall`.
+        """
+        return draw_precision_recall(self, self._chosen(models), ax)
+
+    def _chosen(self, models: Sequence[str] | None) -> list[str]:
         names = self.models if models is None else list(models)
         for name in names:
             self._check_name(name)
-        return draw_roc(self, names, ax)
+        return names
 
     def _check_name(self, name: str) -> None:
         if name not in self.rows.models:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tumor_response.evaluation.intervals import METHODS
 from tumor_response.exceptions import EvaluationError
 from tumor_response.reporting.figures import Figure, draw, draw_intervals
 from tumor_response.reporting.parts import Table, number
@@ -27,15 +28,6 @@ __all__ = ["BASELINES", "Headline", "describe_headline"]
 
 BASELINES = ("volume_only", "clinical_only")
 """Names under which the two baselines are looked for in an evaluation."""
-
-_INTERVALS = {
-    "oob_percentile": (
-        "95 % of the resamples",
-        "The interval holds the middle 95 % of the resamples' own out-of-bag AUCs, each on about a "
-        "third of the patients. It is wide for that reason, and how often such an interval covers "
-        "the AUC on fresh patients has not been measured.",
-    )
-}
 
 Intervals = dict[str, Interval]
 
@@ -71,8 +63,8 @@ def describe_headline(
         name: Interval(row["auc_oob"], row["ci_low"], row["ci_high"])
         for name, row in estimates.items()
     }
-    method = estimates[model]["ci_method"]
-    limits, explanation = _INTERVALS.get(method, (f"interval ({method})", ""))
+    method = METHODS[estimates[model]["ci_method"]]
+    limits, explanation = method.limits_are, method.explanation
     over = {
         baseline: _difference(result, model, baseline)
         for baseline in BASELINES

@@ -30,7 +30,7 @@ def test_summary_counts_and_orders(table):
     row = summary.loc["b"]
     assert (row["n_patients"], row["n_lesions"], row["n_responders"]) == (40, 80, int(y.sum()))
     assert row["ci_low"] <= row["auc_oob"] <= row["ci_high"]
-    assert row["ci_method"] == "oob_percentile"
+    assert row["ci_method"] == "oob_influence"
     assert row["cut"] == "cut fixed beforehand"
     assert row["n_resamples"] == 12
     assert (summary.loc["a", ["auc_apparent", "auc_oob", "ci_low", "ci_high"]] == 0.5).all()

@@ -128,15 +128,20 @@ def solve_path(
     intercept = loss.constant(float(np.average(problem.y, weights=problem.weight)))
     coefficients = np.zeros(X.shape[1])
     slopes = _slopes(problem, np.full(len(problem.y), intercept))
-    before = max(float(np.abs(slopes).max(initial=0.0)), float(l1[0]))
+    before = float(np.abs(slopes).max(initial=0.0))
     active = np.zeros(X.shape[1], dtype=bool)
-    for place, (absolute, square) in enumerate(zip(l1.tolist(), l2.tolist(), strict=True)):
-        looked_at = active | (np.abs(slopes) >= 2 * absolute - before)
+    # a path that begins at a weak penalty is led up to it: from nothing at once is a long way
+    lead = _halvings(before, float(l1[0]))
+    ahead = l2[0] / l1[0] * lead
+    for place, (absolute, square) in enumerate(
+        zip(np.r_[lead, l1], np.r_[ahead, l2], strict=True), start=-len(lead)
+    ):
+        looked_at = active | (np.abs(slopes) >= 2 * absolute - max(before, absolute))
         while True:
             columns = np.nonzero(looked_at)[0]
             start = coefficients[columns]
             intercept, coefficients[columns], scores = _newton(
-                problem, columns, intercept, start, absolute, square
+                problem, columns, intercept, start, float(absolute), float(square)
             )
             slopes = _slopes(problem, scores)
             missed = ~looked_at & (np.abs(slopes) > absolute * (1 + 1e-9))
@@ -145,8 +150,15 @@ def solve_path(
             looked_at |= missed
         active |= coefficients != 0
         before = absolute
-        intercepts[place], path[place] = intercept, coefficients
+        if place >= 0:
+            intercepts[place], path[place] = intercept, coefficients
     return intercepts, path
+
+
+def _halvings(first: float, last: float) -> FloatArray:
+    """Return penalties between ``first`` and ``last``, each half of the one before, if any."""
+    n = int(np.log2(first / last)) if first > last else 0
+    return first * 0.5 ** np.arange(1, n + 1)
 
 
 def _slopes(problem: _Problem, scores: FloatArray) -> FloatArray:
