@@ -339,6 +339,9 @@ def limits_of(row: pd.Series, n: int) -> dict[str, Limits]:
     resampled = row["oob_sd"] * np.sqrt(1 / N_RESAMPLES + np.exp(-1.0) / (1 - np.exp(-1.0)))
     folded = row["fold_sd"] * np.sqrt(1 / (N_FOLDS * N_REPEATS) + 1 / (N_FOLDS - 1))
     return {
+        "oob_combined": logit_limits(
+            area, max(np.sqrt(about_target), resampled), df=N_RESAMPLES - 1
+        ),
         "oob_influence": logit_limits(area, np.sqrt(about_target)),
         "oob_percentile": (row["oob_low"], row["oob_high"]),
         "corrected_resampled": logit_limits(area, resampled, df=N_RESAMPLES - 1),
@@ -403,7 +406,6 @@ def draw(frame: pd.DataFrame) -> None:
     import matplotlib.pyplot as plt
 
     frame = frame.dropna(subset="coverage")
-    frame = frame[frame["p"].isin([5, 1500])]
     methods = list(frame["method"].unique())
     cell = ["n", "p", "signal"]
     percentile = frame[frame["method"] == "oob_percentile"].set_index(cell)["width"]
@@ -417,9 +419,9 @@ def draw(frame: pd.DataFrame) -> None:
         left.axvline(0.95, color=NEUTRAL, linewidth=0.6)
         right.axvline(1.0, color=NEUTRAL, linewidth=0.6)
         for colour, signal in zip(COLOURS, BEST_AUC, strict=False):
-            for marker, p in (("o", 5), ("D", 1500)):
+            for marker, p in (("^", 1), ("o", 5), ("D", 1500)):
                 chosen = frame[(frame["signal"] == signal) & (frame["p"] == p)]
-                step = (list(BEST_AUC).index(signal) - 1) * 0.24 + (0.06 if p > 5 else -0.06)
+                step = (list(BEST_AUC).index(signal) - 1) * 0.24 + 0.07 * (N_COLUMNS.index(p) - 1)
                 place = chosen["method"].map(methods.index) + step
                 scale = {"s": 4 + chosen["n"] / 18, "marker": marker, "linewidths": 0.7}
                 filled = {"facecolors": colour if p == 5 else "none", "edgecolors": colour}
@@ -434,7 +436,7 @@ def draw(frame: pd.DataFrame) -> None:
         left.set_xlabel("share of studies whose interval covers the refitted model's AUC")
         right.set_xlabel("mean width, oob_percentile = 1")
         right.set_xlim(0, None)
-        figure.legend(loc="outside upper center", ncols=6, handletextpad=0.2, columnspacing=1.2)
+        figure.legend(loc="outside upper center", ncols=3, handletextpad=0.2)
         FIGURE.parent.mkdir(exist_ok=True)
         figure.savefig(FIGURE, dpi=160, metadata={"Software": None})
         plt.close(figure)
@@ -442,10 +444,12 @@ def draw(frame: pd.DataFrame) -> None:
 
 def print_tables(frame: pd.DataFrame) -> None:
     """Print coverage in per cent and mean width as they stand in the guide."""
+    frame = frame.sort_values(["p", "n"], kind="stable")
     sizes = list(dict.fromkeys(zip(frame["n"], frame["p"], strict=True)))
     cells = frame.set_index(["method", "n", "p", "signal"])
     for column, shape in (("coverage", "{:.0%}"), ("width", "{:.2f}")):
         print(f"| {column} | " + " | ".join(f"n = {n}, p = {p:,}" for n, p in sizes) + " |")
+        print("| --- " * (1 + len(sizes)) + "|")
         for method in frame["method"].unique():
             words = [
                 " / ".join(

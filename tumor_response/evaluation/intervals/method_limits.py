@@ -38,6 +38,7 @@ __all__ = [
     "jackknife_of_resamples",
     "jackknife_of_test_set",
     "on_test_set",
+    "oob_combined",
     "oob_influence",
     "oob_percentile",
     "optimism_corrected",
@@ -74,6 +75,14 @@ def oob_percentile(result: EvaluationResult, name: str, level: float) -> Limits:
 
 def corrected_resampled(result: EvaluationResult, name: str, level: float) -> Limits:
     """Return limits by Nadeau and Bengio's variance, with J - 1 degrees of freedom."""
+    values = _values(result, name)
+    return _about(
+        result, float(values.mean()), _resampled_variance(result, name), level, len(values) - 1
+    )
+
+
+def _resampled_variance(result: EvaluationResult, name: str) -> float:
+    """Return Nadeau and Bengio's variance of the mean of the resamples' values."""
     values, patients = _values(result, name), result.rows.patients
     if len(values) < 2:
         raise EvaluationError(
@@ -83,8 +92,7 @@ def corrected_resampled(result: EvaluationResult, name: str, level: float) -> Li
         )
     tested = [len(np.unique(patients[one.test])) for one in result.resamples]
     trained = [len(np.unique(patients[one.train])) for one in result.resamples]
-    se = corrected_resampled_se(values, float(np.sum(tested) / np.sum(trained)))
-    return _about(result, float(values.mean()), se**2, level, len(values) - 1)
+    return corrected_resampled_se(values, float(np.sum(tested) / np.sum(trained))) ** 2
 
 
 def shifted_about(estimate: Callable[[EvaluationResult, str], float]) -> Callable[..., Limits]:
@@ -158,6 +166,14 @@ def oob_influence(result: EvaluationResult, name: str, level: float) -> Limits:
     """Return limits by the variance about the refitted model's value."""
     variance = _influence(result, name).variance_about_target
     return _about(result, float(_values(result, name).mean()), variance, level)
+
+
+def oob_combined(result: EvaluationResult, name: str, level: float) -> Limits:
+    """Return limits by the larger of the influence's and the corrected resampled variance."""
+    values = _values(result, name)
+    by_influence = _influence(result, name).variance_about_target
+    variance = max(by_influence, _resampled_variance(result, name))
+    return _about(result, float(values.mean()), variance, level, len(values) - 1)
 
 
 def bagged_scores(result: EvaluationResult, name: str, level: float) -> Limits:

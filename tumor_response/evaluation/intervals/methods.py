@@ -56,7 +56,7 @@ def interval_of(
     >>> result = tr.evaluate({"m": LogisticRegression()}, X, y, tr.Bootstrap632Plus(n_resamples=50))
     >>> found = interval_of(result, "m")
     >>> found.method, bool(found.low < result.oob_aucs("m").mean() < found.high)
-    ('oob_influence', True)
+    ('oob_combined', True)
     """
     check_level(level)
     result.oob_values(name)  # refuses a model that was not evaluated

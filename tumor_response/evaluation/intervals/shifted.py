@@ -54,7 +54,7 @@ def location_shifted(
     >>> rng = np.random.default_rng(0)
     >>> train, out_of_bag = rng.normal(0.8, 0.04, 500), rng.normal(0.7, 0.07, 500)
     >>> [round(limit, 2) for limit in location_shifted(0.72, 0.78, train, out_of_bag)]
-    [0.66, 0.81]
+    [0.66, 0.82]
     """
     values = np.asarray(train, dtype=np.float64)
     testing = float(np.sqrt(_OUT) * np.std(np.asarray(out_of_bag, dtype=np.float64)))

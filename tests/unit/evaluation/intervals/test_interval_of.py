@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,23 @@ SCHEMES = {
     "folds": RepeatedKFold(n_folds=4, n_repeats=3),
     "test_set": TemporalSplit(train_share=0.6),
 }
+
+
+COVERAGE = Path(__file__).parents[4] / "benchmarks" / "results" / "coverage.csv"
+
+
+def test_what_is_said_of_coverage_is_what_was_measured() -> None:
+    table = pd.read_csv(COVERAGE)
+    table = table[table["p"] > 1]
+    for key, method in METHODS.items():
+        for kind, name in (("bootstrap", key), ("folds", f"folds: {key}")):
+            measured = 100 * table.loc[table["method"] == name, "coverage"]
+            if kind not in method.kinds:
+                assert measured.empty, name
+                continue
+            found = f"{measured.min():.0f} to {measured.max():.0f} %"
+            assert found in method.explanation, name
+    assert (table["studies"] >= 500).all()
 
 
 def study(
@@ -103,6 +121,7 @@ def with_scores(result: tr.EvaluationResult, change: object) -> tr.EvaluationRes
 
 
 RANKS_ALONE = [
+    "oob_combined",
     "oob_influence",
     "delta_after_bootstrap",
     "jackknife_after_bootstrap",
@@ -119,6 +138,15 @@ def test_only_the_order_of_scores_counts_and_turning_them_mirrors(method: str) -
     turned = interval_of(with_scores(result, lambda score: -score), "m", method)
     assert (same.low, same.high) == pytest.approx((found.low, found.high), abs=1e-12)
     assert (turned.low, turned.high) == pytest.approx((1 - found.high, 1 - found.low), abs=1e-12)
+
+
+def test_the_default_is_the_wider_of_the_two_it_is_made_of() -> None:
+    result = evaluated()
+    two = [interval_of(result, "m", key) for key in ("oob_influence", "corrected_resampled")]
+    found = interval_of(result, "m")
+    assert found.method == "oob_combined"
+    assert found.width >= max(one.width for one in two) - 1e-12
+    assert found.width <= 1.02 * max(one.width for one in two)  # Student's t instead of z
 
 
 def test_more_columns_than_patients_are_refused_by_the_shifted_bootstrap() -> None:
