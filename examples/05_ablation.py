@@ -1,4 +1,4 @@
-"""Which blocks carry the prediction? Every combination of them, a frozen plan, and the study ledger.
+"""Which blocks carry the prediction: every combination, a frozen plan, and the study ledger.
 
 THE COHORT IS SIMULATED. With so few patients most differences are noise, and the output says so:
 what matters here is the order of the steps. The plan is frozen before an outcome is looked at,
