@@ -234,3 +234,38 @@ def test_perfect_separation_is_found_and_stays_finite(study):
     assert summary.loc["xgboost", "auc_oob"] > 0.9
     scores = tr.evaluate(tr.make_model("logistic"), apart, y, SCHEME).scores["score"]
     assert scores.between(0, 1).all()
+
+
+def test_an_infinite_rate_is_refused_whatever_is_made_of_it(table):
+    X, rate = table(30)
+    rate.iloc[3] = np.inf
+    with pytest.raises(EvaluationError, match="infinite") as caught:
+        tr.evaluate(tr.make_model("volume_only"), X, rate, SCHEME, label=tr.ResponderCut("median"))
+    assert caught.value.code == "y"
+
+
+def test_ids_that_differ_in_type_alone_are_refused(table):
+    X, rate = table(30)
+    names = [1, "1", *range(2, 30)]
+    X.index = pd.MultiIndex.from_arrays([names, ["1"] * 30], names=["patient_id", "lesion_id"])
+    with pytest.raises(EvaluationError, match="differ in their type alone") as caught:
+        tr.evaluate(tr.make_model("volume_only"), X, pd.Series(rate.to_numpy(), X.index), SCHEME)
+    assert caught.value.code == "index"
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [(1e160, "infinite"), (1e39, "infinite"), (1 + 2j, "object_columns")]
+)
+def test_numbers_that_no_model_can_use_are_refused(table, value, code):
+    X, rate = table(30)
+    X["deep__n__1"] = [value] * 30
+    with pytest.raises(EvaluationError) as caught:
+        tr.evaluate(tr.make_model("logistic"), X, (rate > 0).astype(float), SCHEME)
+    assert caught.value.code == code
+
+
+def test_an_empty_table_is_refused(table):
+    X, rate = table(30)
+    for empty in (X.iloc[:0], X[[]]):
+        with pytest.raises(EvaluationError, match="no rows or no columns"):
+            tr.evaluate(tr.make_model("volume_only"), empty, rate.reindex(empty.index), SCHEME)
