@@ -173,7 +173,9 @@ def _of_stack(
     """
     final = final_estimator(fitted)
     front, _ = parted_steps(fitted)
-    seen_background, seen_rows = passed_through(front, background), passed_through(front, rows)
+    # what a stack is given are frames: it finds its blocks by the columns' names
+    seen_background = pd.DataFrame(passed_through(front, background))
+    seen_rows = pd.DataFrame(passed_through(front, rows))
     origins = column_origins(front, [str(column) for column in rows.columns])
     place = {column: position for position, column in enumerate(columns)}
     owner = np.array([place[origin] for origin in origins])
