@@ -16,7 +16,8 @@ standardising, with their own defaults and ``random_state=0`` where they have on
 
 The committed benchmarks/results/radiomics_tables.csv is of one table,
     python -P benchmarks/radiomics_tables.py DATA/tables/hn1_radiomics.csv
-        --label label --patient ID --models logistic xgboost svm gaussian_process pls_da
+        --label label --patient ID
+        --models logistic xgboost svm gaussian_process pls_da
         --estimators sklearn.ensemble.RandomForestClassifier sklearn.svm.SVC
         --out benchmarks/results/radiomics_tables.csv
 """
