@@ -33,7 +33,7 @@ from tumor_response.evaluation.metrics import auc
 RESULTS = Path(__file__).parent / "results"
 N_RESAMPLES = 500
 SIGNALS = {"none": (0.0, 0.0), "both": (0.6, 0.6), "one": (0.6, 0.0)}
-METHODS = ("oob_influence", "delta_after_bootstrap", "corrected_resampled", "oob_percentile")
+METHODS = ("delta_after_bootstrap", "oob_influence", "corrected_resampled", "oob_percentile")
 
 
 def ridge(gram: np.ndarray, train: np.ndarray, y: np.ndarray, penalty: float) -> np.ndarray:
@@ -45,7 +45,9 @@ def ridge(gram: np.ndarray, train: np.ndarray, y: np.ndarray, penalty: float) ->
     return dual - dual.mean()
 
 
-def influence(sample: OutOfSample, trained: list[np.ndarray], n: int) -> Influence:
+def influence(
+    sample: OutOfSample, trained: list[np.ndarray], n: int, correlation: float
+) -> Influence:
     """Return what each patient adds to the difference."""
     y, rows = [fit.y for fit in sample.fits], [fit.rows for fit in sample.fits]
     drawn = times_drawn(trained, np.arange(n))
@@ -53,7 +55,7 @@ def influence(sample: OutOfSample, trained: list[np.ndarray], n: int) -> Influen
         pair_influence(y, [fit.scores[k] for fit in sample.fits], rows, drawn, np.arange(n))
         for k in (0, 1)
     )
-    return difference_of_influences(a, b)
+    return difference_of_influences(a, b, correlation)
 
 
 def study(seed: int, n: int, p: int, signal: str) -> dict[str, float]:
@@ -84,10 +86,11 @@ def study(seed: int, n: int, p: int, signal: str) -> dict[str, float]:
         trained.append(train)
         fits.append(ScoredFit(test, y[test].astype(float), np.array(scores)))
     sample = OutOfSample(("a", "b"), np.arange(n), "auc", tuple(fits))
-    paired = np.array([auc(f.y, f.scores[0]) - auc(f.y, f.scores[1]) for f in fits])
+    values = np.array([[auc(f.y, f.scores[k]) for f in fits] for k in (0, 1)])
+    paired = values[0] - values[1]
     row: dict[str, float] = {"truth": truth[0] - truth[1], "difference": paired.mean()}
     z, mean = norm.isf(0.025), paired.mean()
-    both = influence(sample, trained, n)
+    both = influence(sample, trained, n, float(np.corrcoef(values)[0, 1]))
     t = student.isf(0.025, N_RESAMPLES - 1)
     reach = {
         "oob_influence": z * np.sqrt(both.variance_about_target),

@@ -8,7 +8,7 @@ here.
 
 Run:  python benchmarks/learning_curves.py [--studies 100]
 Writes benchmarks/results/learning_curves.csv (a row per study and size; a started file is carried
-on) and the figure of the first study to docs/_figures/learning_curve.png, and prints bias, spread
+on) and the figure of the first two studies to docs/_figures/learning_curve.png; prints bias, spread
 and coverage.
 """
 
@@ -18,6 +18,7 @@ import argparse
 from pathlib import Path
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
@@ -28,6 +29,7 @@ mpl.use("Agg")
 
 from tumor_response.evaluation.metrics import auc
 from tumor_response.evaluation.planning import LearningCurve, learning_curve
+from tumor_response.style import COLOURS, DOUBLE_COLUMN_MM, figure_style, mm_to_inch
 
 FIRST_SEED = 9001
 N_PATIENTS, N_COLUMNS, N_SIGNAL, EFFECT = 96, 60, 10, 0.45
@@ -111,6 +113,26 @@ def told(frame: pd.DataFrame) -> None:
     )
 
 
+def draw_two() -> None:
+    """Draw the first two studies with the true curve."""
+    sizes = np.array([18, 24, 40, 72, 96, 130, 192])
+    true = [truth(int(n)) for n in sizes]
+    with figure_style():
+        figure, axes = plt.subplots(
+            1,
+            2,
+            figsize=(mm_to_inch(DOUBLE_COLUMN_MM), mm_to_inch(72)),
+            sharey=True,
+            layout="constrained",
+        )
+        for ax, seed in zip(axes, (FIRST_SEED, FIRST_SEED + 1), strict=True):
+            curve_of(seed).plot(ax=ax, auc=TARGET)
+            ax.plot(sizes, true, color=COLOURS[6], linewidth=1, label="truth")
+            ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
+    FIGURE.parent.mkdir(exist_ok=True)
+    figure.savefig(FIGURE, dpi=150)
+
+
 def main() -> None:
     """Run all studies that the file does not hold yet, and draw the first."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -122,9 +144,7 @@ def main() -> None:
         if seed not in done:
             rows += one(seed)
             pd.DataFrame(rows).round(6).to_csv(RESULTS, index=False)
-    FIGURE.parent.mkdir(exist_ok=True)
-    ax = curve_of(FIRST_SEED).plot(auc=TARGET)
-    ax.figure.savefig(FIGURE, dpi=200)
+    draw_two()
     told(pd.DataFrame(rows))
 
 

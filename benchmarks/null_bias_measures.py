@@ -10,7 +10,7 @@ outcome integrated out. The seeds are fixed here.
 outcomes and out-of-bag predictions instead of those of the fit on all rows: not the published
 definition, measured to see where the bias comes from.
 
-Run:  python benchmarks/null_bias_measures.py [--seeds 60]
+Run:  python benchmarks/null_bias_measures.py [--seeds 40]
 Writes benchmarks/results/null_bias_measures.csv (mean and standard error over seeds of estimate
 less truth) and resumes from benchmarks/results/null_bias_measures_seeds.csv if that is there.
 """
@@ -125,7 +125,7 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
 def main() -> None:
     """Run the seeds that are not there yet, write the summary, print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=60)
+    parser.add_argument("--seeds", type=int, default=40)
     seeds = range(FIRST_SEED, FIRST_SEED + parser.parse_args().seeds)
     done = pd.read_csv(SEEDS) if SEEDS.exists() else pd.DataFrame(columns=["task", "p", "seed"])
     known = set(zip(done["task"], done["p"], done["seed"], strict=True))

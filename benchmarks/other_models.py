@@ -2,8 +2,9 @@
 
 The studies are those of ``boosting_rounds.py``: 100 patients, 1,000 image columns, three clinical
 ones; what decides the response differs, and in ``nothing`` nothing does. Each model, with its
-defaults (and the random forest without its filter), is fitted to bootstrap samples of patients and scored by the AUC of the patients left
-out; all models meet the same samples. The seeds are fixed here.
+defaults (the random forest also without its filter), is fitted to bootstrap samples of patients
+and scored by the AUC of the patients left out; all models meet the same samples. The seeds are
+fixed here.
 
 Run:  python benchmarks/other_models.py [--seeds 4] [--resamples 10]
 Appends to benchmarks/results/other_models.csv (a row per scenario, seed and model), goes on where

@@ -339,7 +339,15 @@ def share(happened: pd.Series) -> dict[str, float]:
 def summarised(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per scenario, size and selection."""
     rows = []
-    for (n, name, selection), group in frame.groupby(["n", "scenario", "selection"], sort=False):
+    groups = dict(list(frame.groupby(["n", "scenario", "selection"])))
+    cells = [
+        (n, name, selection)
+        for n in PUBLISHED
+        for name, scenario in SCENARIOS.items()
+        for selection in scenario.selections
+    ]
+    for n, name, selection in cells:
+        group = groups[n, name, selection]
         high, low = PUBLISHED[n]
         gap = high - low - 1e-9
         row = {"n": n, "scenario": name, "selection": selection, "cohorts": len(group)}

@@ -5,7 +5,7 @@ others features. Every model meets the same bootstrap resamples of a table's pat
 fitted inside. A table that cannot be evaluated, or a model that fails on one, is a row in the list
 of failures and stops nothing.
 
-Run:  python benchmarks/radiomics_tables.py FOLDER_OR_FILE... --out leaderboard.csv
+Run:  python -P benchmarks/radiomics_tables.py FOLDER_OR_FILE... --out leaderboard.csv
           [--label COLUMN] [--patient COLUMN] [--drop COLUMN...] [--models logistic xgboost]
           [--estimators sklearn.ensemble.RandomForestClassifier ...] [--resamples 100] [--n-jobs 1]
 
@@ -15,9 +15,10 @@ row is a patient of its own). Estimators given by import path stand behind media
 standardising, with their own defaults and ``random_state=0`` where they have one.
 
 The committed benchmarks/results/radiomics_tables.csv is of one table,
-    python benchmarks/radiomics_tables.py DATA/tables/hn1_radiomics.csv --label label --patient ID
+    python -P benchmarks/radiomics_tables.py DATA/tables/hn1_radiomics.csv
+        --label label --patient ID --models logistic xgboost svm gaussian_process pls_da
         --estimators sklearn.ensemble.RandomForestClassifier sklearn.svm.SVC
-        --resamples 200 --out benchmarks/results/radiomics_tables.csv
+        --out benchmarks/results/radiomics_tables.csv
 """
 
 from __future__ import annotations

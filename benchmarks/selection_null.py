@@ -30,7 +30,7 @@ from tumor_response.transformers.mann_whitney import mann_whitney_p_values
 
 FIRST_SEED = 7001
 SETTINGS = [(96, 1, 1500), (96, 1, 300), (40, 1, 300), (60, 2, 300), (25, 3, 300)]
-BORUTA_SEEDS = 10
+BORUTA_SEEDS = 4
 RESULTS = Path(__file__).parent / "results" / "selection_null.csv"
 
 

@@ -99,7 +99,7 @@ def boosting_script(X: pd.DataFrame, y: np.ndarray, new: pd.DataFrame) -> np.nda
     best = set(apart.round(12).sort_values(ascending=False, kind="stable").index[:20])
     kept = [name for name in X if name in best]
     booster = XGBClassifier(
-        n_estimators=100,
+        n_estimators=60,
         max_depth=2,
         learning_rate=0.05,
         subsample=0.8,
@@ -109,8 +109,15 @@ def boosting_script(X: pd.DataFrame, y: np.ndarray, new: pd.DataFrame) -> np.nda
         max_bin=32,
         n_jobs=1,
         random_state=0,
+        seed_per_iteration=True,
     )
-    fitted = booster.fit(X[kept].to_numpy(), y)
+    # a patient drawn k times is one row of weight k, in the order of the patients' names: drawing
+    # rows for a tree then does not take one copy and leave another
+    times = X.index.value_counts()
+    once = X.assign(y=y)[~X.index.duplicated()].sort_index()
+    fitted = booster.fit(
+        once[kept].to_numpy(), once["y"].to_numpy(), sample_weight=times[once.index].to_numpy()
+    )
     return fitted.predict_proba(new[kept].to_numpy())[:, 1]
 
 
@@ -171,7 +178,7 @@ def test_tuned_ridge_on_radiomics(hn1):
 def test_boosted_trees_on_radiomics(hn1):
     pytest.importorskip("xgboost")
     table, y = hn1
-    model = tr.make_model("xgboost")
+    model = tr.make_model("xgboost", n_estimators=60, early_stopping="none")
     check(model, boosting_script, one_block(table), y, table, n_resamples=3, tolerance=1e-7)
 
 

@@ -1,7 +1,9 @@
 """Honest evaluation: patients are resampled, every model is refitted, everything is out of bag."""
 
+from tumor_response.evaluation.ablation import AblationStudy, ablate
 from tumor_response.evaluation.embedding_probe import probe_embedding
 from tumor_response.evaluation.evaluating import evaluate
+from tumor_response.evaluation.ledger import StudyLedger, freeze_plan
 from tumor_response.evaluation.metrics import auc, auc_632, auc_632plus, relative_overfitting
 from tumor_response.evaluation.probe_result import EmbeddingProbe
 from tumor_response.evaluation.result import EvaluationResult
@@ -19,6 +21,7 @@ from tumor_response.evaluation.volume_checking import volume_check
 from tumor_response.evaluation.volume_verdict import VolumeCheck
 
 __all__ = [
+    "AblationStudy",
     "Bootstrap632Plus",
     "EmbeddingProbe",
     "EvaluationResult",
@@ -28,12 +31,15 @@ __all__ = [
     "RepeatedKFold",
     "Resample",
     "Scheme",
+    "StudyLedger",
     "TemporalSplit",
     "VolumeCheck",
+    "ablate",
     "auc",
     "auc_632",
     "auc_632plus",
     "evaluate",
+    "freeze_plan",
     "probe_embedding",
     "relative_overfitting",
     "volume_check",

@@ -28,6 +28,10 @@ _KNOWN_AFTERWARDS = {*OUTCOME_COLUMNS, "responder"} - {"volume_baseline_cc"}
 """Names of what is known after treatment only; the baseline volume is known before."""
 
 
+_LARGEST = float(np.finfo(np.float32).max)
+"""Beyond single precision the square of a value is no number any more, and trees cannot hold it."""
+
+
 def check_index(index: pd.Index) -> None:
     """Refuse rows that do not say their patient, or say it twice."""
     if "patient_id" not in index.names:
@@ -45,6 +49,13 @@ def check_index(index: pd.Index) -> None:
         )
     if index.to_frame().isna().to_numpy().any():
         raise EvaluationError("The table's index has missing patient or lesion ids.", code="index")
+    patients = index.get_level_values("patient_id").unique()
+    if patients.astype(str).nunique() < len(patients):
+        raise EvaluationError(
+            "Some patient ids differ in their type alone, such as 1 and '1'; written out they are "
+            "the same patient. Make all of them text.",
+            code="index",
+        )
 
 
 def check_columns(X: pd.DataFrame) -> None:
@@ -96,6 +107,12 @@ def aligned_outcome(y: pd.Series, index: pd.Index, label: LabelRule | None) -> p
             f"y holds {y.dtype} values; expected 0 and 1, or an end point with label=.", code="y"
         )
     values = y.reindex(index).to_numpy(dtype=np.float64, na_value=np.nan)
+    if np.isinf(values).any():
+        raise EvaluationError(
+            f"y holds {int(np.isinf(values).sum())} infinite value(s). Correct them, or make them "
+            "NaN if they are unknown.",
+            code="y",
+        )
     # no attrs: they would be copied with every slice
     return pd.Series(values, index=index, name=y.name)
 
@@ -109,6 +126,7 @@ def check_values(X: pd.DataFrame, used: Iterable[str]) -> None:
         if dtype not in kinds:
             is_category = isinstance(dtype, pd.CategoricalDtype)
             is_number = pd.api.types.is_numeric_dtype(dtype)
+            is_number &= not pd.api.types.is_complex_dtype(dtype)
             kinds[dtype] = "category" if is_category else "number" if is_number else "other"
         if kinds[dtype] == "number":
             numeric.append(column)
@@ -121,13 +139,13 @@ def check_values(X: pd.DataFrame, used: Iterable[str]) -> None:
             "astype('category').",
             code="object_columns",
         )
-    infinite = np.isinf(X[numeric].to_numpy(dtype=np.float64, na_value=np.nan))
+    infinite = np.abs(X[numeric].to_numpy(dtype=np.float64, na_value=np.nan)) > _LARGEST
     if infinite.any():
         row, place = (int(found) for found in np.argwhere(infinite)[0])
         raise EvaluationError(
-            f"{int(infinite.sum())} infinite values in {int(infinite.any(axis=0).sum())} "
-            f"column(s), the first in {numeric[place]!r} at {X.index[row]!r}. Correct them, or "
-            "make them NaN if they are unknown.",
+            f"{int(infinite.sum())} infinite values, or values beyond {_LARGEST:.1g}, in "
+            f"{int(infinite.any(axis=0).sum())} column(s), the first in {numeric[place]!r} at "
+            f"{X.index[row]!r}. Correct them, or make them NaN if they are unknown.",
             code="infinite",
         )
 
@@ -195,13 +213,7 @@ def check_classes(y: IntArray, patients: IntArray) -> None:
 
 
 def check_rates(y: npt.NDArray[np.float64], patients: IntArray) -> None:
-    """Refuse infinite rates, one rate for all, and fewer than four patients."""
-    if not np.isfinite(y).all():
-        raise EvaluationError(
-            f"y holds {int((~np.isfinite(y)).sum())} infinite value(s). Correct them, or make them "
-            "NaN if they are unknown.",
-            code="y",
-        )
+    """Refuse one rate for all, and fewer than four patients."""
     if len(np.unique(y)) < 2:
         raise EvaluationError(
             f"All {len(y)} lesions have the rate {y[0]:g}; there is nothing to tell apart.",

@@ -149,6 +149,8 @@ def prepare_rows(
             f"table: expected a FeatureTable or a pandas DataFrame, received "
             f"{type(table).__name__}."
         )
+    if X.empty:
+        raise EvaluationError("The table has no rows or no columns.", code="no_rows")
     check_index(X.index)
     check_columns(X)
     outcome = aligned_outcome(y, X.index, label)
@@ -271,7 +273,9 @@ def _full_labels(
     if task == "rate":
         return outcome.to_numpy(dtype=np.float64), None
     if label is None:
-        strange = sorted(set(outcome.unique()) - {0.0, 1.0, 2.0 if task == "tertiles" else 1.0})
+        strange = sorted(
+            set(outcome.unique().tolist()) - {0.0, 1.0, 2.0 if task == "tertiles" else 1.0}
+        )
         if strange:
             raise EvaluationError(
                 f"y holds {strange[:3]} besides 0 and 1. For a continuous end point give the rule "

@@ -22,10 +22,14 @@ from tumor_response.explanation.origins import (
     passed_through,
     undone,
 )
-from tumor_response.models import ReducedRidgeLogistic, RidgeLogistic, final_estimator
+from tumor_response.models import ReducedRidgeLogistic, final_estimator
 from tumor_response.models.components import PLSDA
+from tumor_response.models.fusion import StackedBlocks
+from tumor_response.models.fusion.stack import block_is_missing
 from tumor_response.models.kernel import LinearSVMClassifier
+from tumor_response.models.linear_scores import LinearClassifier
 from tumor_response.models.trees import BoostedTreesClassifier
+from tumor_response.transformers import block_of
 
 __all__ = ["MAX_BLOCKS", "Attribution", "attribute", "check_supported", "coalition_shapley"]
 
@@ -39,7 +43,7 @@ SUPPORTED = (
     "LogisticRegression (two classes), BoostedTreesClassifier (two classes), XGBClassifier"
 )
 
-_LINEAR = (RidgeLogistic, ReducedRidgeLogistic, LinearSVMClassifier, PLSDA, LogisticRegression)
+_LINEAR = (LinearClassifier, ReducedRidgeLogistic, LinearSVMClassifier, PLSDA, LogisticRegression)
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,10 @@ class Attribution:
 def check_supported(name: str, model: BaseEstimator) -> None:
     """Raise an ExplanationError for a final estimator whose SHAP values are not computed here."""
     final = final_estimator(model)
+    if isinstance(final, StackedBlocks):
+        for one in [final.base, *(final.by_block or {}).values()]:
+            check_supported(name, one)
+        return
     if not isinstance(final, _LINEAR) and not _is_xgboost(final):
         raise ExplanationError(
             f"Model {name!r} ends in {type(final).__name__}; exact SHAP values in log-odds are "
@@ -110,6 +118,8 @@ def attribute(
         From block to its columns, all of ``columns``.
     """
     final = final_estimator(fitted)
+    if isinstance(final, StackedBlocks):
+        return _of_stack(fitted, background, rows, columns, blocks)
     front, mixing = parted_steps(fitted)
     is_linear = isinstance(final, _LINEAR)
     apart = front if is_linear else [*front, *mixing]
@@ -119,8 +129,8 @@ def attribute(
     origins = column_origins(apart, [str(column) for column in rows.columns])
     place = {column: position for position, column in enumerate(columns)}
     owner = np.array([place[origin] for origin in origins])
-    block_of = {column: number for number, of in enumerate(blocks.values()) for column in of}
-    player = np.array([block_of[origin] for origin in origins])
+    number_of = {column: number for number, of in enumerate(blocks.values()) for column in of}
+    player = np.array([number_of[origin] for origin in origins])
     if is_linear:
         sign = _sign(final)
         coefficients = sign * undone(mixing, np.asarray(final.coef_, dtype=np.float64)[0])
@@ -147,6 +157,59 @@ def attribute(
             else parts.sum(axis=1, keepdims=True)
         )
     return Attribution(_summed(parts, owner, len(columns)), by_block, base, outputs)
+
+
+def _of_stack(
+    fitted: BaseEstimator,
+    background: pd.DataFrame,
+    rows: pd.DataFrame,
+    columns: Sequence[str],
+    blocks: Mapping[str, Sequence[str]],
+) -> Attribution:
+    """Attribute a stack, which is a weighted sum of its blocks' models.
+
+    A row without a block has the block's mean there; its difference to the background belongs to
+    the block as a whole, and its columns share it equally.
+    """
+    final = final_estimator(fitted)
+    front, _ = parted_steps(fitted)
+    # what a stack is given are frames: it finds its blocks by the columns' names
+    seen_background = pd.DataFrame(passed_through(front, background))
+    seen_rows = pd.DataFrame(passed_through(front, rows))
+    origins = column_origins(front, [str(column) for column in rows.columns])
+    place = {column: position for position, column in enumerate(columns)}
+    owner = np.array([place[origin] for origin in origins])
+    sign = _sign(final)
+    shares = sign * final.contributions(seen_background).mean()
+    differences = sign * final.contributions(seen_rows) - shares
+    parts = np.zeros((len(rows), len(columns)))
+    names = seen_rows.columns
+    for block, model in final.models_.items():
+        mine = np.nonzero([block_of(str(name)) == block for name in names])[0]
+        weight = sign * final.block_weights_[block]
+        there, behind = (
+            ~block_is_missing(seen.iloc[:, mine]) for seen in (seen_rows, seen_background)
+        )
+        gone = differences[block].to_numpy()[:, None] / len(mine)
+        parts[:, owner[mine]] = gone
+        if not (there.any() and behind.any()):
+            continue
+        inner = [str(name) for name in names[mine]]
+        one = attribute(
+            model,
+            seen_background.iloc[behind, mine],
+            seen_rows.iloc[there, mine],
+            inner,
+            {block: inner},
+        )
+        # background rows without the block are at its mean, not at the model's
+        left = gone[there] * len(mine) - weight * one.values.sum(axis=1, keepdims=True)
+        parts[np.ix_(there, owner[mine])] = weight * one.values + left / len(mine)
+    base = sign * final.intercept_ + shares.sum()
+    by_block = np.column_stack(
+        [parts[:, [place[column] for column in of]].sum(axis=1) for of in blocks.values()]
+    )
+    return Attribution(parts, by_block, float(base), sign * final.decision_function(seen_rows))
 
 
 def coalition_shapley(

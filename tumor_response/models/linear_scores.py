@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import Tags, check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import Tags
 
+from tumor_response.models.inner import values_of
 from tumor_response.models.training_rows import Matrix
 
 __all__ = ["LinearClassifier", "LinearRegressor", "LinearScores"]
@@ -24,14 +23,7 @@ class LinearScores(BaseEstimator):
 
     def _values(self, X: Matrix) -> FloatArray:
         """Return the rows as finite numbers, in the columns of the fit."""
-        check_is_fitted(self)
-        if isinstance(X, pd.DataFrame):
-            # as in fit: the names are compared, without a look at every column's dtype
-            validate_data(self, X, skip_check_array=True, reset=False)
-            values: FloatArray = check_array(X.to_numpy(), dtype=np.float64, estimator=self)
-        else:
-            values = validate_data(self, X, dtype=np.float64, reset=False)
-        return values
+        return values_of(self, X)
 
     def _linear(self, X: Matrix) -> FloatArray:
         scores: FloatArray = self._values(X) @ self.coef_[0]

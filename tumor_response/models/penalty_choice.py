@@ -8,10 +8,10 @@ from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator
 
 from tumor_response.exceptions import ModelError
-from tumor_response.models.folds import patient_folds, tuning_folds
+from tumor_response.models.inner import inner_folds
 from tumor_response.models.training_rows import TrainingRows
 
 __all__ = ["PenaltyChoice", "Rule", "checked_path"]
@@ -74,18 +74,9 @@ class PenaltyChoice:
         rows
             The training rows.
         """
-        if estimator.n_inner_folds < 2:
-            raise ModelError(f"n_inner_folds={estimator.n_inner_folds!r}: expected 2 or more.")
         if estimator.rule not in ("min", "one_se"):
             raise ModelError(f"rule={estimator.rule!r}: expected 'min' or 'one_se'.")
-        fold = None
-        if n_penalties > 1:
-            n_folds, seed = estimator.n_inner_folds, estimator.random_state
-            if is_classifier(estimator):
-                fold = tuning_folds(rows.patients, rows.y, n_folds, seed)
-            elif (n_patients := len(np.unique(rows.patients))) > 1:
-                n_folds = min(n_folds, n_patients)
-                fold = patient_folds(rows.patients, rows.y, n_folds, seed)
+        fold = inner_folds(estimator, rows) if n_penalties > 1 else None
         estimator.tuned_ = None if n_penalties == 1 else fold is not None
         return cls(fold, rows.weight, estimator.rule)
 

@@ -53,10 +53,10 @@ def fit_sigmoid(scores: FloatArray, label: FloatArray, weight: FloatArray) -> Si
     cross-entropies that cannot overflow, the algorithm of Lin, Lin and Weng (2007, Mach. Learn.
     68:267) that mends Platt's own.
 
-    The slope is never below a hundredth per standard deviation of the scores. Where out-of-fold
-    scores of noise run against the classes, as they do by construction of cross-validation as
-    often as with them, a free slope would turn the model round; held, the probability is the
-    prior all but alone, and the order of the patients is still the model's.
+    The slope is never below a hundredth per standard deviation of the scores. Out-of-fold
+    scores of noise run against the classes more often than with them, since the held-out class is
+    the one that the training rows have less of; a free slope would turn the model round. Held,
+    the probability is the prior all but alone, and the order of the patients is the model's.
 
     Parameters
     ----------

@@ -191,7 +191,7 @@ def shadows(values: FloatArray, patients: IntArray, rng: np.random.Generator) ->
     Examples
     --------
     >>> column, patients = np.array([[1.0], [1.5], [2.0], [2.5]]), np.array([0, 0, 1, 1])
-    >>> shadows(column, patients, np.random.default_rng(0)).ravel().tolist()
+    >>> shadows(column, patients, np.random.default_rng(3)).ravel().tolist()
     [2.0, 2.5, 1.0, 1.5]
     """
     size = np.bincount(patients)

@@ -44,6 +44,7 @@ def y(frame) -> np.ndarray:
     return (np.arange(len(frame)) % 2).astype(int)
 
 
+LINEAR = ("logistic", "linear", "ordinal", "volume_only", "clinical_only", "dummy")
 EVERY = [(name, outcome) for outcome in OUTCOMES for name in model_names(outcome)]
 
 
@@ -64,9 +65,10 @@ def test_named_models_are_pipelines_that_fit_clone_and_repeat_themselves(name, o
     np.testing.assert_array_equal(first, second)
     if outcome != "rate":
         np.testing.assert_allclose(first.sum(axis=1), 1, rtol=1e-6)
-    step = f"{model.steps[-1][0]}__sample_weight"
-    weighted = clone(model).fit(frame, target[outcome], **{step: np.ones(50)})
-    np.testing.assert_allclose(output(weighted, frame), first, atol=1e-6)
+    if name in LINEAR:  # others draw rows by weight, or have tests of their own
+        step = f"{model.steps[-1][0]}__sample_weight"
+        weighted = clone(model).fit(frame, target[outcome], **{step: np.ones(50)})
+        np.testing.assert_allclose(output(weighted, frame), first, atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "outcome"), EVERY)
@@ -106,7 +108,7 @@ def test_volume_only_of_a_rate_and_of_tertiles(frame):
 
 
 def test_an_evaluation_of_the_lasso_is_the_same_whatever_n_jobs(frame, y):
-    outcome, scheme = pd.Series(y, frame.index), tr.Bootstrap632Plus(n_resamples=4)
+    outcome, scheme = pd.Series(y, frame.index), tr.Bootstrap632Plus(n_resamples=2)
     model = tr.make_model("logistic", penalty="lasso")
     table = frame.drop(columns=["deep__net__constant", "deep__net__empty"])
     one, two = (tr.evaluate(model, table, outcome, scheme, n_jobs=n) for n in (1, 2))

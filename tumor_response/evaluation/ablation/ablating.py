@@ -20,9 +20,17 @@ from tumor_response.evaluation.ablation.parts import joined, part_of
 from tumor_response.evaluation.ablation.study import AblationStudy
 from tumor_response.evaluation.evaluating import evaluate
 from tumor_response.evaluation.ledger import StudyLedger
+from tumor_response.evaluation.nested import SELECTED, with_selected
 from tumor_response.evaluation.result import EvaluationResult
 from tumor_response.evaluation.rows import EvaluationRows, Failed, prepare_rows
-from tumor_response.evaluation.sampling import Bootstrap632Plus, Resample, Scheme, SchemeRows
+from tumor_response.evaluation.sampling import (
+    Bootstrap632Plus,
+    NestedCV,
+    RepeatedKFold,
+    Resample,
+    Scheme,
+    SchemeRows,
+)
 from tumor_response.evaluation.tasks import balance_of, is_learnable
 from tumor_response.evaluation.weights import Weights
 from tumor_response.exceptions import EvaluationError, OutcomeError
@@ -56,7 +64,9 @@ def ablate(
 
     A lesion that one configuration cannot use is left out of all (``failed="drop"``), so that
     every difference is between fits to the same patients. Beside the combinations stand
-    ``volume_only``, ``clinical_only`` and ``dummy``, as far as the table has their columns.
+    ``volume_only``, ``clinical_only`` and ``dummy``, as far as the table has their columns; with
+    :class:`~tumor_response.NestedCV` also ``selected``, which chooses among all of them but the
+    dummy in every training set: what somebody gets who does an ablation and keeps the best.
 
     Parameters
     ----------
@@ -110,6 +120,11 @@ def ablate(
         )
     mapping = blocks if isinstance(blocks, Mapping) else None
     planned = configurations(models, chosen_blocks(data, blocks), data, outcome, random_state)
+    splits = scheme
+    if isinstance(scheme, NestedCV):
+        planned.append(_chooser(planned, scheme))
+        # one chooser for all of them, and not one for each group
+        splits = RepeatedKFold(n_folds=scheme.n_folds, n_repeats=scheme.n_repeats, seed=scheme.seed)
     estimators = {one.name: one.estimator for one in planned}
     if len(estimators) < len(planned):
         raise EvaluationError(
@@ -124,10 +139,10 @@ def ablate(
         raise EvaluationError(f"label: {error}", code=error.code) from error
     kept = None
     if directory is not None:
-        kept = FinishedConfigurations(Path(directory), rows, scheme, len(resamples))
+        kept = FinishedConfigurations(Path(directory), rows, splits, len(resamples))
     scored: dict[str, Scored] = {}
     for _, group in groupby(planned, key=lambda one: one.model):
-        scored |= _group(list(group), rows, scheme, failed, mapping, kept, n_jobs, client)
+        scored |= _group(list(group), rows, splits, failed, mapping, kept, n_jobs, client)
     result = EvaluationResult(
         scheme=scheme,
         rows=rows,
@@ -141,6 +156,11 @@ def ablate(
     if ledger is not None:
         ledger.append(result, kind="ablate")
     return AblationStudy(result, tuple(planned))
+
+
+def _chooser(planned: list[Configuration], scheme: NestedCV) -> Configuration:
+    candidates = {one.name: one.estimator for one in planned if one.name != "dummy"}
+    return Configuration(SELECTED, SELECTED, (), with_selected(candidates, scheme)[SELECTED])
 
 
 def _resamples(rows: EvaluationRows, scheme: Scheme) -> list[Resample]:

@@ -14,6 +14,7 @@ from tumor_response.evaluation.comparison import (
     compared_pairs,
     increments,
 )
+from tumor_response.evaluation.nested import SELECTED
 from tumor_response.evaluation.result import EvaluationResult
 from tumor_response.exceptions import EvaluationError
 from tumor_response.outcomes import Coupling
@@ -102,10 +103,11 @@ class AblationStudy:
     def best_of_k(self, *, n_resamples: int = 1000, seed: int = 0, level: float = 0.95) -> BestOfK:
         """Correct the best of all configurations, baselines but the dummy among them.
 
-        The constant dummy is nobody's choice. See
+        The constant dummy is nobody's choice, and ``selected`` chooses itself. See
         :func:`tumor_response.evaluation.comparison.best_of_k`.
         """
-        names = [one.name for one in self.configurations if one.name != "dummy"]
+        neither = ("dummy", SELECTED)
+        names = [one.name for one in self.configurations if one.name not in neither]
         return best_of_k(self.result, names, n_resamples=n_resamples, seed=seed, level=level)
 
     def plot_forest(self, ax: Axes | None = None) -> Axes:

@@ -41,11 +41,15 @@ def tuning_of(model: BaseEstimator) -> str:
     final = final_estimator(model)
     if not type(final).__module__.startswith("tumor_response."):
         return "tuned, if at all, by its own means"
-    if not hasattr(final, "n_inner_folds"):
+    path = getattr(final, "Cs", None) or getattr(final, "alphas", None)
+    if path is not None and len(set(path)) == 1:
+        return "one penalty, not tuned"
+    folds = getattr(final, "n_inner_folds", None) or getattr(final, "n_folds", None)
+    if folds is None:
         return "no inner folds"
     return (
-        f"tuned within the training patients of each resample on {final.n_inner_folds} folds, all "
-        "copies and lesions of a patient in one"
+        f"{folds} inner folds within the training patients of each resample, all copies and "
+        "lesions of a patient in one"
     )
 
 

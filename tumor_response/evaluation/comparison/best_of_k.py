@@ -16,6 +16,7 @@ from tumor_response.evaluation.comparison.out_of_sample import (
     out_of_sample,
     weighted_values,
 )
+from tumor_response.evaluation.nested import SELECTED
 from tumor_response.exceptions import EvaluationError
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ def best_of_k(
     result
         From :func:`tumor_response.evaluate`.
     models
-        The configurations that were chosen among; default all. Leave none out: what was tried and
+        The configurations that were chosen among; default all but the ``selected`` of a
+        :class:`~tumor_response.NestedCV`, which chooses itself. Leave none out: what was tried and
         not shown was chosen against as well.
     n_resamples, seed
         Bootstrap samples of patients and their seed.
@@ -127,8 +129,9 @@ def best_of_k(
     EvaluationError
         An unknown model; code ``too_few_patients`` as :func:`best_of_k_from_scores`.
     """
+    tried = [name for name in result.models if name != SELECTED] if models is None else models
     return corrected_best(
-        out_of_sample(result, models), n_resamples=n_resamples, seed=seed, level=level
+        out_of_sample(result, tried), n_resamples=n_resamples, seed=seed, level=level
     )
 
 

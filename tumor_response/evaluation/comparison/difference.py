@@ -27,6 +27,7 @@ __all__ = ["DifferenceMethod", "Differences", "compare_models", "difference_of_i
 
 FloatArray = npt.NDArray[np.float64]
 DifferenceMethod = Literal[
+    "delta_after_bootstrap",
     "oob_influence",
     "corrected_resampled",
     "jackknife_after_bootstrap",
@@ -67,11 +68,14 @@ def compare_models(
         Of interval and p value; they are the headline's (:mod:`tumor_response.evaluation.\
 intervals`), made for a difference. The first that serves is the default:
 
-        - bootstrap: ``"oob_influence"`` (AUC, C-index), what each patient adds to the difference
-          as one who is tested and as one who is trained on; ``"corrected_resampled"`` (Nadeau and
-          Bengio 2003, Machine Learning 52:239), the variance over resamples times
-          ``1 / J + n_test / n_train``; ``"jackknife_after_bootstrap"``; ``"oob_percentile"``,
-          percentiles of the resamples' own differences, without a p value;
+        - bootstrap: ``"delta_after_bootstrap"`` (AUC, C-index), the variance of the difference
+          from what each patient adds to it as one who is tested and as one who is trained on;
+          ``"oob_influence"``, the same less what the patients trained on change in the models
+          themselves: it asks about these fits, and the default about fits to other patients;
+          ``"corrected_resampled"`` (Nadeau and Bengio 2003, Machine Learning 52:239), the
+          variance over resamples times ``1 / J + n_test / n_train``;
+          ``"jackknife_after_bootstrap"``; ``"oob_percentile"``, percentiles of the resamples' own
+          differences, without a p value;
         - folds, sites: ``"corrected_resampled"``;
         - one test set: ``"obuchowski"`` (AUC; with one lesion per patient the test of DeLong and
           others 1988), or ``"jackknife"``, whose p value is that of exchanging the two models'
@@ -122,6 +126,7 @@ class Differences:
                 return ("corrected_resampled", "jackknife_after_bootstrap", "oob_percentile")
             case "bootstrap", _:
                 return (
+                    "delta_after_bootstrap",
                     "oob_influence",
                     "corrected_resampled",
                     "jackknife_after_bootstrap",
@@ -175,9 +180,10 @@ class Differences:
         match method:
             case "oob_percentile":
                 return _Found(*percentile_limits(paired, level), float("nan"), "none")
+            case "delta_after_bootstrap":
+                return _by_error(mean, self._both(a, b).variance_of_estimate, level, method)
             case "oob_influence":
-                both = difference_of_influences(self._influence(a), self._influence(b))
-                return _by_error(mean, both.variance_about_target, level, method)
+                return _by_error(mean, self._both(a, b).variance_about_target, level, method)
             case "corrected_resampled":
                 if len(paired) < 2:
                     return _missing(method, "one resample has no spread")
@@ -211,6 +217,13 @@ class Differences:
         p = paired_permutation(out_of_sample(result, [a, b])).p_value
         return _Found(*normal_limits(mean, error, level), p, "paired_permutation")
 
+    def _both(self, a: str, b: str) -> Influence:
+        values = np.array([self._result.oob_values(name) for name in (a, b)])
+        values = values[:, np.isfinite(values).all(axis=0)]
+        steady = bool((values.std(axis=1) == 0).any())
+        correlation = 0.0 if steady else float(np.corrcoef(values)[0, 1])
+        return difference_of_influences(self._influence(a), self._influence(b), correlation)
+
     def _influence(self, name: str) -> Influence:
         if name not in self._influences:
             result = self._result
@@ -239,14 +252,26 @@ class Differences:
         return tested / sum(len(np.unique(patients[one.train])) for one in resamples)
 
 
-def difference_of_influences(a: Influence, b: Influence) -> Influence:
+def difference_of_influences(a: Influence, b: Influence, correlation: float) -> Influence:
     """Return what each patient adds to the difference of two models' estimates.
 
-    Influence is linear: that on a difference is the difference of those on its parts. ``noise``
-    is an upper bound, as if the resamples' noise of the two had nothing in common.
+    Influence is linear: that on a difference is the difference of those on its parts. What the
+    finite number of resamples adds is less than the sum of the parts, since both models met the
+    same resamples.
+
+    Parameters
+    ----------
+    a, b
+        Of two models on the same resamples.
+    correlation
+        Of their values over the resamples.
     """
+    shared = 2 * correlation * float(np.sqrt(a.noise * b.noise))
     return Influence(
-        a.estimate - b.estimate, a.tested - b.tested, a.trained - b.trained, a.noise + b.noise
+        a.estimate - b.estimate,
+        a.tested - b.tested,
+        a.trained - b.trained,
+        a.noise + b.noise - shared,
     )
 
 

@@ -13,6 +13,7 @@ from tumor_response.evaluation.comparison.best_of_k import BestOfK, corrected_be
 from tumor_response.evaluation.comparison.out_of_sample import OutOfSample
 from tumor_response.evaluation.ledger.chain import ChainedFile, write_durably
 from tumor_response.evaluation.ledger.record import record_of, scores_from_bytes, scores_to_bytes
+from tumor_response.evaluation.nested import SELECTED
 from tumor_response.exceptions import EvaluationError
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class StudyLedger:
         """
         rows: dict[str, dict[str, Any]] = {}
         for entry in self.evaluations(self._outcome(outcome_sha256)):
-            for model in entry["models"]:
+            for model in _tried(entry):
                 key = model["configuration_sha256"]
                 if key in rows:
                     rows[key]["n_evaluations"] += 1
@@ -164,7 +165,7 @@ class StudyLedger:
             (entry["outcome"]["sha256"], model["configuration_sha256"])
             for entry in self.evaluations()
             if entry["outcome"]["values_sha256"] in values and entry["outcome"]["sha256"] != outcome
-            for model in entry["models"]
+            for model in _tried(entry)
         }
         told = (
             f"configurations tried on this outcome: {len(self.configurations(outcome))}, in "
@@ -194,7 +195,7 @@ class StudyLedger:
         names: set[str] = set()
         for entry in self.evaluations(outcome):
             new = {}
-            for model in entry["models"]:
+            for model in _tried(entry):
                 name = model["name"]
                 if model["configuration_sha256"] not in keys:
                     keys.add(model["configuration_sha256"])
@@ -220,3 +221,8 @@ class StudyLedger:
                 code="ledger_damaged",
             )
         return content
+
+
+def _tried(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the models of an entry but the one that chooses among the others."""
+    return [model for model in entry["models"] if model["name"] != SELECTED]

@@ -54,10 +54,12 @@ def draw_learning_curve(
             )
         ax.annotate(
             f"the cohort: {curve.n_patients}",
-            (curve.n_patients, 1.0),
+            (curve.n_patients, 0.02),
             xycoords=("data", "axes fraction"),
-            xytext=(2, -7),
+            xytext=(2, 0),
             textcoords="offset points",
+            rotation=90,
+            va="bottom",
             color=NEUTRAL,
             fontsize=6,
         )

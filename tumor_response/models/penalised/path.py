@@ -158,7 +158,8 @@ def solve_path(
 def _halvings(first: float, last: float) -> FloatArray:
     """Return penalties between ``first`` and ``last``, each half of the one before, if any."""
     n = int(np.log2(first / last)) if first > last else 0
-    return first * 0.5 ** np.arange(1, n + 1)
+    halvings: FloatArray = first * 0.5 ** np.arange(1, n + 1, dtype=np.float64)
+    return halvings
 
 
 def _slopes(problem: _Problem, scores: FloatArray) -> FloatArray:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.pipeline import Pipeline
 
 from tumor_response.models.recipe import Recipe, numbers
 from tumor_response.models.trees.boosted import BoostedTreesClassifier, BoostedTreesRegressor
 from tumor_response.models.trees.columns import EncoderOfNamed, StrongestColumns
+from tumor_response.models.trees.forest import ForestClassifier, ForestRegressor
 from tumor_response.models.trees.settings import (
     RandomForestRateSettings,
     RandomForestSettings,
@@ -24,6 +24,8 @@ __all__ = [
     "RECIPES",
     "BoostedTreesClassifier",
     "BoostedTreesRegressor",
+    "ForestClassifier",
+    "ForestRegressor",
     "RandomForestRateSettings",
     "RandomForestSettings",
     "XGBoostRateSettings",
@@ -65,7 +67,7 @@ def _numbers(settings: XGBoostRateSettings, blocks: Blocks) -> list[tuple[str, A
 
 
 def _random_forest(settings: RandomForestSettings, blocks: Blocks, random_state: int) -> Pipeline:
-    forest = RandomForestClassifier(
+    forest = ForestClassifier(
         **_growing(settings, random_state), class_weight=settings.class_weight
     )
     return Pipeline([*_selected(settings, blocks), ("classify", forest)])
@@ -74,7 +76,7 @@ def _random_forest(settings: RandomForestSettings, blocks: Blocks, random_state:
 def _random_forest_rate(
     settings: RandomForestRateSettings, blocks: Blocks, random_state: int
 ) -> Pipeline:
-    forest = RandomForestRegressor(**_growing(settings, random_state))
+    forest = ForestRegressor(**_growing(settings, random_state))
     return Pipeline([*_selected(settings, blocks), ("regress", forest)])
 
 

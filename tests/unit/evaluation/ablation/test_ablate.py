@@ -313,3 +313,21 @@ def test_rates_are_ablated_by_r2():
     assert study.best_of_k(n_resamples=20).measure == "r2"
     assert study.plot_forest().get_xlabel().startswith("R²")
     plt.close("all")
+
+
+def test_nested_cross_validation_chooses_among_all_configurations(tmp_path):
+    X, rate = cohort()
+    scheme = tr.NestedCV(n_folds=3, n_inner_folds=2)
+    ledger = StudyLedger(tmp_path)
+    study = ablate(X, rate, {"logistic": {"Cs": (0.1,)}}, scheme, label=MEDIAN, ledger=ledger)
+    combinations = study.result.models[:3]
+    assert study.result.models[3:] == ["dummy", "selected"]
+    alone = tr.evaluate(
+        {name: tr.make_model("logistic", blocks=name.split(" | ")[1].split("+"), Cs=(0.1,))
+         for name in combinations},
+        X, rate, scheme, label=MEDIAN,
+    )  # fmt: skip
+    for name in (*combinations, "selected"):
+        np.testing.assert_array_equal(study.result.oob_values(name), alone.oob_values(name))
+    assert list(study.best_of_k(n_resamples=20).values) == combinations
+    assert len(ledger.configurations()) == 4  # the chooser is no configuration

@@ -139,6 +139,9 @@ def test_evidence_is_what_the_summary_says(result):
     assert "probability of response" in item(filled, "15")["evidence"]
     assert "one cohort" in item(filled, "16")["evidence"]
     assert "2 site(s)" in item(filled, "6a")["evidence"]
+    tuning = item(checklist(result, "clear"), "35")["evidence"]
+    assert "ridge: 5 inner folds" in tuning
+    assert "volume_only: one penalty, not tuned" in tuning
     best = f"{summary['auc_oob'].max():.2f}, the best AUC found here"
     assert best in item(filled, "10")["evidence"]
     assert "offers 6 columns" in item(filled, "10")["evidence"]

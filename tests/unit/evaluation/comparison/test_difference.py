@@ -106,7 +106,7 @@ def evaluate(evaluated, scheme):
 
 @pytest.fixture(scope="module")
 def by_bootstrap(evaluated):
-    return evaluate(evaluated, tr.Bootstrap632Plus(n_resamples=50))
+    return evaluate(evaluated, tr.Bootstrap632Plus(n_resamples=30))
 
 
 def test_intervals_and_p_of_a_bootstrap(by_bootstrap):
@@ -114,7 +114,10 @@ def test_intervals_and_p_of_a_bootstrap(by_bootstrap):
     found = compare_models(by_bootstrap, "deep", "volume_only")
     assert found["difference"] == pytest.approx(paired.mean())
     assert found["auc_oob_a"] == pytest.approx(by_bootstrap.oob_values("deep").mean())
-    assert (found["ci_method"], found["p_method"]) == ("oob_influence, paired", "oob_influence")
+    assert found["ci_method"] == "delta_after_bootstrap, paired"
+    assert found["p_method"] == "delta_after_bootstrap"
+    refitted = compare_models(by_bootstrap, "deep", "volume_only", method="oob_influence")
+    assert refitted["ci_low"] != found["ci_low"]
     error = (found["ci_high"] - found["difference"]) / 1.959963984540054
     assert found["p_value"] == pytest.approx(2 * stats.norm.sf(abs(paired.mean()) / error))
     # interval and p value say the same
@@ -195,7 +198,7 @@ def test_the_influence_on_a_difference_with_steady_scores_is_that_of_delong(eval
         for s in scores
     )  # fmt: skip
     test = delong_test(y, *scores, np.arange(n))
-    both = difference_of_influences(a, b)
+    both = difference_of_influences(a, b, 0.5)
     assert both.estimate == pytest.approx(test.difference)
     # sums of squares, where DeLong divides by one less
     assert both.variance_about_target == pytest.approx(test.variance * 19 / 20, rel=0.02)
@@ -289,7 +292,7 @@ def test_rates_are_compared_by_r2():
         "deep": make_pipeline(BlockSelector(["deep"]), Ridge(1.0)),
         "clinical": make_pipeline(BlockSelector(["clinical"]), Ridge(1.0)),
     }
-    result = tr.evaluate(models, X, rate, tr.Bootstrap632Plus(n_resamples=50))
+    result = tr.evaluate(models, X, rate, tr.Bootstrap632Plus(n_resamples=30))
     found = compare_models(result, "deep", "clinical")
     assert found["r2_oob_a"] > 0.5
     assert found["ci_low"] > 0

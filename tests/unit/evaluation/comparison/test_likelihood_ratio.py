@@ -103,7 +103,7 @@ LARGE = LogisticRegression(C=np.inf)
         (LogisticRegression(C=np.inf, class_weight="balanced"), "penalised", "unweighted"),
         (tr.make_model("logistic", Cs=(1.0,)), "penalised", "RidgeLogistic has a penalty"),
         (tr.make_model("logistic"), "tuned", "RidgeLogistic tunes"),
-        (tr.make_model("xgboost"), "penalised", "XGBClassifier"),
+        (tr.make_model("xgboost"), "penalised", "not an unpenalised"),
         (GridSearchCV(LARGE, {"fit_intercept": [True]}), "tuned", "GridSearchCV"),
         (LogisticRegressionCV(l1_ratios=(0.0,), use_legacy_attributes=False), "tuned", "CV"),
         (make_pipeline(BlockSelector(), UnivariateFilter(1), LARGE), "selected", "univariate"),

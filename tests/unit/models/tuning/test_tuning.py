@@ -110,14 +110,14 @@ def test_search_is_at_least_as_good_as_the_grid_and_repeats_itself():
     grid = GridSearchCV(
         LogisticRegression(), {"C": [1e-3, 1e-2, 0.1, 1.0]}, cv=PatientKFold(5), scoring="roc_auc"
     ).fit(X, y)
-    first = TunedModel(LogisticRegression(), SPACE, n_trials=8).fit(X, y)
+    first = TunedModel(LogisticRegression(), SPACE, n_trials=6).fit(X, y)
     assert first.best_score_ >= grid.best_score_ - 0.01
     assert first.trials_["score"].max() == first.best_score_
     assert first.trials_["C"][0] == 1.0  # as it was given
-    second = TunedModel(LogisticRegression(), SPACE, n_trials=8).fit(X, y)
+    second = TunedModel(LogisticRegression(), SPACE, n_trials=6).fit(X, y)
     pd.testing.assert_frame_equal(first.trials_, second.trials_)
     np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(X))
-    other = TunedModel(LogisticRegression(), SPACE, n_trials=8, random_state=5).fit(X, y)
+    other = TunedModel(LogisticRegression(), SPACE, n_trials=6, random_state=5).fit(X, y)
     assert not other.trials_.equals(first.trials_)
 
 
