@@ -16,7 +16,7 @@ The fits are done by Newton's method in the span of the rows; the first study of
 compared with the library's RidgeLogistic, and the benchmark stops if the scores differ by more
 than 1e-6.
 
-Run:  python benchmarks/coverage.py --work FOLDER [--studies 500] [--columns 5 1500] [--n-jobs 2]
+Run:  python benchmarks/coverage.py --work FOLDER [--studies 500] [--columns 1 5 1500] [--n-jobs 2]
 Studies lie in FOLDER in rounds of 50; what is there is not made again. Writes
 benchmarks/results/coverage.csv (one row per cell and method) and docs/_figures/coverage.png.
 """
@@ -466,7 +466,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--studies", type=int, default=500)
-    parser.add_argument("--columns", type=int, nargs="+", default=[5, 1500])
+    parser.add_argument("--columns", type=int, nargs="+", default=list(N_COLUMNS))
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--summarise", action="store_true", help="make no further study")
     arguments = parser.parse_args()
