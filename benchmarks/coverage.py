@@ -23,6 +23,11 @@ benchmarks/results/coverage.csv (one row per cell and method) and docs/_figures/
 
 from __future__ import annotations
 
+if __name__ == "coverage":
+    # numba looks for the package of this name, and finds this file when a neighbour is run as a
+    # script; an ImportError is what it takes for "not installed"
+    raise ImportError("benchmarks/coverage.py is no package for test coverage")
+
 import argparse
 import multiprocessing
 import os
