@@ -91,7 +91,7 @@ def test_page_one_shows_all_models_with_their_intervals_in_the_order_given(page,
 def test_it_says_that_it_is_no_medical_device_and_what_the_interval_is(page) -> None:
     text = front(page())
     assert "For research. Not a medical device." in text
-    assert "has not been measured" in text
+    assert "95 % were claimed" in text
 
 
 def test_without_a_named_headline_it_is_the_first_model_and_says_so(page) -> None:
