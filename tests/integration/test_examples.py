@@ -99,3 +99,18 @@ def test_examples_can_be_read_in_two_minutes() -> None:
     assert scripts
     for script in scripts:
         assert len(script.read_text().splitlines()) <= 120, script.name
+
+
+def test_ablation(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error::RuntimeWarning", str(EXAMPLES / "05_ablation.py")]
+    run = subprocess.run(
+        [*command, str(tmp_path), "--patients", "24", "--resamples", "8"],
+        capture_output=True,
+        text=True,
+        timeout=540,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "corrected for the choice" in run.stdout
+    assert "configurations tried on this outcome: 9, in 2 evaluations" in run.stdout
+    assert {path.name for path in tmp_path.glob("*.png")} == {"forest.png", "combinations.png"}
+    assert (tmp_path / "study" / "plan.json").is_file()

@@ -20,7 +20,7 @@ from tumor_response.reporting.sections import all_sections, coupling_note
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tumor_response.evaluation import EvaluationResult, VolumeCheck
+    from tumor_response.evaluation import EvaluationResult, StudyLedger, VolumeCheck
     from tumor_response.explanation import Explanation
     from tumor_response.outcomes import Coupling
     from tumor_response.table import FeatureTable
@@ -37,6 +37,7 @@ def report(
     table: FeatureTable | None = None,
     outcomes: pd.DataFrame | None = None,
     coupling: Coupling | None = None,
+    ledger: StudyLedger | None = None,
     explanations: Sequence[Explanation] = (),
     volume_checks: Sequence[VolumeCheck] | None = None,
     headline: str | None = None,
@@ -67,6 +68,10 @@ def report(
     coupling
         From :func:`tumor_response.coupling`, of the end point that was evaluated: the AUC of volume
         to expect from contour error alone, which page one shows beside ``volume_only``.
+    ledger
+        The :class:`~tumor_response.StudyLedger` that the evaluation was entered into: page one then
+        says how many configurations were tried on this outcome, and corrects the best of all of
+        them. Without it page one says that this is not known.
     explanations
         From :func:`tumor_response.explain`.
     volume_checks
@@ -97,7 +102,8 @@ def report(
     Raises
     ------
     EvaluationError
-        If ``headline`` was not evaluated; code ``other_end_point``: ``coupling`` is of another.
+        If ``headline`` was not evaluated; code ``other_end_point``: ``coupling`` is of another;
+        code ``no_rows``: the ledger has no evaluation on this outcome.
     SettingsError
         If ``path`` is a folder, or lies below a file; code ``key_file`` if the key cannot be used.
 
@@ -119,7 +125,7 @@ def report(
     if path.is_dir() or any(one.is_file() for one in path.parents):
         what = "is a folder" if path.is_dir() else "lies below a file"
         raise SettingsError(f"report: {path} {what}; name a file, such as study/report.html.")
-    front = describe_headline(result, headline, coupling)
+    front = describe_headline(result, headline, coupling, ledger)
     warnings = [coupling_note(result)]
     if coupling is not None and coupling.true_sd == 0:
         warnings.append(coupling.warning)

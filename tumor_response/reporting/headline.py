@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tumor_response.evaluation.comparison import BestOfK, best_of_k
 from tumor_response.evaluation.intervals import METHODS
+from tumor_response.evaluation.ledger import StudyLedger, outcome_sha256
 from tumor_response.exceptions import EvaluationError
 from tumor_response.reporting.figures import Figure, draw, draw_intervals
 from tumor_response.reporting.parts import Table, number
@@ -46,7 +48,10 @@ class Headline:
 
 
 def describe_headline(
-    result: EvaluationResult, headline: str | None, coupling: Coupling | None = None
+    result: EvaluationResult,
+    headline: str | None,
+    coupling: Coupling | None = None,
+    ledger: StudyLedger | None = None,
 ) -> Headline:
     """Turn an evaluation into page one.
 
@@ -91,6 +96,8 @@ def describe_headline(
                 _expected_of_volume(coupling),
                 _constant(estimates),
                 _how_many(aucs),
+                _best(result),
+                _tried(result, ledger),
                 _APPARENT,
             )
             if text
@@ -257,6 +264,34 @@ def _how_many(aucs: Intervals) -> str:
         f"{len(aucs)} models were evaluated and all are shown; {above or 'none'} of them "
         f"{'has its' if above == 1 else 'have their'} whole interval above 0.5. No interval is "
         "corrected for choosing among several."
+    )
+
+
+def _best(result: EvaluationResult) -> str:
+    """Return the best model's value beside what is left of it after the choice."""
+    candidates = [name for name in result.models if name not in BASELINES]
+    if len(candidates) < 2:
+        return ""
+    return _corrected(best_of_k(result, candidates), "Of the models shown here but the baselines")
+
+
+def _tried(result: EvaluationResult, ledger: StudyLedger | None) -> str:
+    if ledger is None:
+        return (
+            "No study ledger was given: how many configurations were tried on this outcome beside "
+            "those shown is not known."
+        )
+    outcome = outcome_sha256(result.rows.outcome, result.rows.label, result.task)
+    told = f"By the study ledger, {ledger.text(outcome)}."
+    if len(ledger.configurations(outcome)) < 2:
+        return told
+    return f"{told} {_corrected(ledger.best_of_k(outcome), 'Of all of them')}"
+
+
+def _corrected(best: BestOfK, of: str) -> str:
+    return (
+        f"{of}: {best.text}. The corrected value is an upper estimate: the patients on whom the "
+        "models are compared have trained them, too."
     )
 
 

@@ -94,6 +94,19 @@ def test_it_says_that_it_is_no_medical_device_and_what_the_interval_is(page) -> 
     assert "95 % were claimed" in text
 
 
+def test_the_ledger_says_how_many_configurations_were_tried(page, study, tmp_path) -> None:
+    assert "No study ledger was given" in front(page())
+    result, _, _ = study(0.0, 0)
+    ledger = tr.StudyLedger(tmp_path / "ledger")
+    ledger.append(result)
+    text = front(page(ledger=ledger))
+    assert f"configurations tried on this outcome: {len(result.models)}, in 1 evaluation" in text
+    assert ledger.best_of_k().text in text
+    assert "an upper estimate" in text
+    with pytest.raises(EvaluationError, match="has no evaluation"):
+        page(ledger=tr.StudyLedger(tmp_path / "empty"))
+
+
 def test_without_a_named_headline_it_is_the_first_model_and_says_so(page) -> None:
     assert "Headline (first of the models) all" in front(page(headline=None))
     assert "Headline all" in front(page())
