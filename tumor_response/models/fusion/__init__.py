@@ -1,8 +1,10 @@
 """Blocks together: late fusion, clinical first, and the named clinical set."""
 
+from tumor_response.models.fusion.average import AVERAGE, MeanOfModels
 from tumor_response.models.fusion.first import ClinicalFirst, ClinicalFirstRegression
-from tumor_response.models.fusion.recipes import RECIPES
+from tumor_response.models.fusion.recipes import FUSED
 from tumor_response.models.fusion.settings import (
+    AverageSettings,
     ClinicalFirstRateSettings,
     ClinicalFirstSettings,
     ClinicalSetRateSettings,
@@ -14,6 +16,7 @@ from tumor_response.models.fusion.stacked import StackedBlocks, StackedBlocksReg
 
 __all__ = [
     "RECIPES",
+    "AverageSettings",
     "ClinicalFirst",
     "ClinicalFirstRateSettings",
     "ClinicalFirstRegression",
@@ -22,6 +25,10 @@ __all__ = [
     "ClinicalSetSettings",
     "LateFusionRateSettings",
     "LateFusionSettings",
+    "MeanOfModels",
     "StackedBlocks",
     "StackedBlocksRegression",
 ]
+
+RECIPES = FUSED | AVERAGE
+"""The models of this room, by name and outcome."""

@@ -24,7 +24,7 @@ from tumor_response.models.ridge import RidgeLogistic
 from tumor_response.transformers import BlockScaler, BlockSelector, ClinicalSet
 from tumor_response.transformers.blocks import Blocks
 
-__all__ = ["RECIPES"]
+__all__ = ["FUSED"]
 
 Fused = Literal["response", "rate"]
 
@@ -135,7 +135,7 @@ def _clinical(columns: dict[str, str | None]) -> list[tuple[str, BaseEstimator]]
     ]
 
 
-RECIPES: dict[tuple[str, str], Recipe] = {
+FUSED: dict[tuple[str, str], Recipe] = {
     ("late_fusion", "response"): Recipe(LateFusionSettings, _late),
     ("late_fusion", "rate"): Recipe(LateFusionRateSettings, _late_rate),
     ("clinical_first", "response"): Recipe(ClinicalFirstSettings, _first),

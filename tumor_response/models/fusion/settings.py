@@ -13,6 +13,7 @@ from tumor_response.settings import Settings
 from tumor_response.transformers.clinical_codes import FACTORS
 
 __all__ = [
+    "AverageSettings",
     "ClinicalFirstRateSettings",
     "ClinicalFirstSettings",
     "ClinicalSetRateSettings",
@@ -161,3 +162,38 @@ class ClinicalSetRateSettings(_Set):
     """
 
     alphas: Path = DEFAULT_ALPHAS
+
+
+class AverageSettings(Settings):
+    """The mean probability of ``"logistic"`` and of boosted trees on all columns.
+
+    On 37 small wide tables it was better than ``"logistic"`` by .009 (standard error .003) on
+    those it was chosen on and by .012 (.005) on the others (docs: how the defaults were chosen).
+    The trees are not those of ``"xgboost"``: weak ones, each on a tenth of all columns, for a fixed number of
+    rounds, which err less like a linear model does.
+
+    Parameters
+    ----------
+    n_columns_per_block
+        Columns of each block that the trees are shown; by default more than any table has.
+    n_estimators, learning_rate, colsample_bytree, reg_lambda, min_child_weight
+        As in :class:`xgboost.XGBClassifier`.
+    class_weight
+        ``"balanced"`` weighs responders and others the same, in both models.
+    max_share
+        Columns in which one value fills more than this share of the training rows are left out.
+
+    Examples
+    --------
+    >>> AverageSettings().n_estimators
+    200
+    """
+
+    n_columns_per_block: int = Field(1_000_000, ge=1)
+    n_estimators: int = Field(200, ge=1)
+    learning_rate: float = Field(0.03, gt=0, le=1)
+    colsample_bytree: float = Field(0.1, gt=0, le=1)
+    reg_lambda: float = Field(1.0, ge=0)
+    min_child_weight: float = Field(1.0, ge=0)
+    class_weight: Literal["balanced"] | None = None
+    max_share: float = Field(0.95, ge=0.5, lt=1)
