@@ -169,8 +169,8 @@ class AverageSettings(Settings):
 
     On 37 small wide tables it was better than ``"logistic"`` by .009 (standard error .003) on
     those it was chosen on and by .012 (.005) on the others (docs: how the defaults were chosen).
-    The trees are not those of ``"xgboost"``: weak ones, each on a tenth of all columns, for a fixed number of
-    rounds, which err less like a linear model does.
+    The trees are not those of ``"xgboost"``: weak ones, each on a tenth of all columns, for a
+    fixed number of rounds, which err less like a linear model does.
 
     Parameters
     ----------
