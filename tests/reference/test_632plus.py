@@ -68,11 +68,12 @@ def compare_with_plain_script(model, X: pd.DataFrame, y: pd.Series, n_resamples:
         "auc_oob_bagged": slow_auc(
             [labels[r] for r in rows], [sum(collected[r]) / len(collected[r]) for r in rows]
         ),
-        "ci_low": np.percentile(aucs, 2.5),
-        "ci_high": np.percentile(aucs, 97.5),
     }
     for name, value in expected.items():
         assert row[name] == pytest.approx(value, abs=1e-12), name
+    percentiles = result.interval("m", "oob_percentile")
+    assert percentiles.low == pytest.approx(np.percentile(aucs, 2.5), abs=1e-12)
+    assert percentiles.high == pytest.approx(np.percentile(aucs, 97.5), abs=1e-12)
 
 
 def test_simulated_table():
