@@ -111,6 +111,7 @@ def test_ablation(tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     assert "corrected for the choice" in run.stdout
-    assert "configurations tried on this outcome: 9, in 2 evaluations" in run.stdout
+    # seven combinations and three baselines; the planned two are among them
+    assert "configurations tried on this outcome: 10, in 2 evaluations" in run.stdout
     assert {path.name for path in tmp_path.glob("*.png")} == {"forest.png", "combinations.png"}
     assert (tmp_path / "study" / "plan.json").is_file()
