@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg.lapack import dposv
 
 from tumor_response.exceptions import ModelError
 
 __all__ = ["damped_newton"]
 
 FloatArray = npt.NDArray[np.float64]
+
+_SMALL_STEP = 1e-5
 
 
 def damped_newton(
@@ -22,8 +25,8 @@ def damped_newton(
 ) -> FloatArray:
     """Minimise all problems side by side and return their solutions.
 
-    Iterates until a full step moves no unknown by more than 1e-6 of the largest; convergence
-    being quadratic, what is left is at rounding level. A step that raises the objective is halved.
+    Iterates until a full step has moved no unknown by more than 1e-5 of the largest; convergence
+    being quadratic, what is left is of the order of its square. A step that raises the objective is halved.
 
     Parameters
     ----------
@@ -46,7 +49,7 @@ def damped_newton(
     value = objective(solution)
     for _ in range(200):
         gradient, hessian = derivatives(solution)
-        step = -np.linalg.solve(hessian, gradient[..., None])[..., 0]
+        step = _steps(hessian, gradient)
         length = np.ones(len(solution))
         for _ in range(60):
             candidate = solution + length[:, None] * step
@@ -57,9 +60,18 @@ def damped_newton(
             length[worse] *= 0.5
         solution, value = candidate, new_value
         moved = np.abs(step).max(axis=1) / (1e-3 + np.abs(solution).max(axis=1))
-        if (moved <= 1e-6).all():
+        if (moved <= _SMALL_STEP).all():
             return solution
     raise ModelError(
         f"{what}: Newton's method did not converge; columns of very different scale? Put "
         "BlockScaler or StandardScaler before it."
     )
+
+
+def _steps(hessian: FloatArray, gradient: FloatArray) -> FloatArray:
+    """Return each problem's Newton step, by Cholesky's factors where rounding leaves them."""
+    step = np.empty_like(gradient)
+    for problem, (matrix, slope) in enumerate(zip(hessian, gradient, strict=True)):
+        _, solved, failed = dposv(matrix.T, slope)
+        step[problem] = np.linalg.solve(matrix, slope) if failed else solved
+    return -step

@@ -59,7 +59,9 @@ def newton_path(
     share = np.clip((weights @ label) / weights.sum(axis=1), 1e-12, 1 - 1e-12)
     solution = np.zeros((n_problems, n_unknown))
     solution[:, 0] = np.log(share / (1 - share))
-    path = []
+    path: list[FloatArray] = []
+    paces = np.diff(np.log(Cs))
+    pace = np.concatenate([[0.0, 0.0], paces[1:] / paces[:-1]])
     for C in Cs:
         penalty = np.full(n_unknown, 1.0 / C)
         penalty[0] = 0.0
@@ -80,7 +82,12 @@ def newton_path(
             hessian[:, diagonal, diagonal] += np.where(penalty > 0, penalty, 1e-14)
             return gradient, hessian
 
-        solution = damped_newton(objective, derivatives, solution, f"Ridge logistic at C={C:g}")
+        start = solution
+        if len(path) > 1:
+            # the path is smooth in log C: go on as it went, wherever that is the better start
+            ahead = path[-1] + pace[len(path)] * (path[-1] - path[-2])
+            start = np.where((objective(ahead) < objective(start))[:, None], ahead, start)
+        solution = damped_newton(objective, derivatives, start, f"Ridge logistic at C={C:g}")
         path.append(solution)
     return path
 
