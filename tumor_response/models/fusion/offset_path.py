@@ -42,8 +42,9 @@ def offset_path(
     --------
     >>> Z, label = np.array([[-1.0], [1.0], [-1.0], [1.0]]), np.array([0.0, 1.0, 1.0, 0.0])
     >>> offset = np.array([0.0, 0.0, 2.0, -2.0])
-    >>> offset_path(Z, label, offset, np.ones((1, 4)), np.array([1e4]))[0].round(3).tolist()
-    [[0.0, 1.0]]
+    >>> (solution,) = offset_path(Z, label, offset, np.ones((1, 4)), np.array([1e4]))
+    >>> np.allclose(solution, [[0.0, 1.0]], atol=1e-3)
+    True
     """
     known = _Known(np.hstack([np.ones((len(Z), 1)), Z]), label, offset, weights)
     path: list[FloatArray] = []
