@@ -7,6 +7,7 @@ import json
 import time
 import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +58,16 @@ class StoredScores:
     Raises
     ------
     EvaluationError
-        Code ``other_evaluation``: the directory holds the scores of another one.
+        Code ``other_evaluation``: the directory holds the scores of another one;
+        ``directory_unwritable``: it cannot be written to, or the disk is full.
     """
 
     def __init__(self, directory: str | Path, sha256: str, models: list[str]) -> None:
         self.directory = Path(directory)
         self._models = models
         self._scores = self.directory / "scores"
-        self._scores.mkdir(parents=True, exist_ok=True)
+        with _written_to(self.directory):
+            self._scores.mkdir(parents=True, exist_ok=True)
         note = self.directory / "evaluation.json"
         if note.exists():
             try:
@@ -79,7 +82,8 @@ class StoredScores:
                     code="other_evaluation",
                 )
         else:
-            _write(note, json.dumps({"sha256": sha256, "models": models}, indent=1).encode())
+            with _written_to(self.directory):
+                _write(note, json.dumps({"sha256": sha256, "models": models}, indent=1).encode())
 
     def read(self) -> dict[int, ResampleScores]:
         """Return what is there, by resample; a part that is torn or foreign counts as absent."""
@@ -113,10 +117,23 @@ class StoredScores:
             name = f"{waiting[0][0]:06d}-{waiting[-1][0]:06d}.npz"
             part = self._scores / f"{name}.part"
             arrays = _packed(waiting, self._models)
-            with part.open("wb") as file:
-                np.savez_compressed(file, allow_pickle=False, **arrays)
-            part.replace(self._scores / name)
+            with _written_to(self.directory):
+                with part.open("wb") as file:
+                    np.savez_compressed(file, allow_pickle=False, **arrays)
+                part.replace(self._scores / name)
             waiting.clear()
+
+
+@contextmanager
+def _written_to(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise EvaluationError(
+            f"directory={directory.name!r} cannot be written to ({error.strerror}). Name another "
+            "folder, or make room; what is there already is found again.",
+            code="directory_unwritable",
+        ) from error
 
 
 def _write(path: Path, content: bytes) -> None:

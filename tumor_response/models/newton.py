@@ -26,7 +26,8 @@ def damped_newton(
     """Minimise all problems side by side and return their solutions.
 
     Iterates until a full step has moved no unknown by more than 1e-5 of the largest; convergence
-    being quadratic, what is left is of the order of its square. A step that raises the objective is halved.
+    being quadratic, what is left is of the order of its square. A step that raises the objective
+    is halved.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -89,6 +90,23 @@ def test_another_evaluation_does_not_get_these_scores(table, tmp_path, change):
     with pytest.raises(EvaluationError, match="holds another evaluation") as caught:
         tr.evaluate(models, X, rate, **how, directory=tmp_path)
     assert caught.value.code == "other_evaluation"
+
+
+def test_a_directory_that_cannot_be_written_to_is_told(table, tmp_path, monkeypatch):
+    X, rate = table(30)
+    y = (rate > 0).astype(float)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EvaluationError, match="cannot be written to") as caught:
+        tr.evaluate({"m": Counting()}, X, y, SCHEME, directory=tmp_path / "file")
+    assert caught.value.code == "directory_unwritable"
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(EvaluationError, match="No space left") as caught:
+        tr.evaluate({"m": Counting()}, X, y, SCHEME, directory=tmp_path / "run")
+    assert caught.value.code == "directory_unwritable"
 
 
 SCRIPT = """
