@@ -166,12 +166,16 @@ def check_no_outcome(
             "the column.",
             code="outcome_as_predictor",
         )
-    # text that reads as a number is one here: categories "0" and "1" can be the label, too
-    values = np.column_stack([_as_numbers(X[column]) for column in columns])
     end_point = outcome.to_numpy(dtype=np.float64)
-    same = (values == end_point[:, None]).all(axis=0) | (values == label[:, None]).all(axis=0)
-    if same.any():
-        found = [column for column, is_same in zip(columns, same, strict=True) if is_same]
+    # most columns differ in the first row already; only the others are looked at whole
+    first = X[columns].iloc[0].map(_as_number).to_numpy(dtype=np.float64)
+    suspects = np.nonzero((first == end_point[0]) | (first == label[0]))[0]
+    found = [
+        columns[at]
+        for at in suspects
+        if any((_as_numbers(X[columns[at]]) == known).all() for known in (end_point, label))
+    ]
+    if found:
         raise EvaluationError(
             f"{len(found)} predictor column(s) equal the outcome in all {len(X)} evaluated rows: "
             f"{', '.join(map(repr, found[:5]))}. A copy of the outcome predicts nothing. Take "
@@ -184,6 +188,14 @@ def _is_named_as_outcome(column: str) -> bool:
     block = block_of(column)
     bare = column if block == UNNAMED_BLOCK else column.removeprefix(f"{block}__")
     return bare in _KNOWN_AFTERWARDS
+
+
+def _as_number(value: object) -> float:
+    """Text that reads as a number is one here: categories "0" and "1" can be the label, too."""
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return float("nan")
 
 
 def _as_numbers(column: pd.Series) -> npt.NDArray[np.float64]:
