@@ -176,7 +176,6 @@ def test_tuned_ridge_on_radiomics(hn1):
 
 
 def test_boosted_trees_on_radiomics(hn1):
-    pytest.importorskip("xgboost")
     table, y = hn1
     model = tr.make_model("xgboost", n_estimators=60, early_stopping="none")
     check(model, boosting_script, one_block(table), y, table, n_resamples=3, tolerance=1e-7)

@@ -164,7 +164,7 @@ def auc_632plus(apparent: float, out_of_bag: float) -> float:
 
     ``(1 - w) apparent + w max(out_of_bag, 0.5)`` with ``w = 0.632 / (1 - 0.368 R)`` and R from
     :func:`relative_overfitting`. Biased upward where there is nothing to find: the definitions page
-    has the means that ``benchmarks/null_bias.py`` measured.
+    has the means that ``benchmarks/null_models.py`` measured.
 
     Examples
     --------

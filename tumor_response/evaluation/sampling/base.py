@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -80,7 +81,7 @@ class SchemeRows:
     is_usable: Callable[[IntArray, IntArray], bool]
 
 
-class Scheme(Settings):
+class Scheme(Settings, ABC):
     """How patients are split into those a model learns from and those it is judged on.
 
     A settings object that can be used again: the same settings, patients and outcomes give the
@@ -96,9 +97,9 @@ class Scheme(Settings):
 
     kind: ClassVar[Kind]
 
+    @abstractmethod
     def resamples(self, rows: SchemeRows) -> list[Resample]:
         """Return the resamples; patients are never on both sides."""
-        raise NotImplementedError
 
 
 def patient_strata(patients: IntArray, balance: IntArray) -> tuple[list[IntArray], list[IntArray]]:

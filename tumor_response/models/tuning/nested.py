@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -106,15 +107,15 @@ def _has(name: str) -> Any:
     return there
 
 
-class Refitted(BaseEstimator):
+class Refitted(BaseEstimator, ABC):
     """A model that is found inside ``fit`` and stands in ``best_estimator_``; not made by itself.
 
     It is a classifier if what it chooses among is one, and answers as that does.
     """
 
+    @abstractmethod
     def _prototype(self) -> BaseEstimator:
         """Return an unfitted model of the kind that will be found."""
-        raise NotImplementedError
 
     @property
     def classes_(self) -> npt.NDArray[np.generic]:
