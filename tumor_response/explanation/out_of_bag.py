@@ -123,7 +123,8 @@ def _attribute_resamples(
         train, test = task.resample.train, task.resample.test
         y_train, _, _ = rows.labels(train, test)
         where = f"resample {task.number}"
-        fitted = fit_model(name, model, X.iloc[train], y_train, where)
+        weight = None if rows.weight is None else rows.weight[train]
+        fitted = fit_model(name, model, X.iloc[train], y_train, where, weight)
         one = attribute(fitted, X.iloc[train], X.iloc[test], columns, blocks)
         if np.abs(expit(one.outputs) - task.scores).max() > 1e-5:
             raise ExplanationError(

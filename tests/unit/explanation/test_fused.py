@@ -43,3 +43,23 @@ def test_values_of_a_stack_are_its_blocks_contributions_less_the_backgrounds():
     for block in expected:
         of = [c for c in X if c.startswith(block)]
         np.testing.assert_allclose(explanation.values[of].sum(axis=1), expected[block], atol=1e-9)
+
+
+def test_an_evaluation_with_weights_is_explained_with_them():
+    rng = np.random.default_rng(2)
+    index = pd.MultiIndex.from_product(
+        [[f"P{i}" for i in range(40)], ["1"]], names=["patient_id", "lesion_id"]
+    )
+    X = pd.DataFrame(rng.normal(size=(40, 4)), index).add_prefix("deep__n__")
+    y = (X.iloc[:, 0] + rng.normal(size=40) > 0).astype(float)
+    weight = pd.Series(rng.uniform(0.1, 4.0, 40), index)
+    result = tr.evaluate(
+        {"m": tr.make_model("logistic", Cs=(1.0,))},
+        X,
+        y,
+        tr.Bootstrap632Plus(n_resamples=8),
+        sample_weight=weight,
+    )
+    explanation = tr.explain(result, "m")
+    total = explanation.base_values + explanation.values.sum(axis=1)
+    np.testing.assert_allclose(total, explanation.outputs, atol=1e-9)
