@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tumor_response.robustness import icc
+from tumor_response.repeatability import icc
 
 # rows of a set of measurements: set, subject, then its repeats
 R_PROGRAM = """

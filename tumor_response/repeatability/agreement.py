@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from tumor_response.exceptions import RobustnessError
-from tumor_response.robustness.complete import (
+from tumor_response.repeatability.complete import (
     FloatArray,
     IntArray,
     checked_confidence,

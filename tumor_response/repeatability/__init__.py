@@ -1,7 +1,7 @@
 """How far values repeat: under perturbation, in test-retest scans, between observers."""
 
-from tumor_response.robustness.agreement import Agreement, ccc, icc
-from tumor_response.robustness.within_subject import (
+from tumor_response.repeatability.agreement import Agreement, ccc, icc
+from tumor_response.repeatability.within_subject import (
     repeatability_coefficient,
     within_subject_cv,
 )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tumor_response.exceptions import RobustnessError
-from tumor_response.robustness import (
+from tumor_response.repeatability import (
     Agreement,
     ccc,
     icc,
@@ -294,3 +294,16 @@ def test_other_confidence() -> None:
     assert (wide.low < narrow.low).all()
     assert (wide.high > narrow.high).all()
     assert (wide.value == narrow.value).all()
+
+
+def test_concordance_of_epi_ccc() -> None:
+    """Values and limits of epiR 2.0.57: epi.ccc(a, b, ci = "z-transform")$rho.c."""
+    theirs = {
+        (0, 3): (0.60526315789473684, -0.053942170285659646, 0.8970328702751682),
+        (0, 1): (0.10695187165775399, -0.056255007125973581, 0.26459177382359106),
+        (1, 2): (0.5106382978723405, 0.015117393530879554, 0.80479186958913429),
+    }
+    for pair, expected in theirs.items():
+        found = ccc(one_column(JUDGES[:, list(pair)]))
+        ours = (found.value[0], found.low[0], found.high[0])
+        assert ours == pytest.approx(expected, abs=1e-12)

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from tumor_response.robustness.agreement import Agreement, empty_agreement
-from tumor_response.robustness.complete import (
+from tumor_response.repeatability.agreement import Agreement, empty_agreement
+from tumor_response.repeatability.complete import (
     FloatArray,
     checked_confidence,
     complete_groups,
