@@ -171,7 +171,7 @@ def judged(
     return found
 
 
-def known_beforehand(known: Mapping[str, float] | pd.Series, frame: pd.DataFrame) -> Judged:
+def known_beforehand(known: Mapping[str, float], frame: pd.DataFrame) -> Judged:
     """Return the correlations that somebody else found.
 
     Raises
@@ -179,7 +179,7 @@ def known_beforehand(known: Mapping[str, float] | pd.Series, frame: pd.DataFrame
     ModelError
         Code ``no_repeats``: not of one column.
     """
-    numbers = {str(name): float(value) for name, value in dict(known).items()}
+    numbers = {str(name): float(value) for name, value in known.items()}
     names = list(map(str, frame.columns))
     found = Judged.nothing(len(names))
     there = np.array([name in numbers for name in names], dtype=bool)
