@@ -110,9 +110,10 @@ def read_repeats(
     Raises
     ------
     FeatureError
-        Codes ``view_key``, ``view_missing`` and ``view_damaged`` (:meth:`ViewStore.get`); a case
-        without a key has code ``view_key``. ``repeats_differ``: cases of other extractors, rules
-        or seeds; ``repeats_columns``: a column without repeats; ``no_repeats``: no case.
+        Code ``view_store``: no such folder; ``view_key``, ``view_missing`` and ``view_damaged``
+        (:meth:`ViewStore.get`); a case without a key has code ``view_key``. ``repeats_differ``:
+        cases of other extractors, rules or seeds; ``repeats_columns``: a column without repeats;
+        ``no_repeats``: no case.
 
     Examples
     --------
@@ -121,7 +122,7 @@ def read_repeats(
     wanted = [key if isinstance(key, str) else "" for key in keys]
     if not wanted:
         raise FeatureError("read_repeats: no keys, so no repeats.", code="no_repeats")
-    opened = _opened(str(store.directory if isinstance(store, ViewStore) else store))
+    opened = _opened(_folder(store))
     arrays = {key: opened.get(key) for key in dict.fromkeys(wanted)}
     layouts = {_layout_of(opened, key) for key in arrays}
     if len(layouts) > 1:
@@ -164,7 +165,7 @@ def failed_repeats(store: ViewStore | str | Path, keys: Iterable[str] | pd.Serie
     FeatureError
         As :func:`read_repeats`.
     """
-    opened = _opened(str(store.directory if isinstance(store, ViewStore) else store))
+    opened = _opened(_folder(store))
     told = []
     for key in dict.fromkeys(keys):
         record = opened.record(key)
@@ -175,6 +176,18 @@ def failed_repeats(store: ViewStore | str | Path, keys: Iterable[str] | pd.Serie
         ]
     names = ["key", "perturbation", "draw", "block", "code", "message"]
     return pd.DataFrame(told, columns=names).astype({"draw": "int64"})
+
+
+def _folder(store: ViewStore | str | Path) -> str:
+    """Return a store's folder; one that is not there is refused, never made."""
+    folder = store.directory if isinstance(store, ViewStore) else store
+    if not isinstance(folder, str | Path) or not Path(folder).is_dir():
+        raise FeatureError(
+            f"store={str(folder)!r}: there is no such folder of repeats. Give the one that "
+            "tr.Repeats(..., store=folder) filled.",
+            code="view_store",
+        )
+    return str(folder)
 
 
 @lru_cache(maxsize=8)
@@ -203,7 +216,11 @@ def _places(layout: dict[str, Any], columns: Sequence[str] | None) -> list[int] 
             f"the blocks {', '.join(layout['blocks'])}. Give their extractor to tr.Repeats(...).",
             code="repeats_columns",
         )
-    return [place[name] for name in columns]
+    places = [place[name] for name in columns]
+    first = places[0] if places else 0
+    if places == list(range(first, first + len(places))):
+        return slice(first, first + len(places))  # read in one piece
+    return places
 
 
 def _applies(layout: dict[str, Any], rows: Sequence[tuple[str, int]]) -> BoolArray:
