@@ -54,10 +54,7 @@ def test_agreement_of_two_observers(tables):
     assert summary["median_icc"] == np.median(table["icc_21"])
 
 
-def test_manifest_keeps_its_line_numbers(manifest, tmp_path):
-    lines = manifest.read_text().splitlines()
-    twice = tmp_path / "twice.csv"
-    twice.write_text("\n".join([*lines, lines[1]]).replace("p", str(manifest.parent) + "/p"))
+def test_manifest_keeps_its_line_numbers(manifest):
     text = manifest.read_text().splitlines()
     twice = manifest.parent / "twice.csv"
     twice.write_text("\n".join([*text, text[1]]))
@@ -81,7 +78,7 @@ def test_manifest_refused(manifest):
 
 
 def test_tables_refused(tables):
-    first, second = tables["first"], tables["second"]
+    first = tables["first"]
     with pytest.raises(RobustnessError, match=r"1 table\(s\)") as one:
         robustness_of_repeats({"first": first})
     assert one.value.code == "one_repeat"
@@ -124,7 +121,7 @@ def test_other_settings_are_no_repeat(tables, manifest):
 def test_failed_cases_are_told_with_their_repeat(manifest):
     cohorts = repeat_cohorts(manifest)
     tables = {
-        name: tr.extract(cohort, [Simple(at_least=350)], quality=None)
+        name: tr.extract(cohort, [Simple(at_least=500)], quality=None)
         for name, cohort in sorted(cohorts.items())
     }
     found = robustness_of_repeats(tables)

@@ -224,7 +224,8 @@ def _places(layout: dict[str, Any], columns: Sequence[str] | None) -> list[int] 
 
 
 def _applies(layout: dict[str, Any], rows: Sequence[tuple[str, int]]) -> BoolArray:
-    blocks = np.repeat(list(layout["blocks"]), list(layout["blocks"].values()))
+    # JSON has no order of names: only the columns' own tell which block stands where
+    blocks = [column.partition("__")[0] for column in layout["columns"]]
     applies = np.ones((len(rows), len(blocks)), dtype=bool)
     for at, (name, _) in enumerate(rows):
         if name in layout["applies"]:
