@@ -1,0 +1,203 @@
+"""The agreement of a cohort's repeats: a table to be read, and what it is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from tumor_response.exceptions import RobustnessError
+from tumor_response.repeatability.agreement import Kind
+from tumor_response.settings import sha256_of_json, thawed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["FAILURE_COLUMNS", "GOOD", "Quantity", "Robustness", "icc_column"]
+
+GOOD = 0.75
+"""From this ICC on reliability is called good (Koo and Li 2016, J. Chiropr. Med. 15:155)."""
+
+FAILURE_COLUMNS = [
+    *("patient_id", "lesion_id", "perturbation", "draw", "block", "reason", "message"),
+]
+
+Quantity = Literal["share_good", "median_icc"]
+
+_FOR_READING = (
+    "For reading, not for selecting: columns chosen by this table were chosen with the test "
+    "patients' repeats. A model's step that computes the ICC in each fold selects without that."
+)
+
+
+def icc_column(kind: Kind) -> str:
+    """Return the column that holds an ICC.
+
+    Raises
+    ------
+    RobustnessError
+        For another kind.
+
+    Examples
+    --------
+    >>> icc_column("2,1")
+    'icc_21'
+    """
+    if kind not in get_args(Kind):
+        raise RobustnessError(f"icc={kind!r}: expected one of {', '.join(get_args(Kind))}.")
+    return f"icc_{kind.replace(',', '')}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Robustness:
+    """How far every column repeats, in each perturbation or between real repeats.
+
+    **A cohort-wide table of ICC is for reading, not for selecting.** Whoever keeps the columns that
+    are stable in the whole cohort and then evaluates a model on it has used the test patients'
+    images in the choice. Selection belongs into a step of the model, which computes the ICC from
+    the training patients of each fold. So nothing in here gives out a list of columns, and the
+    tables name a column by its parts, not as a feature table has it.
+
+    Returned by :func:`tumor_response.robustness` and
+    :func:`tumor_response.robustness_of_repeats`.
+
+    Attributes
+    ----------
+    perturbations : tuple of str
+        In the tables' order; ``"all"``, the last of several, takes all their repeats together.
+    headline : str
+        Which ICC summaries and heat map are of: ``"1,1"``, ``"2,1"`` or ``"3,1"``.
+    n_cases : int
+        Lesions that had any repeats.
+    failures : DataFrame
+        What has no value, and why: ``patient_id``, ``lesion_id``, ``perturbation`` (empty: the
+        whole case), ``draw``, ``block``, ``reason``, ``message``.
+    """
+
+    agreement: pd.DataFrame
+    perturbations: tuple[str, ...]
+    headline: Kind
+    n_cases: int
+    failures: pd.DataFrame
+    recorded: Mapping[str, Any]
+    drawn: pd.DataFrame
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that decides the numbers: extractors, rules, seed, cases, as JSON."""
+        settings: dict[str, Any] = thawed(self.recorded)
+        return settings
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the settings: equal ones have equal numbers."""
+        return sha256_of_json(self.settings)
+
+    def table(self) -> pd.DataFrame:
+        """Return one row per column and perturbation, for reading.
+
+        Returns
+        -------
+        DataFrame
+            ``perturbation``, ``block``, ``group``, ``feature``, ``family``, ``unit``; then
+            ``icc_11``, ``icc_21``, ``icc_31``, ``ccc``, ``wcv`` (1 = 100 %) and ``rc`` (in the
+            column's unit), each with ``_low`` and ``_high``; ``shift_sd``: how far the repeats lie
+            from the unaltered case on average, in standard deviations between cases; ``n_cases``
+            compared, ``n_left_out`` because a repeat was missing, ``n_repeats`` of each case with
+            the unaltered one, ``n_failed`` values missing; ``reason`` why there is no ICC (empty
+            where there is one), ``wcv_reason``.
+        """
+        return self.agreement.copy()
+
+    def by_family(self) -> pd.DataFrame:
+        """Return a summary of the headline ICC of each family of columns.
+
+        Families of one filter bank are taken together: "wavelet glcm" is all eight bands.
+
+        Returns
+        -------
+        DataFrame
+            Index ``block``, ``family``, ``perturbation``. ``n_columns``, ``n_defined`` (with an
+            ICC), ``median_icc``, ``low_icc`` and ``high_icc`` (quartiles), ``share_good``: of the
+            defined ones, how many have a lower limit of 0.75 or more; ``median_wcv``,
+            ``largest_shift_sd`` (by size, with its sign).
+        """
+        return self._summary(["block", "family", "perturbation"])
+
+    def by_perturbation(self) -> pd.DataFrame:
+        """Return a summary of the headline ICC of each block.
+
+        Returns
+        -------
+        DataFrame
+            Index ``perturbation``, ``block``; columns as in :meth:`by_family`.
+        """
+        return self._summary(["perturbation", "block"])
+
+    def draws(self) -> pd.DataFrame:
+        """Return what was drawn for each repeat of each lesion; nothing for real repeats.
+
+        Returns
+        -------
+        DataFrame
+            ``patient_id``, ``lesion_id``, ``perturbation``, ``draw``, ``parameters`` (JSON).
+        """
+        return self.drawn.copy()
+
+    def plot_heatmap(self, ax: Axes | None = None, *, quantity: Quantity = "share_good") -> Axes:
+        """Draw families against perturbations.
+
+        Parameters
+        ----------
+        ax
+            Where; a new figure by default.
+        quantity
+            ``"share_good"``: the share of a family's columns whose ICC is good for sure, that is,
+            whose lower confidence limit is 0.75 or more; it asks more of a small cohort.
+            ``"median_icc"``: the median of the ICC.
+
+        Raises
+        ------
+        RobustnessError
+            For another quantity.
+        """
+        from tumor_response.repeatability.plots import draw_heatmap
+
+        return draw_heatmap(self, quantity, ax)
+
+    def _summary(self, by: Sequence[str]) -> pd.DataFrame:
+        name = icc_column(self.headline)
+        groups = list(self.agreement.groupby(list(by), sort=False))
+        index = pd.MultiIndex.from_frame(pd.DataFrame([key for key, _ in groups], columns=list(by)))
+        return pd.DataFrame([_summarised(of, name) for _, of in groups], index=index)
+
+    def __str__(self) -> str:
+        shown = self.by_perturbation()[["n_defined", "median_icc", "low_icc", "share_good"]]
+        return "\n".join([repr(self), shown.round(2).to_string(), _FOR_READING])
+
+    def __repr__(self) -> str:
+        n = len(self.agreement) // len(self.perturbations)
+        return (
+            f"<Robustness: {self.n_cases} lesions, {n} columns; "
+            f"{', '.join(self.perturbations)}; ICC({self.headline}); "
+            f"{len(self.failures)} failures; for reading, not for selecting>"
+        )
+
+
+def _summarised(rows: pd.DataFrame, name: str) -> dict[str, float]:
+    values = rows[name]
+    defined = values.notna()
+    shift = rows["shift_sd"].dropna().to_numpy()
+    return {
+        "n_columns": len(rows),
+        "n_defined": int(defined.sum()),
+        "median_icc": float(values.median()),
+        "low_icc": float(values.quantile(0.25)),
+        "high_icc": float(values.quantile(0.75)),
+        "share_good": float((rows.loc[defined, f"{name}_low"] >= GOOD).mean()),
+        "median_wcv": float(rows["wcv"].median()),
+        "largest_shift_sd": float(shift[np.abs(shift).argmax()]) if shift.size else float("nan"),
+    }
