@@ -1,0 +1,15 @@
+"""Negative controls: each beside its own expectation."""
+
+from tumor_response.evaluation.controls.negative import negative_controls, table_controls
+from tumor_response.evaluation.controls.null import PermutationNull, permutation_null
+from tumor_response.evaluation.controls.result import NegativeControls
+from tumor_response.evaluation.controls.settings import ControlsSettings
+
+__all__ = [
+    "ControlsSettings",
+    "NegativeControls",
+    "PermutationNull",
+    "negative_controls",
+    "permutation_null",
+    "table_controls",
+]
