@@ -294,13 +294,13 @@ def _check_table(table: FeatureTable | pd.DataFrame, cohort: Cohort, plan: Plan)
     for extractor in plan.own:
         wanted = {spec.column for spec in extractor.feature_specs()}
         there = {str(c) for c in data if str(c).startswith(f"{extractor.block}__")}
-        identity = {k: v for k, v in extractor.identity().items() if k != "versions"}
+        identity = extractor.identity()
         block = recorded.get(extractor.block, identity)
         if wanted != there or canonical_json(block) != canonical_json(identity):
             raise EvaluationError(
                 f"table: its block {extractor.block!r} was not made by the extractor given "
-                f"({len(there)} columns, expected {len(wanted)}; or other settings or "
-                "weights). A control has to be extracted as the table was: give its extractors, "
+                f"({len(there)} columns, expected {len(wanted)}; or other settings, weights or "
+                "versions). A control has to be extracted as the table was: give its extractors, "
                 "or leave table=None.",
                 code="other_table",
             )

@@ -35,7 +35,7 @@ from tumor_response.settings import checked_n_jobs
 from tumor_response.table import FeatureTable
 from tumor_response.transformers import block_of, blocks_of
 
-__all__ = ["negative_controls", "plan_of", "table_controls"]
+__all__ = ["negative_controls", "one_model", "plan_of", "table_controls"]
 
 _DEFAULTS = ControlsSettings()
 _DEFAULT_QUALITY = QualitySettings()
@@ -136,7 +136,7 @@ def negative_controls(
     ['permuted_labels', 'random_columns', 'voxels_shuffled']
     """
     n_jobs = checked_n_jobs(n_jobs)
-    name, estimator = _one_model(model)
+    name, estimator = one_model(model)
     plan = plan_of(cohort, extractors, name, estimator, settings)
     extraction = Extraction(n_jobs, cache_dir, quality, exclude)
     # what can be refused before the images are read is refused before
@@ -193,7 +193,7 @@ def table_controls(
     (True, ())
     """
     n_jobs = checked_n_jobs(n_jobs)
-    name, estimator = _one_model(model)
+    name, estimator = one_model(model)
     scheme = _checked_scheme(scheme)
     given = _Given(y, label, failed, sample_weight, blocks)
     plan = Plan([], {}, dict.fromkeys(settings.controls, "there are no images"))
@@ -287,7 +287,8 @@ def _controlled(
     )
 
 
-def _one_model(model: BaseEstimator | Mapping[str, BaseEstimator]) -> tuple[str, BaseEstimator]:
+def one_model(model: BaseEstimator | Mapping[str, BaseEstimator]) -> tuple[str, BaseEstimator]:
+    """Return the name and the estimator; more than one are refused."""
     named = dict(model) if isinstance(model, Mapping) else {"model": model}
     if len(named) != 1:
         raise EvaluationError(
