@@ -39,9 +39,7 @@ from tumor_response.outcomes import LabelRule
 from tumor_response.settings import checked_n_jobs
 from tumor_response.table import FeatureTable
 
-__all__ = ["evaluate"]
-
-IntArray = npt.NDArray[np.int64]
+__all__ = ["apparent_scores", "draw_resamples", "evaluate"]
 
 
 def evaluate(
@@ -160,14 +158,7 @@ def evaluate(
         models = with_selected(models, scheme)
     try:
         rows = prepare_rows(models, table, y, label, failed, blocks, sample_weight)
-        resamples = scheme.resamples(
-            SchemeRows(
-                rows.X,
-                rows.patients,
-                balance_of(rows.task, rows.y),
-                lambda *sides: _usable(rows, *sides),
-            )
-        )
+        resamples = draw_resamples(rows, scheme)
     except OutcomeError as error:
         raise EvaluationError(f"label: {error}", code=error.code) from error
     stored = None
@@ -178,7 +169,7 @@ def evaluate(
         scheme=scheme,
         rows=rows,
         resamples=resamples,
-        apparent_scores=_apparent_scores(rows, resamples if scheme.kind == "test_set" else None),
+        apparent_scores=apparent_scores(rows, resamples if scheme.kind == "test_set" else None),
         out_of_bag=list(_scores(rows, resamples, Means(n_jobs, client, fits), stored)),
     )
     if ledger is not None:
@@ -186,7 +177,19 @@ def evaluate(
     return result
 
 
-def _apparent_scores(
+def draw_resamples(rows: EvaluationRows, scheme: Scheme) -> list[Resample]:
+    """Return a scheme's resamples of these rows, by what their outcome lets be learned."""
+    return scheme.resamples(
+        SchemeRows(
+            rows.X,
+            rows.patients,
+            balance_of(rows.task, rows.y),
+            lambda train, test: is_learnable(rows.task, *rows.labels(train, test)[:2]),
+        )
+    )
+
+
+def apparent_scores(
     rows: EvaluationRows, split: list[Resample] | None
 ) -> dict[str, npt.NDArray[np.float64]]:
     """Return each model's scores of the rows it is fitted to: all, or one split's training rows."""
@@ -221,8 +224,3 @@ def _scores(
     for number, one in new if stored is None else stored.written(new):
         there[number] = one
     return (there[number] for number in range(len(resamples)))
-
-
-def _usable(rows: EvaluationRows, train: IntArray, test: IntArray) -> bool:
-    y_train, y_test, _ = rows.labels(train, test)
-    return is_learnable(rows.task, y_train, y_test)

@@ -36,6 +36,7 @@ from tumor_response.exceptions import EvaluationError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from tumor_response.evaluation.controls import PermutationNull
     from tumor_response.outcomes import Coupling
 
 __all__ = ["EvaluationResult"]
@@ -116,8 +117,16 @@ class EvaluationResult:
             for name, model in self.rows.models.items()
         }
 
-    def summary(self) -> pd.DataFrame:
+    def summary(self, nulls: Sequence[PermutationNull] = ()) -> pd.DataFrame:
         """Return one row per model.
+
+        Parameters
+        ----------
+        nulls
+            From :func:`tumor_response.permutation_null`, of some of the models. Each of them gets
+            the means of its estimates over permuted outcomes, ``auc_oob_null``, ``auc_632_null``
+            and so on: what its estimates are where there is nothing to find; ``p_permutation`` and
+            ``n_permutations``. NaN for the others.
 
         Returns
         -------
@@ -145,7 +154,12 @@ class EvaluationResult:
             classes come from.
         """
         names = pd.Index(self.models, name="model")
-        return pd.DataFrame([self._estimates(name) for name in names], index=names)
+        found = pd.DataFrame([self._estimates(name) for name in names], index=names)
+        for null in nulls:
+            self._check_name(null.model)
+            for column, value in null.columns().items():
+                found.loc[null.model, column] = value
+        return found
 
     def _estimates(self, name: str) -> dict[str, object]:
         values, measure = self.oob_values(name), self.measure

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -39,7 +39,7 @@ from tumor_response.transformers import (
     keys_read,
 )
 
-__all__ = ["EvaluationRows", "Failed", "prepare_rows"]
+__all__ = ["EvaluationRows", "Failed", "columns_used", "prepare_rows"]
 
 IntArray = npt.NDArray[np.int64]
 Failed = Literal["error", "drop", "impute"]
@@ -123,6 +123,11 @@ class EvaluationRows:
             self.label.threshold(fitted),
         )
 
+    def with_outcome(self, outcome: pd.Series) -> EvaluationRows:
+        """Return the same rows with other outcomes; a ``label`` is fitted anew."""
+        y, fitted = _full_labels(self.task, outcome, self.label)
+        return replace(self, outcome=outcome, fitted=fitted, y=y)
+
     def shown_to(self, name: str) -> pd.DataFrame:
         """Return ``X`` as the model ``name`` is to see it."""
         columns = self.columns[name]
@@ -158,7 +163,7 @@ def prepare_rows(
     named = _named_models(models, blocks)
     task = task_of(named, outcome, label is not None)
     all_blocks = _plain(blocks) if blocks is not None else blocks_of(X.columns)
-    used = {name: _columns_used(name, model, X, all_blocks) for name, model in named.items()}
+    used = {name: columns_used(name, model, X, all_blocks) for name, model in named.items()}
     columns = {
         name: None
         if block_selectors(model)
@@ -236,7 +241,7 @@ def _named_models(
         raise EvaluationError(f"A model cannot be cloned: {error}") from error
 
 
-def _columns_used(
+def columns_used(
     name: str, model: BaseEstimator, X: pd.DataFrame, blocks: dict[str, list[str]]
 ) -> dict[str, list[str]]:
     """Return what a model scores a row by, by block: its selectors' columns and keys, or all."""

@@ -27,6 +27,7 @@ __all__ = [
     "ResampleScores",
     "fit_model",
     "run_resamples",
+    "score_resamples",
     "score_rows",
     "weight_parameter",
 ]
@@ -164,7 +165,7 @@ def run_resamples(
     rows: EvaluationRows, resamples: Sequence[tuple[int, Resample]], means: Means
 ) -> Iterator[ResampleScores]:
     """Yield the scores of all models on the numbered resamples, in their order."""
-    work = partial(_score_resamples, rows, means.fits_directory)
+    work = partial(score_resamples, rows, means.fits_directory)
     yield from spread(
         work,
         resamples,
@@ -175,9 +176,10 @@ def run_resamples(
     )
 
 
-def _score_resamples(
+def score_resamples(
     rows: EvaluationRows, fits_directory: Path | None, tasks: list[tuple[int, Resample]]
 ) -> list[ResampleScores]:
+    """Return the scores of all models on the numbered resamples, in this process."""
     shown = {name: rows.shown_to(name) for name in rows.models}
     return [_score_one(rows, shown, number, one, fits_directory) for number, one in tasks]
 

@@ -18,7 +18,7 @@ from tumor_response.evaluation.ablation.configurations import (
 from tumor_response.evaluation.ablation.finished import FinishedConfigurations, Scored
 from tumor_response.evaluation.ablation.parts import joined, part_of
 from tumor_response.evaluation.ablation.study import AblationStudy
-from tumor_response.evaluation.evaluating import evaluate
+from tumor_response.evaluation.evaluating import draw_resamples, evaluate
 from tumor_response.evaluation.ledger import StudyLedger
 from tumor_response.evaluation.nested import SELECTED, with_selected
 from tumor_response.evaluation.result import EvaluationResult
@@ -27,11 +27,8 @@ from tumor_response.evaluation.sampling import (
     Bootstrap632Plus,
     NestedCV,
     RepeatedKFold,
-    Resample,
     Scheme,
-    SchemeRows,
 )
-from tumor_response.evaluation.tasks import balance_of, is_learnable
 from tumor_response.evaluation.weights import Weights
 from tumor_response.exceptions import EvaluationError, OutcomeError
 from tumor_response.models.named import Outcome
@@ -134,7 +131,7 @@ def ablate(
         )
     try:
         rows = prepare_rows(estimators, table, y, label, failed, mapping, sample_weight)
-        resamples = _resamples(rows, scheme)
+        resamples = draw_resamples(rows, scheme)
     except OutcomeError as error:
         raise EvaluationError(f"label: {error}", code=error.code) from error
     kept = None
@@ -161,17 +158,6 @@ def ablate(
 def _chooser(planned: list[Configuration], scheme: NestedCV) -> Configuration:
     candidates = {one.name: one.estimator for one in planned if one.name != "dummy"}
     return Configuration(SELECTED, SELECTED, (), with_selected(candidates, scheme)[SELECTED])
-
-
-def _resamples(rows: EvaluationRows, scheme: Scheme) -> list[Resample]:
-    return scheme.resamples(
-        SchemeRows(
-            rows.X,
-            rows.patients,
-            balance_of(rows.task, rows.y),
-            lambda train, test: is_learnable(rows.task, *rows.labels(train, test)[:2]),
-        )
-    )
 
 
 def _group(

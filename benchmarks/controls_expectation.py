@@ -1,0 +1,348 @@
+"""Measure negative controls beside what they are expected to give, where the truth is known.
+
+Three parts, each of which goes on where it was stopped:
+
+``images``
+    Simulated patients, features extracted from the CTs, and four responses of each cohort: by the
+    tumour's volume, by the texture inside it (the latent field, which the mean HU does not show),
+    by both, by nothing. Two models, of radiomics and of a pretrained network. Each control's AUC
+    stands beside its expectation.
+``calibration``
+    Tables without images and without signal: the permutation p value has to be uniform. With two
+    lesions per patient, outcome and columns alike within patients; and the same with the lesions
+    taken for patients, which is the mistake that permuting whole patients avoids. With a signal:
+    how often p <= 0.05 is reached with 2, 5, 10 and 20 resamples in each permutation.
+``time``
+    Seconds of the controls at their defaults, beside those of ``tr.evaluate`` with its own.
+
+Seeds are fixed here, before any was run.
+
+Run:  python -P benchmarks/controls_expectation.py images --work FOLDER [--seeds 12] [--n-jobs 1]
+      python -P benchmarks/controls_expectation.py calibration [--seeds 200] [--n-jobs 1]
+      python -P benchmarks/controls_expectation.py time [--n-jobs 1]
+      python -P benchmarks/controls_expectation.py figure
+Writes benchmarks/results/controls_expectation.csv (one row per seed, response, model and control),
+controls_calibration.csv (one row per seed and setting), controls_time.csv, and
+docs/_figures/controls_expectation.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+import tumor_response as tr
+from tumor_response.evaluation.controls import (
+    ControlsSettings,
+    negative_controls,
+    permutation_null,
+    table_controls,
+)
+from tumor_response.style import COLOURS, DOUBLE_COLUMN_MM, NEUTRAL, figure_style, mm_to_inch
+
+FIRST_SEED = 10_001
+N_PATIENTS = 64
+NOISE_SD = 0.7
+"""Of the response, against 1 for what it follows from."""
+SEEDS_WITH_SIGNAL = 60
+"""Of the tables; they take longer."""
+KINDS = ("volume", "image", "both", "none")
+FEW = ControlsSettings(n_permutations=19, n_resamples_permuted=5, n_resamples=60)
+MODELS = {"radiomics": "radiomics", "network": "deep"}
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+IMAGES = RESULTS / "controls_expectation.csv"
+CALIBRATION = RESULTS / "controls_calibration.csv"
+TIME = RESULTS / "controls_time.csv"
+FIGURE = HERE.parent / "docs" / "_figures" / "controls_expectation.png"
+TITLES = {
+    "volume": "response by volume",
+    "image": "response by texture",
+    "both": "by both",
+    "none": "by nothing",
+}
+NAMES = {
+    "model": "the model",
+    "permuted_labels": "permuted labels",
+    "random_columns": "random columns",
+    "noise_images": "noise images",
+    "voxels_shuffled": "voxels shuffled",
+    "untrained_network": "untrained network",
+    "context_only": "context only",
+}
+
+
+def appended(path: Path, rows: list[dict[str, object]]) -> None:
+    """Add rows to a file that may not be there yet."""
+    frame = pd.DataFrame(rows).round(5)
+    frame.to_csv(path, mode="a", header=not path.exists(), index=False)
+
+
+def done(path: Path) -> set[tuple[object, ...]]:
+    """Return the seeds, and what else names a piece of work, that a file has."""
+    if not path.exists():
+        return set()
+    frame = pd.read_csv(path)
+    return set(frame[[c for c in ("seed", "setting") if c in frame]].itertuples(index=False))
+
+
+def images(work: Path, n_seeds: int, n_jobs: int) -> None:
+    """Simulate, extract once, and give each cohort four responses."""
+    there = {seed for (seed,) in done(IMAGES)}
+    for seed in range(FIRST_SEED, FIRST_SEED + n_seeds):
+        if seed not in there:
+            appended(IMAGES, list(one_cohort(seed, work, n_jobs)))
+            print(f"seed {seed} {time.strftime('%H:%M')}", flush=True)
+
+
+def one_cohort(seed: int, work: Path, n_jobs: int) -> Iterator[dict[str, object]]:
+    """Yield the rows of one cohort."""
+    directory, cache = work / f"cohort_{seed}", work / f"cache_{seed}"
+    if (directory / "manifest.csv").exists():
+        cohort = tr.Cohort.from_csv(directory / "manifest.csv")
+    else:
+        shutil.rmtree(directory, ignore_errors=True)
+        cohort = tr.simulate_cohort(N_PATIENTS, seed=seed, directory=directory, n_jobs=n_jobs)
+    truth = pd.read_csv(directory / "truth.csv")
+    extractors = [tr.Radiomics("minimal"), tr.DeepFeatures("tf_efficientnet_lite0", device="cpu")]
+    table = tr.extract(cohort, extractors, n_jobs=n_jobs, cache_dir=cache)
+    rng = np.random.default_rng(seed)
+    size = stats.zscore(np.log(truth["volume_baseline_cc"]))
+    texture = stats.zscore(truth["field_mean"])
+    noise = NOISE_SD * rng.normal(size=len(truth))
+    by = {"volume": size, "image": texture, "both": (size + texture) / np.sqrt(2), "none": 0.0}
+    for kind in KINDS:
+        latent = (by[kind] + noise).to_numpy() if kind != "none" else noise
+        y = pd.Series((latent > np.median(latent)).astype(float), index=table.data.index)
+        for name, block in MODELS.items():
+            started = time.perf_counter()
+            found = negative_controls(
+                cohort,
+                extractors,
+                {name: tr.make_model("logistic", [block])},
+                y,
+                tr.Bootstrap632Plus(seed=seed),
+                table=table,
+                settings=FEW,
+                n_jobs=n_jobs,
+                cache_dir=cache,
+            )
+            seconds = time.perf_counter() - started
+            summary = found.summary().reset_index()
+            for row in summary.to_dict("records"):
+                yield {
+                    "seed": seed,
+                    "response": kind,
+                    "model": name,
+                    "control": row["control"],
+                    "auc": row["auc_oob"],
+                    "expectation": row["expectation"],
+                    "model_auc": row["model_value"],
+                    "difference": row["difference"],
+                    "difference_low": row["difference_low"],
+                    "excess_low": row["excess_low"],
+                    "excess_high": row["excess_high"],
+                    "verdict": row["verdict"],
+                    "p_value": row["p_value"],
+                    "seconds": seconds,
+                }
+    shutil.rmtree(directory)
+    shutil.rmtree(cache)
+
+
+def small_table(
+    seed: int, n_patients: int, lesions: int, signal: float
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Return 20 columns and a response; what lesions of a patient share makes up half of each."""
+    rng = np.random.default_rng(seed)
+    who = np.repeat(np.arange(n_patients), lesions)
+    share = np.sqrt(0.5) if lesions > 1 else 0.0
+    own = np.sqrt(1 - share**2)
+    X = share * rng.normal(size=(n_patients, 20))[who] + own * rng.normal(size=(len(who), 20))
+    rate = share * rng.normal(size=n_patients)[who] + own * rng.normal(size=len(who))
+    rate += signal * X[:, :3].sum(axis=1)
+    index = pd.MultiIndex.from_arrays(
+        [[f"P{i:03d}" for i in who], [str(k % lesions + 1) for k in range(len(who))]],
+        names=["patient_id", "lesion_id"],
+    )
+    y = pd.Series((rate > np.median(rate)).astype(float), index)
+    return pd.DataFrame(X, index).add_prefix("radiomics__original__x"), y
+
+
+def settings_of_calibration() -> dict[str, tuple[int, int, float, int, int, bool]]:
+    """Return patients, lesions, signal, permutations, resamples, lesions taken for patients."""
+    return {
+        "null, one lesion": (60, 1, 0.0, 39, 5, False),
+        "null, two lesions": (40, 2, 0.0, 39, 5, False),
+        "null, two lesions taken for patients": (40, 2, 0.0, 39, 5, True),
+        **{f"signal, {r} resamples": (60, 1, 0.25, 39, r, False) for r in (2, 5, 10, 20)},
+    }
+
+
+def calibration(n_seeds: int, n_jobs: int) -> None:
+    """Permute tables without images."""
+    there = done(CALIBRATION)
+    for seed in range(FIRST_SEED, FIRST_SEED + n_seeds):
+        for setting, chosen in settings_of_calibration().items():
+            late = setting.startswith("signal") and seed >= FIRST_SEED + SEEDS_WITH_SIGNAL
+            if late or (seed, setting) in there:
+                continue
+            n_patients, lesions, signal, n_permutations, n_resamples, apart = chosen
+            X, y = small_table(seed, n_patients, lesions, signal)
+            if apart:
+                X.index = y.index = pd.Index(["/".join(key) for key in X.index], name="patient_id")
+            model = tr.make_model("logistic", Cs=(0.1,))
+            result = tr.evaluate(
+                model, X, y, tr.Bootstrap632Plus(n_resamples=n_resamples, seed=seed)
+            )
+            null = permutation_null(
+                result,
+                "model",
+                n_permutations=n_permutations,
+                n_resamples=n_resamples,
+                seed=seed,
+                n_jobs=n_jobs,
+            )
+            row = {
+                "seed": seed,
+                "setting": setting,
+                "p_value": null.p_value,
+                "observed": null.observed["auc_oob"],
+                "null_mean": null.mean,
+                "null_sd": float(null.values["auc_oob"].std()),
+                "null_632plus": float(null.values["auc_632plus"].mean()),
+            }
+            appended(CALIBRATION, [row])
+
+
+def times(n_jobs: int) -> None:
+    """Time the controls at their defaults beside an evaluation at its own."""
+    for n_columns in (100, 1300):
+        rng = np.random.default_rng(FIRST_SEED)
+        index = pd.Index([f"P{i:03d}" for i in range(96)], name="patient_id")
+        X = pd.DataFrame(rng.normal(size=(96, n_columns)), index).add_prefix("radiomics__x")
+        y = pd.Series(rng.permutation(np.repeat([0.0, 1.0], 48)), index)
+        model = {"logistic": tr.make_model("logistic")}
+        for _ in range(3):
+            started = time.perf_counter()
+            result = tr.evaluate(model, X, y, n_jobs=n_jobs)
+            evaluated = time.perf_counter()
+            permutation_null(result, "logistic", n_jobs=n_jobs)
+            permuted = time.perf_counter()
+            table_controls(model, X, y, n_jobs=n_jobs)
+            ended = time.perf_counter()
+            row = {
+                "n_columns": n_columns,
+                "n_jobs": n_jobs,
+                "evaluate_1000_s": evaluated - started,
+                "permuted_labels_s": permuted - evaluated,
+                "table_controls_s": ended - permuted,
+            }
+            appended(TIME, [row])
+            print(row, flush=True)
+
+
+def interval(values: pd.Series) -> tuple[float, float, float]:
+    """Return the mean and its 95 % interval (Student's t over seeds)."""
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std() / np.sqrt(len(values))
+    return float(values.mean()), float(values.mean() - half), float(values.mean() + half)
+
+
+def draw() -> None:
+    """Draw each control beside its expectation, print the means, and the p values."""
+    import matplotlib.pyplot as plt
+
+    frame = pd.read_csv(IMAGES)
+    with figure_style():
+        figure, axes = plt.subplots(
+            1,
+            len(KINDS),
+            figsize=(mm_to_inch(DOUBLE_COLUMN_MM), mm_to_inch(78)),
+            layout="constrained",
+            sharex=True,
+            sharey=True,
+        )
+        for ax, kind in zip(axes, KINDS, strict=True):
+            ax.axvline(0.5, color=NEUTRAL, linewidth=0.6)
+            for shift, model, colour in zip((-0.17, 0.17), MODELS, COLOURS[:2], strict=True):
+                of = frame[(frame["response"] == kind) & (frame["model"] == model)]
+                for place, control in enumerate(NAMES):
+                    rows = of[of["control"] == control]
+                    values = rows["auc"]
+                    if control == "model":
+                        values = of[of["control"] == "random_columns"]["model_auc"]
+                    if values.empty:
+                        continue
+                    mean, low, high = interval(values)
+                    y = place + shift
+                    ax.plot([low, high], [y, y], color=colour, linewidth=0.9)
+                    ax.plot(mean, y, "o", color=colour, ms=3)
+                    expected = rows["expectation"].mean()
+                    if np.isfinite(expected):
+                        ax.plot(expected, y, "D", mfc="none", mec=colour, mew=0.7, ms=4.5)
+                    told = f"{mean:.3f} ({low:.3f} to {high:.3f}), expected {expected:.3f}"
+                    print(f"{kind:7s} {model:10s} {control:18s} {told}")
+            ax.set_title(TITLES[kind])
+            ax.set_xlabel("out-of-bag AUC")
+        axes[0].set_yticks(range(len(NAMES)), list(NAMES.values()))
+        axes[0].invert_yaxis()
+        n_seeds = frame["seed"].nunique()
+        marks = [
+            plt.Line2D([], [], color=colour, marker="o", ms=3, label=f"{name}, 95 % interval")
+            for name, colour in zip(MODELS, COLOURS, strict=False)
+        ]
+        marks.append(
+            plt.Line2D([], [], color=NEUTRAL, marker="D", mfc="none", ls="", label="expectation")
+        )
+        figure.legend(
+            handles=marks,
+            loc="outside lower center",
+            ncols=3,
+            title=f"means over {n_seeds} simulated cohorts of {N_PATIENTS} patients",
+            title_fontsize=6.5,
+        )
+        figure.savefig(FIGURE, dpi=160, metadata={"Software": None})
+        plt.close(figure)
+    shares = frame.assign(beaten=frame["verdict"] == "beaten")
+    print(shares.pivot_table(index=["response", "model"], columns="control", values="beaten"))
+    if CALIBRATION.exists():
+        for setting, rows in pd.read_csv(CALIBRATION).groupby("setting", sort=False):
+            share = (rows["p_value"] <= 0.05).mean()
+            uniform = stats.kstest(rows["p_value"], "uniform").pvalue
+            print(
+                f"{setting:40s} {len(rows)} seeds: p <= 0.05 in {share:.3f}, p mean "
+                f"{rows['p_value'].mean():.3f}, KS {uniform:.3f}; null mean "
+                f"{rows['null_mean'].mean():.4f}, .632+ {rows['null_632plus'].mean():.4f}"
+            )
+
+
+def main() -> None:
+    """Run one part."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", choices=("images", "calibration", "time", "figure"))
+    parser.add_argument("--work", type=Path)
+    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--n-jobs", type=int, default=1)
+    arguments = parser.parse_args()
+    match arguments.part:
+        case "images":
+            if arguments.work is None:
+                parser.error("images needs --work FOLDER")
+            images(arguments.work, arguments.seeds or 12, arguments.n_jobs)
+        case "calibration":
+            calibration(arguments.seeds or 200, arguments.n_jobs)
+        case "time":
+            times(arguments.n_jobs)
+        case _:
+            draw()
+
+
+if __name__ == "__main__":
+    main()
