@@ -1,8 +1,16 @@
 """Honest evaluation: patients are resampled, every model is refitted, everything is out of bag."""
 
 from tumor_response.evaluation.ablation import AblationStudy, ablate
+from tumor_response.evaluation.controls import (
+    NegativeControls,
+    estimate_controls,
+    negative_controls,
+    permutation_null,
+    table_controls,
+)
 from tumor_response.evaluation.embedding_probe import probe_embedding
 from tumor_response.evaluation.evaluating import evaluate
+from tumor_response.evaluation.leakage import LeakageTrace, leakage_trace, trace_of_result
 from tumor_response.evaluation.ledger import StudyLedger, freeze_plan
 from tumor_response.evaluation.metrics import auc, auc_632, auc_632plus, relative_overfitting
 from tumor_response.evaluation.probe_result import EmbeddingProbe
@@ -26,7 +34,9 @@ __all__ = [
     "EmbeddingProbe",
     "EvaluationResult",
     "ExternalSet",
+    "LeakageTrace",
     "LeaveOneSiteOut",
+    "NegativeControls",
     "NestedCV",
     "RepeatedKFold",
     "Resample",
@@ -38,9 +48,15 @@ __all__ = [
     "auc",
     "auc_632",
     "auc_632plus",
+    "estimate_controls",
     "evaluate",
     "freeze_plan",
+    "leakage_trace",
+    "negative_controls",
+    "permutation_null",
     "probe_embedding",
     "relative_overfitting",
+    "table_controls",
+    "trace_of_result",
     "volume_check",
 ]

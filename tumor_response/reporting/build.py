@@ -11,6 +11,8 @@ import jinja2
 from tumor_response._version import __version__
 from tumor_response.exceptions import SettingsError
 from tumor_response.privacy import Pseudonyms
+from tumor_response.reporting.evidence import sorted_evidence
+from tumor_response.reporting.evidence_sections import evidence_sections
 from tumor_response.reporting.explained import explanation_sections
 from tumor_response.reporting.headline import describe_headline
 from tumor_response.reporting.parts import Page
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from tumor_response.evaluation import EvaluationResult, StudyLedger, VolumeCheck
     from tumor_response.explanation import Explanation
     from tumor_response.outcomes import Coupling
+    from tumor_response.reporting.evidence import Instrument
     from tumor_response.table import FeatureTable
 
 __all__ = ["report"]
@@ -40,6 +43,7 @@ def report(
     ledger: StudyLedger | None = None,
     explanations: Sequence[Explanation] = (),
     volume_checks: Sequence[VolumeCheck] | None = None,
+    evidence: Sequence[Instrument] = (),
     headline: str | None = None,
     title: str = "Response to radiotherapy",
     notes: Sequence[str] = (),
@@ -79,6 +83,13 @@ def report(
         the table whose name begins with ``deep`` is checked here, on at most 100 of the resamples,
         which takes seconds; ``()`` for none. A block that predicts by volume alone is told so on
         page one.
+    evidence
+        What was asked whether it can be believed, in any number: leakage traces
+        (:func:`tumor_response.leakage_trace`), negative controls
+        (:func:`tumor_response.negative_controls`) and robustness
+        (:func:`tumor_response.robustness`). Page one has a strip of what each found, or that it was
+        not asked. A fault that was recorded or proved, or a permutation p value above .05 of the
+        headline's model, decides the two sentences.
     headline
         The model that the two sentences are about. Name it before you look at the results.
         Default: the first model that is no baseline.
@@ -103,6 +114,7 @@ def report(
     ------
     EvaluationError
         If ``headline`` was not evaluated; code ``other_end_point``: ``coupling`` is of another;
+        code ``evidence``: something else, or of a model that was not evaluated;
         code ``no_rows``: the ledger has no evaluation on this outcome.
     SettingsError
         If ``path`` is a folder, or lies below a file; code ``key_file`` if the key cannot be used.
@@ -125,7 +137,8 @@ def report(
     if path.is_dir() or any(one.is_file() for one in path.parents):
         what = "is a folder" if path.is_dir() else "lies below a file"
         raise SettingsError(f"report: {path} {what}; name a file, such as study/report.html.")
-    front = describe_headline(result, headline, coupling, ledger)
+    found = sorted_evidence(evidence, result)
+    front = describe_headline(result, headline, coupling, ledger, found)
     warnings = [coupling_note(result)]
     if coupling is not None and coupling.true_sd == 0:
         warnings.append(coupling.warning)
@@ -134,20 +147,21 @@ def report(
     page = Page(
         title=title,
         version=__version__,
-        notes=[*notes, *(text for text in warnings if text)],
+        notes=[*notes, *(text for text in warnings if text), *found.notes()],
         conclusions=front.conclusions,
         facts=front.facts,
         intervals=front.intervals,
         results=front.results,
         reading=front.reading,
         comparisons=front.comparisons,
+        strip=found.strip(),
         sections=all_sections(
             result,
             front.model,
             table,
             outcomes,
             explanation_sections(explanations),
-            probed_sections(result, checks),
+            [*probed_sections(result, checks), *evidence_sections(found, result, identified)],
             None if identified or table is None else _pseudonyms(table, key_file, path.parent),
         ),
     )

@@ -15,6 +15,7 @@ from tumor_response.reporting.figures import Figure, draw, draw_intervals
 from tumor_response.reporting.parts import Table, number
 from tumor_response.reporting.wording import (
     CHANCE,
+    NO_DOUBTS,
     Conclusions,
     Interval,
     brake,
@@ -25,6 +26,7 @@ from tumor_response.reporting.wording import (
 if TYPE_CHECKING:
     from tumor_response.evaluation import EvaluationResult
     from tumor_response.outcomes import Coupling
+    from tumor_response.reporting.evidence import Evidence
 
 __all__ = ["BASELINES", "Headline", "describe_headline"]
 
@@ -52,6 +54,7 @@ def describe_headline(
     headline: str | None,
     coupling: Coupling | None = None,
     ledger: StudyLedger | None = None,
+    evidence: Evidence | None = None,
 ) -> Headline:
     """Turn an evaluation into page one.
 
@@ -82,6 +85,7 @@ def describe_headline(
         over.get("volume_only", _no_comparison(model)),
         limits,
         brake(aucs[model], _smaller_class(result), len(result.resamples)),
+        NO_DOUBTS if evidence is None else evidence.doubts(model),
     )
     return Headline(
         model=model,

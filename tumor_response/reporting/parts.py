@@ -82,4 +82,5 @@ class Page:
     results: Table
     reading: Sequence[str]
     comparisons: Table | None
+    strip: Table
     sections: Sequence[Section] = field(default=())

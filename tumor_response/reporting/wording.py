@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Conclusions", "Interval", "brake", "conclude", "expected_of_volume", "minus"]
+__all__ = [
+    "NO_DOUBTS",
+    "Conclusions",
+    "Doubts",
+    "Interval",
+    "brake",
+    "conclude",
+    "expected_of_volume",
+    "minus",
+]
 
 CHANCE = 0.5
 MIN_PATIENTS_PER_CLASS = 10
@@ -47,6 +56,25 @@ class Conclusions:
     may_not: str
 
 
+@dataclass(frozen=True)
+class Doubts:
+    """What stands against any conclusion, whatever the interval says.
+
+    Parameters
+    ----------
+    fault
+        A fault of the evaluation that was recorded or proved, as a clause; ``""`` for none.
+    permuted
+        The model's p value on permuted labels, if it is above .05, as a clause; ``""`` otherwise.
+    """
+
+    fault: str = ""
+    permuted: str = ""
+
+
+NO_DOUBTS = Doubts()
+
+
 def conclude(
     model: str,
     auc: Interval,
@@ -54,6 +82,7 @@ def conclude(
     over_volume: Interval | str,
     interval_is: str = "interval",
     too_small: str = "",
+    doubts: Doubts = NO_DOUBTS,
 ) -> Conclusions:
     """Say what one model's out-of-bag AUC allows to conclude.
 
@@ -73,12 +102,14 @@ def conclude(
     too_small
         Why no positive conclusion may be drawn whatever the interval says, see :func:`brake`; a
         clause that starts with "from" or "with".
+    doubts
+        What leakage trace and negative controls found.
 
     Returns
     -------
     Conclusions
-        ``verdict`` is ``"null"``, ``"inverted"``, ``"too small"``, ``"separates"`` (but not shown
-        to beat volume) or ``"beyond volume"``.
+        ``verdict`` is ``"fault"``, ``"null"``, ``"inverted"``, ``"too small"``, ``"separates"``
+        (but not shown to beat volume) or ``"beyond volume"``.
 
     Examples
     --------
@@ -91,6 +122,13 @@ def conclude(
         f"out-of-bag AUC of “{model}” is {auc.value:.2f} "
         f"({interval_is} {auc.low:.2f} to {auc.high:.2f})"
     )
+    if doubts.fault:
+        return Conclusions(
+            "fault",
+            f"Nothing may be concluded before it is mended: {doubts.fault}. The {found}.",
+            "It may not be concluded that the response can be predicted: a figure of an evaluation "
+            "with such a fault may be too high by any amount.",
+        )
     # written so that a missing limit (NaN compares false) falls through to the null wording
     if auc.high < CHANCE:
         return Conclusions(
@@ -108,6 +146,14 @@ def conclude(
             "null",
             f"This study does not show that the response can be predicted: the {found}, {reaches}.",
             f"It may not be concluded that the features predict the response, nor that they "
+            f"cannot: {_compatible(auc, n_patients)}",
+        )
+    if doubts.permuted:
+        return Conclusions(
+            "null",
+            f"This study does not show that the response can be predicted: the {found}, but "
+            f"labels dealt out at random do as well too often ({doubts.permuted}).",
+            "It may not be concluded that the features predict the response, nor that they "
             f"cannot: {_compatible(auc, n_patients)}",
         )
     if too_small:

@@ -191,7 +191,8 @@ def trace_of_result(
             code="other_table",
         )
     tracer = _Tracer(question, outcomes, n_resamples, checked_n_jobs(n_jobs))
-    return tracer.of_rows(rows, result.resamples, result.out_of_bag)
+    # models bound to the blocks as the refits bind them, so that their settings can be compared
+    return tracer.of_rows(again, result.resamples, result.out_of_bag)
 
 
 def _frame_of(table: FeatureTable | pd.DataFrame) -> pd.DataFrame:
