@@ -16,7 +16,7 @@ import SimpleITK as sitk
 
 from tumor_response.exceptions import GeometryError
 
-__all__ = ["GRID_TOLERANCE_MM", "Geometry", "adopt_grid", "slice_axis", "with_grid"]
+__all__ = ["GRID_TOLERANCE_MM", "Geometry", "adopt_grid", "nearest_axis", "slice_axis", "with_grid"]
 
 GRID_TOLERANCE_MM = 0.05
 """Largest distance between corresponding corner voxels of two grids taken as one (mm).
@@ -177,8 +177,19 @@ def slice_axis(image: sitk.Image) -> int:
     >>> slice_axis(sitk.Image(8, 8, 4, sitk.sitkInt16))
     2
     """
+    return nearest_axis(image, 2)
+
+
+def nearest_axis(image: sitk.Image, patient_axis: int) -> int:
+    """Return the image's axis nearest to one of the patient's (0, 1, 2 for L, P, S).
+
+    Examples
+    --------
+    >>> nearest_axis(sitk.Image(8, 8, 4, sitk.sitkInt16), 0)
+    0
+    """
     direction = np.abs(np.array(image.GetDirection()).reshape(3, 3))
-    return int(direction[2].argmax())
+    return int(direction[patient_axis].argmax())
 
 
 def _rounded(values: tuple[float, ...]) -> tuple[float, ...]:
