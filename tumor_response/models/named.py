@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Literal, get_args
 
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from tumor_response.exceptions import ModelError
@@ -21,6 +22,7 @@ from tumor_response.models import (
 )
 from tumor_response.models.recipe import Recipe
 from tumor_response.transformers.blocks import Blocks
+from tumor_response.transformers.harmonise import harmonised
 
 __all__ = ["MODEL_NAMES", "OUTCOMES", "Outcome", "make_model", "model_names"]
 
@@ -35,6 +37,7 @@ def make_model(
     blocks: Blocks = None,
     random_state: int = 0,
     outcome: Outcome = "response",
+    harmonise: str | BaseEstimator | None = None,
     **settings: object,
 ) -> Pipeline:
     """Make one of the named models.
@@ -59,6 +62,11 @@ def make_model(
     outcome
         ``"response"`` (default): 0 or 1; ``"rate"``: a number, the model is a regressor;
         ``"tertiles"``: 0, 1 or 2, in order.
+    harmonise
+        What brings the sites together, before all other steps and fitted in the fold:
+        ``"combat"``, ``"site_zscore"``, ``"site_quantile"``, or a step such as
+        ``ComBat(unseen="own_rows")``; None (default): nothing does. The table then has to say
+        the site, ``meta__site``.
     **settings
         The model's settings, checked by its settings class, such as :class:`LogisticSettings`
         (``"logistic"``), :class:`LinearSettings`, :class:`OrdinalSettings`,
@@ -93,7 +101,8 @@ def make_model(
         raise ModelError(
             f"The model {name!r} brings its own columns; leave blocks=None, received {blocks!r}."
         )
-    return recipe.make(recipe.settings(**settings), blocks, random_state)
+    model = recipe.make(recipe.settings(**settings), blocks, random_state)
+    return model if harmonise is None else harmonised(model, harmonise)
 
 
 def model_names(outcome: Outcome = "response") -> tuple[str, ...]:
