@@ -17,6 +17,7 @@ from tumor_response.evaluation.sampling import (
     Scheme,
     TemporalSplit,
 )
+from tumor_response.evaluation.sites import SiteReport, site_report
 from tumor_response.evaluation.volume_checking import volume_check
 from tumor_response.evaluation.volume_verdict import VolumeCheck
 
@@ -31,6 +32,7 @@ __all__ = [
     "RepeatedKFold",
     "Resample",
     "Scheme",
+    "SiteReport",
     "StudyLedger",
     "TemporalSplit",
     "VolumeCheck",
@@ -42,5 +44,6 @@ __all__ = [
     "freeze_plan",
     "probe_embedding",
     "relative_overfitting",
+    "site_report",
     "volume_check",
 ]

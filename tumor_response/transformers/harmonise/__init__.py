@@ -5,9 +5,10 @@ from tumor_response.transformers.harmonise.combat import ComBat, MComBat
 from tumor_response.transformers.harmonise.covariates import check_baseline, named_as_outcome
 from tumor_response.transformers.harmonise.nested import NestedComBat
 from tumor_response.transformers.harmonise.per_site import SiteQuantile, SiteZScore
-from tumor_response.transformers.harmonise.site_step import SiteStep
+from tumor_response.transformers.harmonise.site_step import NOT_SCANNED, SiteStep
 
 __all__ = [
+    "NOT_SCANNED",
     "ComBat",
     "MComBat",
     "NestedComBat",
