@@ -145,9 +145,12 @@ class SiteQuantile(SiteStep):
     def _quantiles(self, values: FloatArray) -> FloatArray:
         """Return the quantiles of each column, NaN where fewer than two values are known."""
         found = np.full((self.n_quantiles, values.shape[1]), np.nan)
-        enough = (~np.isnan(values)).sum(axis=0) >= self._smallest()
+        n_known = (~np.isnan(values)).sum(axis=0)
+        whole = n_known == len(values)
+        gaps = ~whole & (n_known >= self._smallest())
         levels = np.linspace(0, 1, self.n_quantiles)
-        found[:, enough] = np.nanquantile(values[:, enough], levels, axis=0)
+        found[:, whole] = np.quantile(values[:, whole], levels, axis=0)
+        found[:, gaps] = np.nanquantile(values[:, gaps], levels, axis=0)  # ten times slower
         return found
 
     def _site_parameters(self, name: str, values: FloatArray, design: FloatArray) -> Parameters:  # noqa: ARG002

@@ -239,9 +239,9 @@ class SiteStep(TransformerMixin, BaseEstimator):
         else:
             chosen = BlockSelector(self.blocks).fit(frame).blocks_
         columns = [column for members in chosen.values() for column in members]
-        numeric = [
-            column for column in columns if pd.api.types.is_numeric_dtype(frame[column].dtype)
-        ]
+        kinds = dict(zip(frame.columns, frame.dtypes, strict=True))
+        is_number = {kind: pd.api.types.is_numeric_dtype(kind) for kind in set(kinds.values())}
+        numeric = [column for column in columns if is_number[kinds[column]]]
         if not numeric:
             raise ModelError(
                 f"{type(self).__name__}: no columns of numbers to harmonise in "
