@@ -25,7 +25,8 @@ are added, with the radiomics columns of the unfiltered image.
 Run:  python -P benchmarks/two_sites.py [--seeds 60] [--images FOLDER --image-seeds 6]
       python -P benchmarks/two_sites.py --draw
 Writes benchmarks/results/two_sites_seeds.csv (a row per seed, appended; what is there is not run
-again), benchmarks/results/two_sites.csv (means) and docs/_figures/two_sites.png.
+again), benchmarks/results/two_sites.csv (means); --draw writes docs/_figures/two_sites.png and
+docs/_figures/site_report.png from them.
 """
 
 from __future__ import annotations
@@ -42,9 +43,10 @@ from sklearn.pipeline import Pipeline
 
 import tumor_response as tr
 from tumor_response.evaluation.metrics import auc
+from tumor_response.evaluation.sites import site_report
 from tumor_response.models import patients_of
 from tumor_response.models.folds import patient_folds
-from tumor_response.style import COLOURS, NEUTRAL, figure_style, new_axes
+from tumor_response.style import COLOURS, DOUBLE_COLUMN_MM, NEUTRAL, figure_style, new_axes
 from tumor_response.transformers import (
     ComBat,
     SiteQuantile,
@@ -60,6 +62,7 @@ FRESH = 500
 HERE = Path(__file__).parent
 SEEDS = HERE / "results" / "two_sites_seeds.csv"
 MEANS = HERE / "results" / "two_sites.csv"
+REPORT = HERE.parent / "docs" / "_figures" / "site_report.png"
 FIGURE = HERE.parent / "docs" / "_figures" / "two_sites.png"
 STEPS: dict[str, Callable[[], object]] = {
     "combat": lambda: ComBat(unseen="own_rows"),
@@ -99,6 +102,7 @@ SCENARIOS = {
     "no_signal": Scenario(signal=0.0),
     "no_signal_confounded": Scenario(signal=0.0, shares=(0.25, 0.75)),
     "no_signal_many_sites": Scenario(signal=0.0, sizes=(15,) * 8, shares="random"),
+    "no_signal_small": Scenario(signal=0.0, sizes=(12,) * 4, shares=(0.2, 0.8, 0.2, 0.8)),
 }
 
 
@@ -330,20 +334,19 @@ LABELS = {
     "quantile": "quantiles in the fold",
 }
 PANELS = (
-    ("scanner", "transport", "Scanner effects:\ntrained at A, judged at B"),
-    ("confounded", "transport", "B's patients truly differ:\ntrained at A, judged at B"),
-    ("no_signal", "pooled", "No signal:\nfolds of both sites"),
-    ("no_signal_confounded", "pooled", "No signal, response 25 %\nand 75 %: folds"),
-    ("no_signal_many_sites", "pooled", "No signal, eight sites\nof 15: folds"),
+    ("scanner", "transport", "Scanner effects:\nfrom A to B"),
+    ("confounded", "pooled", "B's patients truly\ndiffer: folds"),
+    ("no_signal", "transport", "No signal:\nfrom A to B"),
+    ("no_signal_confounded", "pooled", "No signal, response\n25 and 75 %: folds"),
+    ("no_signal_many_sites", "pooled", "No signal, eight\nsites of 15: folds"),
 )
 
 
 def draw() -> None:
-    """Draw the means of the linear model with two standard errors."""
+    """Draw the means of the linear model with two standard errors; black: on fresh patients."""
     means = summary().xs("logistic", level="model")
     with figure_style():
-        axes = [new_axes(174, 58)]
-        figure = axes[0].figure
+        figure = new_axes(DOUBLE_COLUMN_MM, 58).figure
         figure.clear()
         axes = figure.subplots(1, len(PANELS), sharey=True)
         for ax, (scenario, design, title) in zip(axes, PANELS, strict=True):
@@ -356,13 +359,23 @@ def draw() -> None:
                 half = 2 * one["auc_se"]
                 ax.plot([one["auc"] - half, one["auc"] + half], [row, row], color=colour, lw=1.4)
                 ax.plot([one["auc"]], [row], "o", color=colour, markersize=4)
+                if design == "pooled":
+                    truth = means.loc[(scenario, "fresh", method), "auc"]
+                    ax.plot([truth], [row], "|", color=COLOURS[-1], markersize=9, mew=1.2)
             ax.axvline(0.5, color=NEUTRAL, linewidth=0.8, linestyle=":")
             ax.set_title(title, loc="left", fontsize=6.5)
             ax.set_xlabel("AUC")
         axes[0].set_yticks(range(len(METHODS)), [LABELS[m] for m in reversed(METHODS)])
-        figure.tight_layout()
         figure.savefig(FIGURE, dpi=200)
     print(FIGURE.name)
+
+
+def draw_report() -> None:
+    """Draw the site report of a study whose sites differ in their patients and their scanners."""
+    study = study_of(Scenario(sizes=(60, 60), trait_gap=1.5), FIRST_SEED)
+    report = site_report(study.X, study.y)
+    print(report)
+    report.plot().figure.savefig(REPORT, dpi=200, bbox_inches="tight")
 
 
 def main() -> None:
@@ -375,6 +388,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.draw:
         draw()
+        draw_report()
         return
     if given.images:
         for seed in range(FIRST_SEED, FIRST_SEED + given.image_seeds):

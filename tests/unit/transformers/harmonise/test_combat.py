@@ -122,6 +122,20 @@ def test_an_affine_change_of_one_sites_columns_is_taken_out(step):
     assert min(correlation) > 0.99
 
 
+@each_step
+def test_the_unit_of_a_column_does_not_matter(step):
+    X = scanned().X
+    rng = np.random.default_rng(2)
+    factor, shift = np.exp(rng.normal(0, 3, 60)), rng.normal(0, 100, 60)
+    other = X.copy()
+    other.iloc[:, :60] = factor * X.iloc[:, :60] + shift
+    found, expected = (columns(clone(step).fit_transform(table)) for table in (other, X))
+    if not isinstance(step, SiteZScore):
+        expected = factor * expected + shift
+    scale = np.abs(expected).max(axis=0)
+    np.testing.assert_allclose(found / scale, expected / scale, atol=1e-9)
+
+
 def test_a_new_site_with_a_reference_is_adapted_as_if_it_had_been_there():
     X = scanned({"A": 60, "B": 40, "C": 30}).X
     at_c = (X["meta__site"] == "C").to_numpy()
