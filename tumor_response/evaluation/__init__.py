@@ -25,6 +25,7 @@ from tumor_response.evaluation.sampling import (
     Scheme,
     TemporalSplit,
 )
+from tumor_response.evaluation.sites import SiteReport, site_report
 from tumor_response.evaluation.volume_checking import volume_check
 from tumor_response.evaluation.volume_verdict import VolumeCheck
 
@@ -41,6 +42,7 @@ __all__ = [
     "RepeatedKFold",
     "Resample",
     "Scheme",
+    "SiteReport",
     "StudyLedger",
     "TemporalSplit",
     "VolumeCheck",
@@ -56,6 +58,7 @@ __all__ = [
     "permutation_null",
     "probe_embedding",
     "relative_overfitting",
+    "site_report",
     "table_controls",
     "trace_of_result",
     "volume_check",

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from tumor_response.exceptions import EvaluationError
-from tumor_response.outcomes import OUTCOME_COLUMNS, BaselineAdjustedCut, LabelRule, ResponderCut
-from tumor_response.transformers import UNNAMED_BLOCK, block_of
+from tumor_response.outcomes import BaselineAdjustedCut, LabelRule, ResponderCut
+from tumor_response.transformers.harmonise import named_as_outcome
 
 __all__ = [
     "aligned_outcome",
@@ -23,10 +23,6 @@ __all__ = [
 ]
 
 IntArray = npt.NDArray[np.int64]
-
-_KNOWN_AFTERWARDS = {*OUTCOME_COLUMNS, "responder"} - {"volume_baseline_cc"}
-"""Names of what is known after treatment only; the baseline volume is known before."""
-
 
 _LARGEST = float(np.finfo(np.float32).max)
 """Beyond single precision the square of a value is no number any more, and trees cannot hold it."""
@@ -157,7 +153,7 @@ def check_no_outcome(
     columns = list(dict.fromkeys(used))
     if not columns:  # models of images alone
         return
-    found = [column for column in columns if _is_named_as_outcome(column)]
+    found = [column for column in columns if named_as_outcome(column)]
     if found:
         raise EvaluationError(
             f"{len(found)} predictor column(s) are named as an outcome: "
@@ -182,12 +178,6 @@ def check_no_outcome(
             "them out of the table or of blocks=.",
             code="outcome_as_predictor",
         )
-
-
-def _is_named_as_outcome(column: str) -> bool:
-    block = block_of(column)
-    bare = column if block == UNNAMED_BLOCK else column.removeprefix(f"{block}__")
-    return bare in _KNOWN_AFTERWARDS
 
 
 def _as_number(value: object) -> float:

@@ -16,9 +16,11 @@ from tumor_response.evaluation.probe_targets import probe_targets
 from tumor_response.evaluation.ridge_readout import (
     Fold,
     block_scaled,
+    bootstrap_weights,
     pair_wins,
     permuted_rows,
     read_out,
+    weighted_pairs,
 )
 from tumor_response.exceptions import EvaluationError
 from tumor_response.models import patients_of
@@ -236,7 +238,7 @@ class _Plan:
             for repeat in range(self.n_repeats)
         ]
         score = _explained if is_number else _ranked
-        weights = self._weights(patients)
+        weights = bootstrap_weights(patients, N_BOOTSTRAP, self.seed)
         scores, resampled = score(Y, repeats, indicators.shape[1], len(orders), weights)
         low, high = np.percentile(resampled[np.isfinite(resampled)], (2.5, 97.5))
         null = scores[1:]
@@ -257,15 +259,6 @@ class _Plan:
             if len(np.unique(patients[of_label])) >= MIN_PATIENTS_PER_CLASS:
                 common |= of_label
         return common
-
-    def _weights(self, patients: IntArray) -> FloatArray:
-        """Return how often each row is drawn, shape (N_BOOTSTRAP, n_rows)."""
-        rng = np.random.default_rng(self.seed)
-        _, place = np.unique(patients, return_inverse=True)
-        n = int(place.max()) + 1
-        drawn = rng.multinomial(n, np.full(n, 1 / n), size=N_BOOTSTRAP)
-        weights: FloatArray = drawn[:, place].astype(np.float64)
-        return weights
 
 
 def _explained(
@@ -298,11 +291,9 @@ def _ranked(
             pairs += more_pairs
             for part in range(n_parts):
                 of_class, score = positive[:, part * n_orders], fold.predicted[:, part * n_orders]
-                a, b = score[of_class][:, None], score[~of_class][None, :]
-                wins = (a > b) + 0.5 * (a == b)
-                w_a, w_b = weights[:, fold.test[of_class]], weights[:, fold.test[~of_class]]
-                drawn_won[part] += ((w_a @ wins) * w_b).sum(axis=1)
-                drawn_pairs[part] += w_a.sum(axis=1) * w_b.sum(axis=1)
+                one_won, one_pairs = weighted_pairs(of_class, score, weights[:, fold.test])
+                drawn_won[part] += one_won
+                drawn_pairs[part] += one_pairs
     with np.errstate(invalid="ignore", divide="ignore"):
         scores: FloatArray = (won / pairs).reshape(n_parts, n_orders).mean(axis=0)
         resampled: FloatArray = (drawn_won / drawn_pairs).mean(axis=0)

@@ -24,7 +24,15 @@ from tumor_response.transformers import (
     MedianImputer,
 )
 
-__all__ = ["Fold", "block_scaled", "pair_wins", "permuted_rows", "read_out"]
+__all__ = [
+    "Fold",
+    "block_scaled",
+    "bootstrap_weights",
+    "pair_wins",
+    "permuted_rows",
+    "read_out",
+    "weighted_pairs",
+]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -168,3 +176,45 @@ def pair_wins(positive: npt.NDArray[np.bool_], scores: FloatArray) -> tuple[Floa
     ranks = rankdata(scores, axis=0)
     won = np.where(positive, ranks, 0.0).sum(axis=0) - n_positive * (n_positive + 1) / 2
     return won, n_positive * (len(scores) - n_positive)
+
+
+def weighted_pairs(
+    positive: npt.NDArray[np.bool_], score: FloatArray, weights: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return won and all pairs of a positive and another row, ties half, under row weights.
+
+    Parameters
+    ----------
+    positive, score : arrays of shape (n_rows,)
+    weights : array of shape (n_samples, n_rows)
+        How often each row counts in each sample.
+
+    Examples
+    --------
+    >>> won, pairs = weighted_pairs(
+    ...     np.array([True, False]), np.array([2.0, 1.0]), np.array([[1.0, 1.0], [2.0, 3.0]]))
+    >>> won.tolist(), pairs.tolist()
+    ([1.0, 6.0], [1.0, 6.0])
+    """
+    a, b = score[positive][:, None], score[~positive][None, :]
+    wins = (a > b) + 0.5 * (a == b)
+    of_positive, of_others = weights[:, positive], weights[:, ~positive]
+    won: FloatArray = ((of_positive @ wins) * of_others).sum(axis=1)
+    return won, of_positive.sum(axis=1) * of_others.sum(axis=1)
+
+
+def bootstrap_weights(patients: IntArray, n_samples: int, seed: int) -> FloatArray:
+    """Return how often each row is drawn when patients are, shape (n_samples, n_rows).
+
+    Examples
+    --------
+    >>> weights = bootstrap_weights(np.array([4, 4, 7]), 3, 0)
+    >>> weights.shape, bool((weights[:, 0] == weights[:, 1]).all())
+    ((3, 3), True)
+    """
+    rng = np.random.default_rng(seed)
+    _, place = np.unique(patients, return_inverse=True)
+    n = int(place.max()) + 1
+    drawn = rng.multinomial(n, np.full(n, 1 / n), size=n_samples)
+    weights: FloatArray = drawn[:, place].astype(np.float64)
+    return weights

@@ -38,6 +38,7 @@ from tumor_response.transformers import (
     keys_needed,
     keys_read,
 )
+from tumor_response.transformers.harmonise import check_baseline, covariates_of
 
 __all__ = ["EvaluationRows", "Failed", "columns_used", "prepare_rows"]
 
@@ -182,10 +183,11 @@ def prepare_rows(
     X_kept, kept_outcome = X[kept], outcome[kept]
     predictors = [c for blocks in used.values() for c in _flat(blocks) if is_predictor(c)]
     check_values(X_kept, predictors)
+    kept_along = _covariates(named, X_kept, dictionary)
     if kept_outcome.empty:
         raise EvaluationError(_nobody_left(reasons), code="no_rows")
     full_y, fitted = _full_labels(task, kept_outcome, label)
-    check_no_outcome(X_kept, predictors, kept_outcome, full_y)
+    check_no_outcome(X_kept, [*predictors, *kept_along], kept_outcome, full_y)
     patients = patients_of(X_kept)
     if task == "rate":
         check_rates(full_y, patients)
@@ -207,6 +209,18 @@ def prepare_rows(
         dictionary=dictionary,
         weight=row_weights(sample_weight, X.index, kept, patients, named),
     )
+
+
+def _covariates(
+    models: Mapping[str, BaseEstimator], X: pd.DataFrame, dictionary: pd.DataFrame | None
+) -> list[str]:
+    """Return what the models' harmonising steps keep, by the dictionary known before treatment."""
+    found = list(dict.fromkeys(c for model in models.values() for c in covariates_of(model)))
+    try:
+        check_baseline(found, "", dictionary)
+    except ModelError as error:
+        raise EvaluationError(str(error), code=error.code) from error
+    return [column for column in found if column in X]  # a missing one the fit names
 
 
 def _plain(blocks: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

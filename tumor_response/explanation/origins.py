@@ -21,8 +21,10 @@ from tumor_response.transformers import (
     ColumnFilter,
     LogTransformer,
     MedianImputer,
+    NestedComBat,
     ToArray,
 )
+from tumor_response.transformers.harmonise import SiteStep
 from tumor_response.transformers.linear import MIXING, pulled_back
 
 __all__ = ["column_origins", "parted_steps", "passed_through", "undone"]
@@ -37,6 +39,8 @@ _COLUMN_WISE: tuple[type, ...] = (
     ColumnFilter,
     LogTransformer,
     MedianImputer,
+    NestedComBat,
+    SiteStep,
     ToArray,
     impute.SimpleImputer,
     preprocessing.StandardScaler,
@@ -50,8 +54,9 @@ _COLUMN_WISE: tuple[type, ...] = (
     feature_selection.SelectPercentile,
     feature_selection.SelectFromModel,
 )
-"""Steps in which every output column is made of one input column and of nothing else. Only
-through these may the value of an output column be credited to one column of the table."""
+"""Steps in which every output column is made of one input column and of nothing else; a
+harmonised one also of the row's site, and is credited to the column. Only through these may the
+value of an output column be credited to one column of the table."""
 
 
 def parted_steps(fitted: BaseEstimator) -> tuple[list[Any], list[Any]]:

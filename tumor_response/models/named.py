@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.pipeline import Pipeline
 
 from tumor_response.exceptions import ModelError
@@ -23,6 +23,7 @@ from tumor_response.models import (
 from tumor_response.models.recipe import Recipe
 from tumor_response.transformers import StableColumns
 from tumor_response.transformers.blocks import Blocks
+from tumor_response.transformers.harmonise import harmonised
 
 __all__ = ["MODEL_NAMES", "OUTCOMES", "Outcome", "make_model", "model_names"]
 
@@ -39,6 +40,7 @@ def make_model(
     outcome: Outcome = "response",
     *,
     stable: StableColumns | None = None,
+    harmonise: str | BaseEstimator | None = None,
     **settings: object,
 ) -> Pipeline:
     """Make one of the named models.
@@ -67,6 +69,11 @@ def make_model(
         A :class:`~tumor_response.transformers.StableColumns` that leaves out what does not
         repeat, in the training lesions of each fit, before anything else is fitted; None
         (default): all columns stay. Models that bring their own columns take none.
+    harmonise
+        What brings the sites together, before all other steps and fitted in the fold:
+        ``"combat"``, ``"site_zscore"``, ``"site_quantile"``, or a step such as
+        ``ComBat(unseen="own_rows")``; None (default): nothing does. The table then has to say
+        the site, ``meta__site``.
     **settings
         The model's settings, checked by its settings class, such as :class:`LogisticSettings`
         (``"logistic"``), :class:`LinearSettings`, :class:`OrdinalSettings`,
@@ -102,6 +109,11 @@ def make_model(
             f"The model {name!r} brings its own columns; leave blocks=None, received {blocks!r}."
         )
     model = recipe.make(recipe.settings(**settings), blocks, random_state)
+    if stable is not None and harmonise is not None:
+        raise ModelError(
+            "stable= and harmonise=: the repeats of the training lesions are not harmonised, so that "
+            "what they say of a column would be of other values than the model's. Give one of them."
+        )
     if stable is not None:
         if recipe.own_blocks or not isinstance(stable, StableColumns):
             raise ModelError(
@@ -111,7 +123,7 @@ def make_model(
         (first, selector), *others = model.steps
         selector.keys = True
         model.steps = [(first, selector), ("stable", clone(stable)), *others]
-    return model
+    return model if harmonise is None else harmonised(model, harmonise)
 
 
 def model_names(outcome: Outcome = "response") -> tuple[str, ...]:

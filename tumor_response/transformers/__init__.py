@@ -21,6 +21,15 @@ from tumor_response.transformers.components import BlockPCA, BlockPLS, BlockSupe
 from tumor_response.transformers.correlation import CorrelationFilter
 from tumor_response.transformers.encode import CategoryEncoder
 from tumor_response.transformers.filters import ColumnFilter
+from tumor_response.transformers.harmonise import (
+    ComBat,
+    MComBat,
+    NestedComBat,
+    SiteQuantile,
+    SiteZScore,
+    adapt_sites,
+    harmonised,
+)
 from tumor_response.transformers.impute import MedianImputer
 from tumor_response.transformers.keys import (
     chosen_key_column,
@@ -50,25 +59,32 @@ __all__ = [
     "CategoryEncoder",
     "ClinicalSet",
     "ColumnFilter",
+    "ComBat",
     "CorrelationClusters",
     "CorrelationFilter",
     "LogTransformer",
+    "MComBat",
     "MRMRFilter",
     "MannWhitneyFilter",
     "MedianImputer",
     "MissingnessFilter",
     "NearConstantFilter",
+    "NestedComBat",
     "Selection",
+    "SiteQuantile",
+    "SiteZScore",
     "StabilitySelection",
     "StableColumns",
     "ToArray",
     "UnivariateFilter",
     "VolumeRedundancyFilter",
+    "adapt_sites",
     "bind_blocks",
     "block_of",
     "block_selectors",
     "blocks_of",
     "chosen_key_column",
+    "harmonised",
     "is_key_column",
     "is_predictor",
     "keys_needed",
