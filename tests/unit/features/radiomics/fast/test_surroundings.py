@@ -24,14 +24,19 @@ SETTINGS = tr.RadiomicsSettings(
     setting={"binWidth": 25, "resampledPixelSpacing": [1.5, 1.5, 1.5]},
 )
 EXTRACTOR = tr.Radiomics(SETTINGS)
+# what is left of a contour may have a smaller box than the contour
+REDUCED = tr.Radiomics(
+    SETTINGS.model_copy(update={"setting": {**SETTINGS.setting, "resegmentRange": [-250, 50]}})
+)
 IMAGES = [phantom(np.int16, seed=0)[0], phantom(np.int16, seed=1)[0], phantom(np.float32)[0]]
 OUTSIDE = np.zeros(IMAGES[0].GetSize()[::-1], dtype=np.uint8)
 
 
 def contour(lower: tuple[int, int, int], upper: tuple[int, int, int], seed: int) -> sitk.Image:
-    """A box with holes: two of one box and two seeds differ inside alone."""
+    """A box with holes; of seed 2 what little reaches the box's faces may be lost on the way."""
     inside = OUTSIDE.copy()
-    box = tuple(slice(a, b) for a, b in zip(lower, upper, strict=True))
+    margin = 1 if seed == 2 else 0
+    box = tuple(slice(a + margin, b - margin) for a, b in zip(lower, upper, strict=True))
     inside[box] = np.random.default_rng(seed).random(inside[box].shape) < 0.8
     for corner in (lower, tuple(b - 1 for b in upper)):
         inside[corner] = 1
@@ -79,17 +84,20 @@ STEPS = st.lists(
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS, again=st.booleans())
+@given(steps=STEPS, again=st.booleans(), extractor=st.sampled_from([EXTRACTOR, REDUCED]))
 def test_a_repeated_extraction_is_the_fresh_one_to_the_last_bit(
-    steps: list[tuple[int, tuple[tuple[int, int, int], tuple[int, int, int]], int]], again: bool
+    steps: list[tuple[int, tuple[tuple[int, int, int], tuple[int, int, int]], int]],
+    again: bool,
+    extractor: tr.Radiomics,
 ) -> None:
     """Contours of three images by turns, in any order, by one extractor or a pickled copy."""
     fresh = []
     for image, box, seed in steps:
         KEPT.forget()
-        fresh.append(row(EXTRACTOR, IMAGES[image], contour(*box, seed)))
+        fresh.append(row(extractor, IMAGES[image], contour(*box, seed)))
     KEPT.forget()
-    extractor = pickle.loads(pickle.dumps(EXTRACTOR)) if again else EXTRACTOR
+    if again:
+        extractor = pickle.loads(pickle.dumps(extractor))
     repeated = [row(extractor, IMAGES[image], contour(*box, seed)) for image, box, seed in steps]
     assert repeated == fresh
     assert len(fresh[0]) > 150
