@@ -19,6 +19,7 @@ __all__ = [
     "ManifestError",
     "ModelError",
     "OutcomeError",
+    "RobustnessError",
     "SettingsError",
     "TableError",
     "TumorResponseError",
@@ -105,6 +106,12 @@ class TableError(TumorResponseError, ValueError):
     """A feature table that is damaged, or asked for something it does not have."""
 
     default_code = "table"
+
+
+class RobustnessError(TumorResponseError, ValueError):
+    """Repeats from which no agreement can be told: one repeat, one case, other columns."""
+
+    default_code = "robustness"
 
 
 class ModelError(TumorResponseError, ValueError):

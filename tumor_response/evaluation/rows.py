@@ -35,6 +35,7 @@ from tumor_response.transformers import (
     block_selectors,
     blocks_of,
     is_predictor,
+    keys_needed,
     keys_read,
 )
 
@@ -159,7 +160,10 @@ def prepare_rows(
     all_blocks = _plain(blocks) if blocks is not None else blocks_of(X.columns)
     used = {name: _columns_used(name, model, X, all_blocks) for name, model in named.items()}
     columns = {
-        name: None if block_selectors(model) else _flat(used[name]) for name, model in named.items()
+        name: None
+        if block_selectors(model)
+        else list(dict.fromkeys([*_flat(used[name]), *keys_read(model, X.columns)]))
+        for name, model in named.items()
     }
 
     reasons = missing_outcomes(outcome, y)
@@ -235,11 +239,12 @@ def _named_models(
 def _columns_used(
     name: str, model: BaseEstimator, X: pd.DataFrame, blocks: dict[str, list[str]]
 ) -> dict[str, list[str]]:
-    """Return the columns a model uses by block: its selectors' and the keys it reads, or all."""
+    """Return what a model scores a row by, by block: its selectors' columns and keys, or all."""
     selectors = block_selectors(model)
     used: dict[str, list[str]] = {}
     try:
-        for key in keys_read(model, X.columns):
+        _ = keys_read(model, X.columns)  # also those without which a row can be scored
+        for key in keys_needed(model, X.columns):
             used.setdefault(block_of(key), []).append(key)
         for selector in selectors:
             for block, columns in clone(selector).fit(X).blocks_.items():

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Literal, get_args
 
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from tumor_response.exceptions import ModelError
@@ -20,6 +21,7 @@ from tumor_response.models import (
     trees,
 )
 from tumor_response.models.recipe import Recipe
+from tumor_response.transformers import StableColumns
 from tumor_response.transformers.blocks import Blocks
 
 __all__ = ["MODEL_NAMES", "OUTCOMES", "Outcome", "make_model", "model_names"]
@@ -35,6 +37,8 @@ def make_model(
     blocks: Blocks = None,
     random_state: int = 0,
     outcome: Outcome = "response",
+    *,
+    stable: StableColumns | None = None,
     **settings: object,
 ) -> Pipeline:
     """Make one of the named models.
@@ -59,6 +63,10 @@ def make_model(
     outcome
         ``"response"`` (default): 0 or 1; ``"rate"``: a number, the model is a regressor;
         ``"tertiles"``: 0, 1 or 2, in order.
+    stable
+        A :class:`~tumor_response.transformers.StableColumns` that leaves out what does not
+        repeat, in the training lesions of each fit, before anything else is fitted; None
+        (default): all columns stay. Models that bring their own columns take none.
     **settings
         The model's settings, checked by its settings class, such as :class:`LogisticSettings`
         (``"logistic"``), :class:`LinearSettings`, :class:`OrdinalSettings`,
@@ -74,7 +82,7 @@ def make_model(
     ------
     ModelError
         ``unknown_model``, ``unknown_outcome``: no such name, for this outcome or at all;
-        ``blocks`` given to a model that brings its own.
+        ``blocks`` or ``stable`` given to a model that brings its own columns.
     SettingsError
         A setting that the model does not have, out of range, or without effect.
 
@@ -93,7 +101,17 @@ def make_model(
         raise ModelError(
             f"The model {name!r} brings its own columns; leave blocks=None, received {blocks!r}."
         )
-    return recipe.make(recipe.settings(**settings), blocks, random_state)
+    model = recipe.make(recipe.settings(**settings), blocks, random_state)
+    if stable is not None:
+        if recipe.own_blocks or not isinstance(stable, StableColumns):
+            raise ModelError(
+                f"stable={stable!r}: expected tr.StableColumns(...) or None, and None for "
+                f"{name!r} if it brings its own columns."
+            )
+        (first, selector), *others = model.steps
+        selector.keys = True
+        model.steps = [(first, selector), ("stable", clone(stable)), *others]
+    return model
 
 
 def model_names(outcome: Outcome = "response") -> tuple[str, ...]:

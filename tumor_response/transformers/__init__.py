@@ -22,7 +22,13 @@ from tumor_response.transformers.correlation import CorrelationFilter
 from tumor_response.transformers.encode import CategoryEncoder
 from tumor_response.transformers.filters import ColumnFilter
 from tumor_response.transformers.impute import MedianImputer
-from tumor_response.transformers.keys import chosen_key_column, is_key_column, keys_read
+from tumor_response.transformers.keys import (
+    chosen_key_column,
+    is_key_column,
+    keys_needed,
+    keys_read,
+    reads_keys,
+)
 from tumor_response.transformers.mann_whitney import MannWhitneyFilter
 from tumor_response.transformers.missing import MissingnessFilter
 from tumor_response.transformers.mrmr import MRMRFilter
@@ -31,6 +37,7 @@ from tumor_response.transformers.scale import BlockScaler, LogTransformer
 from tumor_response.transformers.select import NearConstantFilter, UnivariateFilter
 from tumor_response.transformers.selections import Selection, selection_steps
 from tumor_response.transformers.stability import StabilitySelection
+from tumor_response.transformers.stable import StableColumns, stable_steps
 from tumor_response.transformers.volume import VolumeRedundancyFilter
 
 __all__ = [
@@ -54,6 +61,7 @@ __all__ = [
     "NearConstantFilter",
     "Selection",
     "StabilitySelection",
+    "StableColumns",
     "ToArray",
     "UnivariateFilter",
     "VolumeRedundancyFilter",
@@ -64,7 +72,10 @@ __all__ = [
     "chosen_key_column",
     "is_key_column",
     "is_predictor",
+    "keys_needed",
     "keys_read",
+    "reads_keys",
     "selection_record",
     "selection_steps",
+    "stable_steps",
 ]

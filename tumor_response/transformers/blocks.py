@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 
 from tumor_response.exceptions import ModelError
 from tumor_response.transformers._frames import remember_columns
+from tumor_response.transformers.keys import is_key_column
 
 __all__ = [
     "UNNAMED_BLOCK",
@@ -53,9 +54,7 @@ def is_predictor(column: str) -> bool:
     >>> is_predictor("clinical__age"), is_predictor("meta__site"), is_predictor("views__a__key")
     (True, False, False)
     """
-    return not (
-        column.startswith("meta__") or (column.startswith("views__") and column.endswith("__key"))
-    )
+    return not (column.startswith("meta__") or is_key_column(column))
 
 
 def blocks_of(columns: Iterable[str]) -> dict[str, list[str]]:
@@ -109,6 +108,10 @@ class BlockSelector(TransformerMixin, BaseEstimator):
     required
         Blocks that have to be among them, beside one or more others; default: none. For models
         in which a block has a part of its own.
+    keys
+        Whether the columns of keys go on beside the blocks, for the next step to look something up
+        by while it is fitted (:class:`StableColumns`); rows to be scored may lack them. Default:
+        False.
 
     Attributes
     ----------
@@ -135,9 +138,12 @@ class BlockSelector(TransformerMixin, BaseEstimator):
     ['clinical__age']
     """
 
-    def __init__(self, blocks: Blocks = None, required: Sequence[str] = ()) -> None:
+    def __init__(
+        self, blocks: Blocks = None, required: Sequence[str] = (), keys: bool = False
+    ) -> None:
         self.blocks = blocks
         self.required = required
+        self.keys = keys
 
     def fit(self, X: pd.DataFrame, y: object = None) -> Self:  # noqa: ARG002
         """Note which columns the blocks consist of in ``X``."""
@@ -152,7 +158,10 @@ class BlockSelector(TransformerMixin, BaseEstimator):
         ]
         if len(set(names)) < len(names):
             raise ModelError("BlockSelector: two columns would leave it under the same name.")
-        self.feature_origins_ = dict(zip(names, chosen, strict=True))
+        self._keys = [c for c in map(str, X.columns) if is_key_column(c)] if self.keys else []
+        self.feature_origins_ = dict(
+            zip([*names, *self._keys], [*chosen, *self._keys], strict=True)
+        )
         self._chosen = pd.Index(chosen)
         self._names = pd.Index(names, dtype=object)  # faster to read than pandas' str
         return self
@@ -174,16 +183,20 @@ class BlockSelector(TransformerMixin, BaseEstimator):
                 f"on are missing: {shown}. Give a table extracted with the same settings.",
                 code="missing_columns",
             )
+        names = self._names
+        if there := [key for key in self._keys if key in X.columns]:
+            positions = np.append(positions, X.columns.get_indexer(pd.Index(there)))
+            names = names.append(pd.Index(there, dtype=object))
         if len(positions) == X.shape[1] and (positions == np.arange(len(positions))).all():
             selected = X.copy(deep=False)
         else:
             selected = X.take(positions, axis=1)
-        selected.columns = self._names
+        selected.columns = names
         return selected
 
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:  # noqa: ARG002
         """Return the names under which the columns leave."""
-        return np.asarray(self._names, dtype=object)
+        return np.asarray([*self._names, *self._keys], dtype=object)
 
     def _check_required(self) -> None:
         there = set(self.blocks_)

@@ -27,7 +27,8 @@ def dropped_record(
         True for the columns that it left out.
     reason
         ``"missing"``, ``"near_constant"``, ``"correlated"``, ``"volume_redundant"``,
-        ``"not_selected"`` (by rank), ``"not_significant"``, ``"unstable"``, or Boruta's
+        ``"not_selected"`` (by rank), ``"not_significant"``, ``"unstable"``, ``"not_repeatable"``
+        (in the training lesions' repeats) or ``"not_repeatable_external"``, or Boruta's
         ``"rejected"`` and ``"undecided"``.
     value
         The number that decided, one per column: a share of missing values or of one value, a

@@ -65,11 +65,14 @@ def outcome_sha256(outcome: pd.Series, label: object, task: str = "response") ->
 
 def columns_read(model: BaseEstimator, X: pd.DataFrame, shown: list[str] | None) -> list[str]:
     """Return the columns of ``X`` that a model reads, by its selectors and keys, or all it sees."""
+    selectors = block_selectors(model)
+    if not selectors:
+        return list(shown or X.columns)
     read = list(keys_read(model, X.columns))
-    for selector in block_selectors(model):
+    for selector in selectors:
         for columns in clone(selector).fit(X).blocks_.values():
             read.extend(columns)
-    return list(dict.fromkeys(read or shown or X.columns))
+    return list(dict.fromkeys(read))
 
 
 def record_of(result: EvaluationResult) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ import numpy as np
 
 from tumor_response.exceptions import FeatureError
 from tumor_response.features.cache.stores import LocalStore
+from tumor_response.settings import canonical_json
 
 __all__ = ["ViewStore"]
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = ".npy"
+_RECORD = ".json"
 _DIGEST_BYTES = 32
 
 
@@ -28,7 +31,8 @@ class ViewStore:
     is its path. An array is a NumPy file (``.npy``) that is mapped into memory when it is asked
     for, so that processes on one machine share its pages. A file is there whole or not at all. It
     ends in a SHA-256 over key and content, which is checked when a process first uses the array:
-    what the disk damaged is never shown to a network.
+    what the disk damaged is never shown to a network. A record, what is to be told of an array,
+    may lie beside it as JSON, checked in the same way.
 
     Parameters
     ----------
@@ -135,6 +139,53 @@ class ViewStore:
             return True
         return False
 
+    def put_record(self, key: str, record: Mapping[str, Any]) -> None:
+        """Keep what is to be told under a key, as JSON; it has no array of its own to need.
+
+        Raises
+        ------
+        FeatureError
+            Codes ``view_key`` and ``views_unusable``.
+        """
+        text = canonical_json(dict(record))
+        whole = {"record": json.loads(text), "sha256": _digest(key, text.encode()).hex()}
+        try:
+            self._files.write(_name(key, _RECORD), canonical_json(whole).encode())
+        except OSError as error:
+            raise _unusable(self.directory, error) from None
+
+    def record(self, key: str) -> dict[str, Any]:
+        """Return what is told under a key.
+
+        Raises
+        ------
+        FeatureError
+            Codes ``view_key`` and ``view_missing``, which a damaged one has as well.
+        """
+        found = self._record(key)
+        if found is None:
+            raise FeatureError(
+                f"{self.directory}: the record of key {key[:12]}... is not there, or damaged. "
+                "Extract the cohort again with the same settings and this store: what is there is "
+                "kept, what is missing or damaged is made.",
+                code="view_missing",
+            )
+        return found
+
+    def has_record(self, key: str) -> bool:
+        """Tell whether there is a record under a key, whole and its own."""
+        return self._record(key) is not None
+
+    def _record(self, key: str) -> dict[str, Any] | None:
+        content = self._files.read(_name(key, _RECORD))
+        try:
+            whole = json.loads(content or b"")
+            record: dict[str, Any] = whole["record"]
+            digest = _digest(key, canonical_json(record).encode()).hex()
+        except (ValueError, KeyError, TypeError):
+            return None
+        return record if digest == whole.get("sha256") else None
+
     def keys(self) -> Iterator[str]:
         """Yield the keys of all arrays, damaged ones included, sorted."""
         for name, _, _ in self._files.entries():
@@ -153,14 +204,14 @@ class ViewStore:
         return f"ViewStore({str(self.directory)!r})"
 
 
-def _name(key: str) -> str:
+def _name(key: str, suffix: str = _SUFFIX) -> str:
     # keys come from tables that anybody can have written: they must not lead anywhere else
     if not isinstance(key, str) or not _KEY.fullmatch(key):
         raise FeatureError(
             f"key={key!r}: expected 64 hexadecimal digits, as in a column views__<name>__key.",
             code="view_key",
         )
-    return f"{key[:2]}/{key}{_SUFFIX}"
+    return f"{key[:2]}/{key}{suffix}"
 
 
 def _digest(key: str, content: bytes) -> bytes:
