@@ -20,6 +20,7 @@ from tumor_response.features.altered import Altered, altered_case
 from tumor_response.features.repeats import (
     Repeats,
     failed_repeats,
+    keep_repeats,
     read_repeats,
     settings_variants,
 )
@@ -268,6 +269,30 @@ def test_what_is_missing_damaged_or_mixed_says_the_way_out(tmp_path):
     assert not repeats.holds({KEY: key})
     _key(repeats, _case())
     assert repeats.holds({KEY: key})
+
+
+def test_measured_repeats_are_kept_by_hand(tmp_path):
+    values = np.random.default_rng(0).normal(size=(3, 4, 3))
+    values[1, 2, 0] = np.nan
+    columns, names = ["a__x", "a__y", "b__x"], ["scan", "scan", "observer"]
+    store = tr.ViewStore(tmp_path)
+    keys = keep_repeats(store, values, columns, names)
+    assert keep_repeats(store, values[:1], columns, names) == keys[:1]
+    found = read_repeats(tmp_path, reversed(keys), ["b__x", "a__x"])
+    np.testing.assert_array_equal(found.values, values[::-1][:, :, [2, 0]])
+    assert found.draws == (0, 0, 1, 0)
+    assert found.applies.all()
+    for wrong in (
+        (values[0], columns, names),
+        (values[:, :1], columns, []),
+        (values, columns[:2], names),
+        (values, columns, names[:2]),
+        (values, ["a__x", "b__x", "a__y"], names),
+        (values, columns, "unaltered"),
+    ):
+        with pytest.raises(FeatureError, match=r"^keep_repeats") as error:
+            keep_repeats(store, *wrong)
+        assert error.value.code == "settings"
 
 
 def test_a_case_that_cannot_be_read_is_an_error_of_the_case(tmp_path):

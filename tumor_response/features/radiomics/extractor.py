@@ -7,14 +7,13 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tumor_response._version import library_version
 from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import FeatureError, SettingsError
 from tumor_response.features.base import FeatureSpec, FeatureValues, Shortfall, checked_block
 from tumor_response.features.memory import Extent
 from tumor_response.features.radiomics.columns import RadiomicsColumn, columns_of
+from tumor_response.features.radiomics.fast.surroundings import MOST_BYTES
 from tumor_response.features.radiomics.ibsi.settings import CONFIGURATIONS, IbsiSettings
 from tumor_response.features.radiomics.ibsi.translate import ibsi_settings_of
 from tumor_response.features.radiomics.presets import PRESETS
@@ -151,7 +150,7 @@ class Radiomics:
                 left_out.append(column.spec.column)
                 continue
             # PyRadiomics' axes are complex where rounding turns two zeros into a pair
-            number = float(np.real(result[column.key]))
+            number = float(result[column.key].real)
             if math.isfinite(number):
                 values[column.spec.column] = number
             else:
@@ -168,8 +167,9 @@ class Radiomics:
     def memory_bytes(self, extent: Extent) -> int:
         """Return what a case needs beside its image: bytes per voxel of what is computed on.
 
-        The fast engine works on the box around the contour at the spacing of the settings,
-        PyRadiomics resamples the whole image.
+        The fast engine works on the box around the contour at the spacing of the settings, and
+        keeps the surroundings of the latest contours for the next one with the same; PyRadiomics
+        resamples the whole image.
         """
         if isinstance(self.settings, IbsiSettings):
             spacing_mm = self.settings.spacing_mm
@@ -177,7 +177,8 @@ class Radiomics:
             return _IBSI_BYTES_PER_VOXEL * extent.box_voxels(zyx, _MARGIN_MM)
         spacing_mm = self.settings.setting.get("resampledPixelSpacing")
         if self.engine == "fast":
-            return _FAST_BYTES_PER_VOXEL * extent.box_voxels(spacing_mm, _MARGIN_MM)
+            kept = MOST_BYTES if spacing_mm is not None else 0
+            return _FAST_BYTES_PER_VOXEL * extent.box_voxels(spacing_mm, _MARGIN_MM) + kept
         ratio = extent.box_voxels(spacing_mm) / max(1, extent.box_voxels())
         return round(_REFEREE_BYTES_PER_VOXEL * extent.image_voxels * max(1.0, ratio))
 

@@ -111,7 +111,7 @@ def glcm_values(
 
 
 def pyradiomics_features(
-    levels: NDArray[np.int32],
+    levels: NDArray[np.int32] | FlatLevels,
     n_levels: int,
     setting: Mapping[str, Any],
     spacing_mm: tuple[float, float, float],
@@ -157,7 +157,7 @@ def pyradiomics_features(
     symmetrical = bool(setting.get("symmetricalGLCM", True))
     n = len(grey_levels)
     if weights is None:
-        at_once = max(1, _CELLS_AT_ONCE // min(n * n, 16 * len(flat.voxels)))
+        at_once = max(1, _CELLS_AT_ONCE // min(n * n, 16 * flat.layout.n_voxels))
         values = np.concatenate(
             [
                 _pyradiomics_values(
@@ -193,16 +193,15 @@ def _weights(
 
 def _without_gaps(flat: FlatLevels, n_levels: int) -> tuple[NDArray[np.int64], FlatLevels]:
     """Return the levels that occur, and the image with each level's rank among them."""
-    voxels = flat.voxels
     occurs = np.zeros(n_levels + 1, dtype=np.bool_)
-    _mark_occurring(flat.levels, voxels, occurs)
-    grey_levels = np.flatnonzero(occurs)
+    _mark_occurring(flat.levels, flat.layout.spans, occurs)
+    grey_levels = 1 + np.flatnonzero(occurs[1:])
     if len(grey_levels) == n_levels:
         return grey_levels, flat
     rank = np.zeros(n_levels + 1, dtype=np.int32)
     rank[grey_levels] = np.arange(1, len(grey_levels) + 1)
     ranked = np.zeros_like(flat.levels)
-    _rank(flat.levels, voxels, rank, ranked)
+    _rank(flat.levels, flat.layout.spans, rank, ranked)
     return grey_levels, replace(flat, levels=ranked)
 
 
@@ -272,21 +271,23 @@ def _values_of(cells: Cells, grey_levels: NDArray[np.int64]) -> NDArray[np.float
 
 @kernel
 def _mark_occurring(
-    levels: NDArray[np.int32], voxels: NDArray[np.int64], occurs: NDArray[np.bool_]
+    levels: NDArray[np.int32], spans: NDArray[np.int64], occurs: NDArray[np.bool_]
 ) -> None:
-    for v in range(len(voxels)):
-        occurs[levels[voxels[v]]] = True
+    for s in range(spans.shape[0]):
+        for place in range(spans[s, 0], spans[s, 1]):
+            occurs[np.uint64(levels[place])] = True
 
 
 @kernel
 def _rank(
     levels: NDArray[np.int32],
-    voxels: NDArray[np.int64],
+    spans: NDArray[np.int64],
     rank: NDArray[np.int32],
     ranked: NDArray[np.int32],
 ) -> None:
-    for v in range(len(voxels)):
-        ranked[voxels[v]] = rank[levels[voxels[v]]]
+    for s in range(spans.shape[0]):
+        for place in range(spans[s, 0], spans[s, 1]):
+            ranked[place] = rank[np.uint64(levels[place])]
 
 
 @kernel

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tumor_response.features.radiomics.families.emphasis import EMPHASES, emphases
 from tumor_response.features.radiomics.families.neighbourhood import neighbours_of
 from tumor_response.features.radiomics.matrices.dependence import dependence
+from tumor_response.features.radiomics.matrices.flat import FlatLevels
 
 __all__ = ["FEATURES", "pyradiomics_features"]
 
@@ -35,14 +36,15 @@ FEATURES: tuple[str, ...] = tuple(_EMPHASIS)
 
 
 def pyradiomics_features(
-    levels: NDArray[np.int32], n_levels: int, setting: Mapping[str, Any]
+    levels: NDArray[np.int32] | FlatLevels, n_levels: int, setting: Mapping[str, Any]
 ) -> dict[str, float]:
     """Compute PyRadiomics' GLDM features of a region.
 
     Parameters
     ----------
     levels
-        int32 (z, y, x), C-contiguous, the region's bounding box: 1 to `n_levels`, 0 outside.
+        int32 (z, y, x), C-contiguous, the region's bounding box: 1 to `n_levels`, 0 outside; or
+        the same laid out with a rim as wide as the longest distance.
     n_levels
         Highest grey level.
     setting

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tumor_response.features.radiomics.families.emphasis import EMPHASES, emphases
 from tumor_response.features.radiomics.families.neighbourhood import directions_of
+from tumor_response.features.radiomics.matrices.flat import FlatLevels
 from tumor_response.features.radiomics.matrices.size_zone import size_zone_matrix, zones
 
 __all__ = ["FEATURES", "pyradiomics_features"]
@@ -39,14 +40,15 @@ _COLUMNS = [EMPHASES.index(emphasis) for emphasis in _EMPHASIS.values()]
 
 
 def pyradiomics_features(
-    levels: NDArray[np.int32], n_levels: int, setting: Mapping[str, Any]
+    levels: NDArray[np.int32] | FlatLevels, n_levels: int, setting: Mapping[str, Any]
 ) -> dict[str, float]:
     """Compute PyRadiomics' GLSZM features of a region.
 
     Parameters
     ----------
     levels
-        int32 (z, y, x), C-contiguous, the region's bounding box: 1 to `n_levels`, 0 outside.
+        int32 (z, y, x), C-contiguous, the region's bounding box: 1 to `n_levels`, 0 outside; or
+        the same laid out with a rim as wide as the longest distance.
     n_levels
         Highest grey level.
     setting

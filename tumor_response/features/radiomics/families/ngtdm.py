@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tumor_response.features.radiomics.families.neighbourhood import neighbours_of
 from tumor_response.features.radiomics.kernels import kernel
+from tumor_response.features.radiomics.matrices.flat import FlatLevels
 from tumor_response.features.radiomics.matrices.grey_tone_difference import grey_tone_difference
 
 __all__ = ["FEATURES", "features", "pyradiomics_features"]
@@ -66,7 +67,7 @@ def features(
 
 
 def pyradiomics_features(
-    levels: NDArray[np.int32], n_levels: int, setting: Mapping[str, Any]
+    levels: NDArray[np.int32] | FlatLevels, n_levels: int, setting: Mapping[str, Any]
 ) -> dict[str, float]:
     """Compute PyRadiomics' NGTDM features of a region.
 
@@ -75,7 +76,8 @@ def pyradiomics_features(
     Parameters
     ----------
     levels
-        int32 (z, y, x), C-contiguous, the region's bounding box: 1 to `n_levels`, 0 outside.
+        int32 (z, y, x), C-contiguous, the region's bounding box: 1 to `n_levels`, 0 outside; or
+        the same laid out with a rim as wide as the longest distance.
     n_levels
         Highest grey level.
     setting

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import SimpleITK as sitk
@@ -22,6 +22,7 @@ from tumor_response.features.radiomics.fast.prepare import Prepared, prepare
 from tumor_response.features.radiomics.fast.region import Region
 from tumor_response.features.radiomics.fast.shape import shape_features
 from tumor_response.features.radiomics.fast.shape2d import shape2d_features
+from tumor_response.features.radiomics.matrices.flat import Layout
 
 __all__ = ["SIZELESS", "execute", "features_of"]
 
@@ -99,20 +100,30 @@ def features_of(prepared: Prepared, parameters: Mapping[str, Any]) -> dict[str, 
         for image_type, of_type in parameters["imageType"].items()
         for name in image_names(image_type, {**setting, **of_type})
     }
+    layout: Layout | None = None
     for name, region in image_types(prepared, parameters):
-        for feature_class, numbers in _of_image(region, classes, own[name]).items():
+        reach = _reach(own[name], prepared.mask.shape)
+        if layout is None or layout.reach != reach:
+            layout = Layout.around(prepared.mask, reach)
+        for feature_class, numbers in _of_image(region, layout, classes, own[name]).items():
             _add(values, f"{name}_{feature_class}", numbers)
     return values
 
 
+def _reach(setting: Mapping[str, Any], shape: Sequence[int]) -> int:
+    """Return how far neighbours are looked for: never farther than the box is long."""
+    return max(1, min(max(setting.get("distances", (1,)), default=1), max(shape) - 1))
+
+
 def _of_image(
-    region: Region, classes: Mapping[str, Any], setting: Mapping[str, Any]
+    region: Region, layout: Layout, classes: Mapping[str, Any], setting: Mapping[str, Any]
 ) -> dict[str, dict[str, float]]:
     """Return the values of every class but shape on one image: binned once for all of them."""
     asked = [name for name in classes if not name.startswith("shape")]
     if not asked:
         return {}
     binned = discretise(region, setting, region.pixel_type)
+    levels, n_levels = layout.filled(binned.levels), binned.n_levels
     found: dict[str, dict[str, float]] = {}
     for name in asked:
         if name == "firstorder":
@@ -120,11 +131,9 @@ def _of_image(
                 region.values[region.mask], setting, binned, region.voxel_volume_mm3
             )
         elif name in _DIRECTIONAL:
-            found[name] = _DIRECTIONAL[name](
-                binned.levels, binned.n_levels, setting, region.spacing_mm
-            )
+            found[name] = _DIRECTIONAL[name](levels, n_levels, setting, region.spacing_mm)
         else:
-            found[name] = _UNDIRECTED[name](binned.levels, binned.n_levels, setting)
+            found[name] = _UNDIRECTED[name](levels, n_levels, setting)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from tumor_response.features.radiomics.fast.planar_patterns import local_binary_
 from tumor_response.features.radiomics.fast.prepare import Prepared
 from tumor_response.features.radiomics.fast.region import Region
 from tumor_response.features.radiomics.fast.spherical_patterns import spherical_patterns
+from tumor_response.features.radiomics.fast.surroundings import KEPT
 from tumor_response.features.radiomics.fast.wavelet import wavelet_bands
 from tumor_response.features.radiomics.fast.working_image import WorkingImage
 
@@ -65,10 +67,13 @@ def _images(image_type: str, prepared: Prepared, setting: Mapping[str, Any]) -> 
 
 
 def _laplacian_of_gaussian(prepared: Prepared, setting: Mapping[str, Any]) -> Images:
+    image, box = prepared.image, prepared.box
+    edges = tuple((edge.start, edge.stop) for edge in box)
     for sigma in setting.get("sigma", []):
-        if fits(prepared.image, sigma):
+        if fits(image, sigma):
             name = f"log-sigma-{str(sigma).replace('.', '-')}-mm-3D"
-            yield name, laplacian_of_gaussian(prepared.image, prepared.box, sigma)
+            compute = partial(laplacian_of_gaussian, image, box, sigma)
+            yield name, KEPT.filtered(image.stored, (name, image.spacing_mm, edges), compute)
 
 
 def _wavelet(prepared: Prepared, setting: Mapping[str, Any]) -> Images:

@@ -20,7 +20,8 @@ from tumor_response.features.radiomics.kernels import kernel
 
 __all__ = ["fits", "laplacian_of_gaussian"]
 
-_BLOCK = 16
+_ROWS, _COLUMNS = 56, 128
+"""Lines that are filtered side by side: many, as every step along them is one loop across them."""
 _MARGIN_SIGMAS = 18.0
 _SHORTEST = 4
 
@@ -161,9 +162,8 @@ def _passed(
     n = shape[axis]
     shape[axis] = wanted.stop - wanted.start
     out = np.empty(shape, dtype=np.float32)
-    # lines that stay unused in the last block are filtered as zeros
-    data, forward, backward = np.zeros((3, n, _BLOCK))
     if axis == 2:
+        data, forward, backward = np.empty((3, n, _ROWS))
         _filter_rows(
             values.reshape(-1, n),
             out.reshape(-1, shape[2]),
@@ -175,8 +175,12 @@ def _passed(
         )
     else:
         outer = 1 if axis == 0 else shape[0]
+        lines = values.reshape(outer, n, -1)
+        # blocks of one width, so that none is left nearly empty at the end
+        n_blocks = math.ceil(lines.shape[2] / _COLUMNS)
+        data, forward, backward = np.empty((3, n, math.ceil(lines.shape[2] / n_blocks)))
         _filter_columns(
-            values.reshape(outer, n, -1),
+            lines,
             out.reshape(outer, shape[axis], -1),
             wanted.start,
             coefficients,
@@ -194,20 +198,14 @@ def _add(total: NDArray[np.float32], values: NDArray[np.float32], weight: float)
 
 
 @kernel
-def _filter(
-    data: NDArray[np.float64],
-    forward: NDArray[np.float64],
-    backward: NDArray[np.float64],
-    c: NDArray[np.float64],
+def _forward(
+    data: NDArray[np.float64], forward: NDArray[np.float64], c: NDArray[np.float64], used: int
 ) -> None:
-    """Run the causal and the anticausal recursion along the first axis of (samples, lines)."""
-    n = data.shape[0]
+    """Run the causal recursion along the first axis of (samples, lines)."""
     n0, n1, n2, n3 = c[0], c[1], c[2], c[3]
     d1, d2, d3, d4 = c[4], c[5], c[6], c[7]
-    m1, m2, m3, m4 = c[8], c[9], c[10], c[11]
     bn1, bn2, bn3, bn4 = c[12], c[13], c[14], c[15]
-    bm1, bm2, bm3, bm4 = c[16], c[17], c[18], c[19]
-    for j in range(_BLOCK):
+    for j in range(used):
         e = data[0, j]
         a, b, g = data[1, j], data[2, j], data[3, j]
         s0 = (e * n0 + e * n1 + e * n2 + e * n3) - (e * bn1 + e * bn2 + e * bn3 + e * bn4)
@@ -218,17 +216,30 @@ def _filter(
         forward[1, j] = s1
         forward[2, j] = s2
         forward[3, j] = s3
-    for i in range(4, n):
-        for j in range(_BLOCK):
-            forward[i, j] = (
-                data[i, j] * n0 + data[i - 1, j] * n1 + data[i - 2, j] * n2 + data[i - 3, j] * n3
-            ) - (
-                forward[i - 1, j] * d1
-                + forward[i - 2, j] * d2
-                + forward[i - 3, j] * d3
-                + forward[i - 4, j] * d4
+    for i in range(4, data.shape[0]):
+        x0, x1, x2, x3 = data[i], data[i - 1], data[i - 2], data[i - 3]
+        y1, y2, y3, y4 = forward[i - 1], forward[i - 2], forward[i - 3], forward[i - 4]
+        y0 = forward[i]
+        for j in range(used):
+            y0[j] = (x0[j] * n0 + x1[j] * n1 + x2[j] * n2 + x3[j] * n3) - (
+                y1[j] * d1 + y2[j] * d2 + y3[j] * d3 + y4[j] * d4
             )
-    for j in range(_BLOCK):
+
+
+@kernel
+def _backward(
+    data: NDArray[np.float64],
+    backward: NDArray[np.float64],
+    c: NDArray[np.float64],
+    used: int,
+    start: int,
+) -> None:
+    """Run the anticausal recursion from the end to sample ``start``."""
+    n = data.shape[0]
+    d1, d2, d3, d4 = c[4], c[5], c[6], c[7]
+    m1, m2, m3, m4 = c[8], c[9], c[10], c[11]
+    bm1, bm2, bm3, bm4 = c[16], c[17], c[18], c[19]
+    for j in range(used):
         e = data[n - 1, j]
         a, b = data[n - 2, j], data[n - 3, j]
         s0 = (e * m1 + e * m2 + e * m3 + e * m4) - (e * bm1 + e * bm2 + e * bm3 + e * bm4)
@@ -239,18 +250,13 @@ def _filter(
         backward[n - 2, j] = s1
         backward[n - 3, j] = s2
         backward[n - 4, j] = s3
-    for i in range(n - 5, -1, -1):
-        for j in range(_BLOCK):
-            backward[i, j] = (
-                data[i + 1, j] * m1
-                + data[i + 2, j] * m2
-                + data[i + 3, j] * m3
-                + data[i + 4, j] * m4
-            ) - (
-                backward[i + 1, j] * d1
-                + backward[i + 2, j] * d2
-                + backward[i + 3, j] * d3
-                + backward[i + 4, j] * d4
+    for i in range(n - 5, start - 1, -1):
+        x1, x2, x3, x4 = data[i + 1], data[i + 2], data[i + 3], data[i + 4]
+        y1, y2, y3, y4 = backward[i + 1], backward[i + 2], backward[i + 3], backward[i + 4]
+        y0 = backward[i]
+        for j in range(used):
+            y0[j] = (x1[j] * m1 + x2[j] * m2 + x3[j] * m3 + x4[j] * m4) - (
+                y1[j] * d1 + y2[j] * d2 + y3[j] * d3 + y4[j] * d4
             )
 
 
@@ -265,12 +271,14 @@ def _filter_rows(
     backward: NDArray[np.float64],
 ) -> None:
     n_rows, n = rows.shape
-    for block in range(0, n_rows, _BLOCK):
-        used = n_rows - block if n_rows - block < _BLOCK else _BLOCK
+    width = data.shape[1]
+    for block in range(0, n_rows, width):
+        used = n_rows - block if n_rows - block < width else width
         for line in range(used):
             for i in range(n):
                 data[i, line] = rows[block + line, i]
-        _filter(data, forward, backward, coefficients)
+        _forward(data, forward, coefficients, used)
+        _backward(data, backward, coefficients, used, start)
         for line in range(used):
             for i in range(out.shape[1]):
                 out[block + line, i] = forward[start + i, line] + backward[start + i, line]
@@ -287,15 +295,18 @@ def _filter_columns(
     backward: NDArray[np.float64],
 ) -> None:
     n_outer, n, n_inner = lines.shape
+    width = data.shape[1]
     for outer in range(n_outer):
-        for block in range(0, n_inner, _BLOCK):
-            used = n_inner - block if n_inner - block < _BLOCK else _BLOCK
+        for block in range(0, n_inner, width):
+            used = n_inner - block if n_inner - block < width else width
             for i in range(n):
+                sources, copies = lines[outer, i, block : block + used], data[i]
                 for line in range(used):
-                    data[i, line] = lines[outer, i, block + line]
-            _filter(data, forward, backward, coefficients)
+                    copies[line] = sources[line]
+            _forward(data, forward, coefficients, used)
+            _backward(data, backward, coefficients, used, start)
             for i in range(out.shape[1]):
+                ones, others = forward[start + i], backward[start + i]
+                sums = out[outer, i, block : block + used]
                 for line in range(used):
-                    out[outer, i, block + line] = (
-                        forward[start + i, line] + backward[start + i, line]
-                    )
+                    sums[line] = ones[line] + others[line]

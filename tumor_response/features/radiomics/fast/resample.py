@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tumor_response.features.radiomics.fast.bspline import Axis, interpolated
 from tumor_response.features.radiomics.fast.mask_check import Box, check_inside, region_box
 from tumor_response.features.radiomics.fast.normalise import Normalisation
+from tumor_response.features.radiomics.fast.surroundings import KEPT
 from tumor_response.features.radiomics.fast.working_image import WorkingImage
 
 __all__ = ["Grid", "grid_around", "padded_box", "resampled"]
@@ -163,7 +164,10 @@ def _spline(
     if normalisation is not None:
         part = normalisation.apply(part)
     if exact or not np.issubdtype(part.dtype, np.integer):
-        return interpolated(part, (z, y, x), stored.shape).astype(part.dtype)
+        places = (stored.shape, *(at.tobytes() for at in positions))
+        return KEPT.resampled(
+            places, part, lambda: interpolated(part, (z, y, x), stored.shape).astype(part.dtype)
+        )
     values = interpolated(part.astype(np.float64), (z, y, x), stored.shape)
     if np.any(np.abs(values - np.rint(values)) < _DECIDED_BY_ROUNDING):
         return None

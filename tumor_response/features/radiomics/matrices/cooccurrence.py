@@ -143,8 +143,9 @@ def cells_along(
     steps = flat.steps(directions)
     merged = weights is not None
     factors = np.ones(len(steps)) if weights is None else weights
-    if n_levels > _SQUARE or n_levels**2 > _SPARSE * len(flat.voxels):
-        by_level = flat.voxels[np.argsort(flat.levels[flat.voxels], kind="stable")]
+    if n_levels > _SQUARE or n_levels**2 > _SPARSE * flat.layout.n_voxels:
+        voxels = flat.voxels
+        by_level = voxels[np.argsort(flat.levels[voxels], kind="stable")]
         starts = np.empty((1 if merged else len(steps), n_levels + 1), dtype=np.int64)
         row, touched = np.zeros(n_levels + 1), np.empty(n_levels + 1, dtype=np.int32)
         columns, kept = _rows(
@@ -163,29 +164,44 @@ def cells_along(
 def _squares(flat: FlatLevels, steps: NDArray[np.int64], n_levels: int) -> NDArray[np.int32]:
     """Count pairs, with a row and a column 0 for "outside": cheaper than asking each time."""
     squares = np.zeros((len(steps), n_levels + 1, n_levels + 1), dtype=np.int32)
-    _count_pairs(flat.levels, flat.voxels, steps, n_levels + 1, squares.reshape(-1))
+    _count_pairs(
+        flat.levels, flat.layout.spans, steps, n_levels + 1, squares.reshape(len(steps), -1)
+    )
     return squares
 
 
 @kernel
 def _count_pairs(
-    flat: NDArray[np.int32],
-    voxels: NDArray[np.int64],
+    levels: NDArray[np.int32],
+    spans: NDArray[np.int64],
     steps: NDArray[np.int64],
     n: int,
     counts: NDArray[np.int32],
 ) -> None:
-    # several directions at a time, as far as they fit the cache: adding one to the same cell
-    # twice in a row has to wait for the first
+    # Line by line, two directions at a time: adding one to the same cell twice in a row has to
+    # wait for the first. As many directions in one walk over the image as the cache holds.
     group = _CACHED // (n * n) if n * n <= _CACHED else 1
-    for first in range(0, len(steps), group):
-        behind = first + group if first + group < len(steps) else len(steps)
-        for v in range(len(voxels)):
-            place = voxels[v]
-            row = first * n * n + flat[place] * n
-            for d in range(first, behind):
-                counts[row + flat[place + steps[d]]] += 1
-                row += n * n
+    row = np.int32(n)
+    one = np.int32(1)
+    for begin in range(0, len(steps), group):
+        end = begin + group if begin + group < len(steps) else len(steps)
+        paired = end - (end - begin) % 2
+        for s in range(spans.shape[0]):
+            first, after = spans[s]
+            line = levels[first:after]
+            for d in range(begin, paired, 2):
+                ones = levels[first + steps[d] : after + steps[d]]
+                others = levels[first + steps[d + 1] : after + steps[d + 1]]
+                of_ones, of_others = counts[d], counts[d + 1]
+                for x in range(line.size):
+                    # unsigned: numba then leaves out Python's meaning of a negative index
+                    of_ones[np.uint64(line[x] * row + ones[x])] += one
+                    of_others[np.uint64(line[x] * row + others[x])] += one
+            if paired < end:
+                ones = levels[first + steps[paired] : after + steps[paired]]
+                of_ones = counts[paired]
+                for x in range(line.size):
+                    of_ones[np.uint64(line[x] * row + ones[x])] += one
 
 
 @kernel

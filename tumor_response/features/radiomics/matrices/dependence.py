@@ -6,13 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumor_response.features.radiomics.kernels import kernel
-from tumor_response.features.radiomics.matrices.flat import flat_levels
+from tumor_response.features.radiomics.matrices.flat import FlatLevels, flat_levels
 
 __all__ = ["dependence"]
 
 
 def dependence(
-    levels: NDArray[np.int32], n_levels: int, offsets: NDArray[np.int32], alpha: int
+    levels: NDArray[np.int32] | FlatLevels,
+    n_levels: int,
+    offsets: NDArray[np.int32],
+    alpha: int,
 ) -> NDArray[np.float64]:
     """Count voxels by grey level and number of dependent neighbours.
 
@@ -54,9 +57,9 @@ def dependence(
     flat = flat_levels(levels, int(np.abs(offsets).max(initial=0)))
     # row 0: outside the region
     counts = np.zeros((n_levels + 1, len(offsets) + 1))
-    dependents = np.empty(flat.shape[2], dtype=np.int32)
+    dependents = np.empty(flat.layout.padded_shape[2], dtype=np.int32)
     _count_dependents(
-        flat.levels, flat.spans, flat.steps(offsets), np.int32(alpha), counts, dependents
+        flat.levels, flat.layout.spans, flat.steps(offsets), np.int32(alpha), counts, dependents
     )
     return counts[1:].copy()
 

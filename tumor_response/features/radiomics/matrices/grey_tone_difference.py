@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumor_response.features.radiomics.kernels import kernel
-from tumor_response.features.radiomics.matrices.flat import flat_levels
+from tumor_response.features.radiomics.matrices.flat import FlatLevels, flat_levels
 
 __all__ = ["GreyToneDifference", "grey_tone_difference"]
 
@@ -34,7 +34,7 @@ class GreyToneDifference:
 
 
 def grey_tone_difference(
-    levels: NDArray[np.int32], n_levels: int, offsets: NDArray[np.int32]
+    levels: NDArray[np.int32] | FlatLevels, n_levels: int, offsets: NDArray[np.int32]
 ) -> GreyToneDifference:
     """Sum the differences of voxels from the mean of their neighbours, by grey level.
 
@@ -66,10 +66,10 @@ def grey_tone_difference(
     """
     flat = flat_levels(levels, int(np.abs(offsets).max(initial=0)))
     counted, lonely, differences = np.zeros((3, n_levels))
-    neighbours, total = np.empty((2, flat.shape[2]), dtype=np.int32)
+    neighbours, total = np.empty((2, flat.layout.padded_shape[2]), dtype=np.int32)
     _sum_differences(
         flat.levels,
-        flat.spans,
+        flat.layout.spans,
         flat.steps(offsets),
         counted,
         lonely,

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumor_response.features.radiomics.kernels import kernel
-from tumor_response.features.radiomics.matrices.flat import flat_levels
+from tumor_response.features.radiomics.matrices.flat import FlatLevels, flat_levels
 
 __all__ = ["directions_with_company", "run_lengths"]
 
 
 def run_lengths(
-    levels: NDArray[np.int32], n_levels: int, directions: NDArray[np.int32]
+    levels: NDArray[np.int32] | FlatLevels, n_levels: int, directions: NDArray[np.int32]
 ) -> NDArray[np.float64]:
     """Count the runs of equal grey level along each direction.
 
@@ -53,13 +53,21 @@ def run_lengths(
     flat = flat_levels(levels, 1)
     # A run is the same in both ways along it; ahead in the row, predecessors come first.
     steps = np.abs(flat.steps(directions))
-    numbered = np.zeros((len(steps), (max(levels.shape) + 1) * n_levels), dtype=np.int32)
-    number = np.zeros(flat.levels.size, dtype=np.int32)
-    return _count_runs(flat.levels, flat.voxels, steps, n_levels, numbered, number)
+    # a row of counters for each length, with one for "outside": it is cheaper than asking
+    lengths = max(flat.shape) + 2
+    numbered = np.zeros((len(steps), lengths * (n_levels + 1)), dtype=np.int32)
+    _, height, width = flat.layout.padded_shape
+    # of this plane and the one before it: steps reach a little further
+    number = np.zeros((len(steps), 2 * height * width), dtype=np.int32)
+    _number_voxels(flat.levels, flat.layout.spans, steps, n_levels + 1, number, numbered)
+    at_least = numbered.reshape(len(steps), lengths, n_levels + 1)[:, 1:, 1:]
+    longest = max(1, int(np.count_nonzero(at_least.any(axis=(0, 2)))))
+    exactly = at_least[:, :longest] - at_least[:, 1 : longest + 1]
+    return np.ascontiguousarray(exactly.swapaxes(1, 2), dtype=np.float64)
 
 
 def directions_with_company(
-    levels: NDArray[np.int32], directions: NDArray[np.int32]
+    levels: NDArray[np.int32] | FlatLevels, directions: NDArray[np.int32]
 ) -> NDArray[np.bool_]:
     """Tell in which directions some line of voxels holds two voxels of the region or more.
 
@@ -85,50 +93,44 @@ def directions_with_company(
     >>> directions_with_company(levels, np.array([[0, 0, 1], [1, 0, 0]], dtype=np.int32))
     array([ True, False])
     """
+    flat = flat_levels(levels, 0)
     found = np.zeros(len(directions), dtype=np.bool_)
-    _find_company(levels, directions, found)
+    _find_company(flat.padded, directions, found)
     return found
 
 
 @kernel
-def _count_runs(
+def _number_voxels(
     levels: NDArray[np.int32],
-    voxels: NDArray[np.int64],
+    spans: NDArray[np.int64],
     steps: NDArray[np.int64],
-    n_levels: int,
-    numbered: NDArray[np.int32],
+    n: int,
     number: NDArray[np.int32],
-) -> NDArray[np.float64]:
+    numbered: NDArray[np.int32],
+) -> None:
     # Number each voxel within its run: one more than its predecessor of the same level, else 1.
     # As many runs have k voxels or more as there are voxels numbered k, and those of exactly k
-    # are the difference to k + 1: no branch depends on the image, which is what makes it fast.
-    # The last two arguments are scratch, zeros. Positions are unsigned: numba then leaves out
-    # Python's meaning of a negative index.
-    row = np.uint64(n_levels)
-    longest = 1
-    for d in range(steps.size):
-        of_direction = numbered[d]
-        step = np.uint64(steps[d])
-        for v in range(voxels.size):
-            voxel = np.uint64(voxels[v])
-            before = voxel - step
-            level = levels[voxel]
-            k = np.int32(1) + (number[before] if levels[before] == level else np.int32(0))
-            number[voxel] = k
-            of_direction[np.uint64(k - 1) * row + np.uint64(level - 1)] += np.int32(1)
-        # voxels numbered k: entries from (k - 1) n_levels up to k n_levels
-        for entry in range(longest * n_levels, of_direction.size):
-            if of_direction[entry] > 0:
-                longest = entry // n_levels + 1
-            elif entry >= (longest + 1) * n_levels:
-                break
-    counts = np.empty((steps.size, n_levels, longest))
-    for d in range(steps.size):
-        for k in range(longest):
-            for level in range(n_levels):
-                entry = k * n_levels + level
-                counts[d, level, k] = numbered[d, entry] - numbered[d, entry + n_levels]
-    return counts
+    # are the difference to k + 1: no branch depends on the image. Line by line, so that most
+    # numbers are found for several voxels at once; lines of the plane before are all that they
+    # need. ``number`` holds two planes in turn and begins as zeros.
+    ring = number.shape[1]
+    row, one = np.int32(n), np.int32(1)
+    for s in range(spans.shape[0]):
+        first, after = spans[s]
+        line = levels[first:after]
+        here = first % ring
+        for d in range(steps.size):
+            others = levels[first - steps[d] : after - steps[d]]
+            back = (first - steps[d]) % ring
+            before = number[d, back : back + line.size]
+            mine = number[d, here : here + line.size]
+            for x in range(line.size):
+                goes_on = np.int32((others[x] == line[x]) & (line[x] > 0))
+                mine[x] = np.int32(before[x] * goes_on) + one
+            counts = numbered[d]
+            for x in range(line.size):
+                # unsigned: numba then leaves out Python's meaning of a negative index
+                counts[np.uint64(mine[x] * row + line[x])] += one
 
 
 @kernel

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tumor_response.features.radiomics.kernels import kernel
 from tumor_response.features.radiomics.matrices.directions import both_ways
-from tumor_response.features.radiomics.matrices.flat import flat_levels
+from tumor_response.features.radiomics.matrices.flat import FlatLevels, flat_levels
 
 __all__ = ["SizeZoneMatrix", "Zones", "size_zone_matrix", "zones"]
 
@@ -65,7 +65,7 @@ class SizeZoneMatrix:
         return matrix
 
 
-def zones(levels: NDArray[np.int32], offsets: NDArray[np.int32]) -> Zones:
+def zones(levels: NDArray[np.int32] | FlatLevels, offsets: NDArray[np.int32]) -> Zones:
     """Find the connected groups of voxels of the same grey level.
 
     Parameters
@@ -98,10 +98,12 @@ def zones(levels: NDArray[np.int32], offsets: NDArray[np.int32]) -> Zones:
     flat = flat_levels(levels, 1)
     backward, known = _backward_neighbours(flat.steps(offsets), flat.steps(both_ways(offsets)))
     labels = np.zeros(flat.levels.size, dtype=np.int32)
-    n_zones = _join_voxels(flat.levels, flat.spans, flat.shape[2], backward, known, labels)
+    n_zones = _join_voxels(
+        flat.levels, flat.layout.spans, flat.layout.padded_shape[2], backward, known, labels
+    )
     zone_levels = np.empty(n_zones, dtype=np.int32)
     sizes = np.zeros(n_zones, dtype=np.int64)
-    _number_zones(flat.levels, flat.spans, labels, zone_levels, sizes)
+    _number_zones(flat.levels, flat.layout.spans, labels, zone_levels, sizes)
     return Zones(flat.unpadded(labels), zone_levels, sizes)
 
 

@@ -190,6 +190,6 @@ def test_flat_levels_keep_the_image() -> None:
         flat = flat_levels(levels, reach)
         assert np.array_equal(flat.unpadded(flat.levels), levels)
         assert np.array_equal(flat.voxels, np.flatnonzero(flat.levels))
-        lines = [range(first, after) for first, after in flat.spans.tolist()]
+        lines = [range(first, after) for first, after in flat.layout.spans.tolist()]
         assert set(flat.voxels.tolist()) <= {place for line in lines for place in line}
         assert all(flat.levels[line[0]] > 0 and flat.levels[line[-1]] > 0 for line in lines)
