@@ -117,9 +117,10 @@ def one_cohort(seed: int, work: Path, n_jobs: int) -> Iterator[dict[str, object]
     size = stats.zscore(np.log(truth["volume_baseline_cc"]))
     texture = stats.zscore(truth["field_mean"])
     noise = NOISE_SD * rng.normal(size=len(truth))
-    by = {"volume": size, "image": texture, "both": (size + texture) / np.sqrt(2), "none": 0.0}
+    both = (size + texture) / np.sqrt(2)
+    by = {"volume": size, "image": texture, "both": both, "none": np.zeros(len(truth))}
     for kind in KINDS:
-        latent = (by[kind] + noise).to_numpy() if kind != "none" else noise
+        latent = np.asarray(by[kind]) + noise
         y = pd.Series((latent > np.median(latent)).astype(float), index=table.data.index)
         for name, block in MODELS.items():
             started = time.perf_counter()

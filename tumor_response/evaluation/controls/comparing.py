@@ -58,6 +58,10 @@ def evaluated_together(
     first = compared[0].rows
     resamples = draw_resamples(first, scheme)
     named = {name: one for one in compared for name in one.rows.models}
+    split = resamples if scheme.kind == "test_set" else None
+    apparent: dict[str, npt.NDArray[np.float64]] = {}
+    for number, one in enumerate(compared, start=len(resamples)):
+        apparent |= apparent_scores(one.in_resample(number), split)
     tasks = [(name, number) for number in range(len(resamples)) for name in named]
     answers = list(
         spread(
@@ -68,10 +72,6 @@ def evaluated_together(
             parts_per_worker=16,
         )
     )
-    split = resamples if scheme.kind == "test_set" else None
-    apparent: dict[str, npt.NDArray[np.float64]] = {}
-    for number, one in enumerate(compared, start=len(resamples)):
-        apparent |= apparent_scores(one.in_resample(number), split)
     width = len(named)
     return EvaluationResult(
         scheme=scheme,
