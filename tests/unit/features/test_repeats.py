@@ -24,6 +24,7 @@ from tumor_response.features.repeats import (
     read_repeats,
     settings_variants,
 )
+from tumor_response.imaging.perturb import alteration_from_record, standard_perturbations
 
 KEY = "views__repeats__key"
 NAMES = ("simple__mean", "simple__sd", "simple__voxels")
@@ -78,6 +79,27 @@ def test_contours_of_one_image_come_first_and_share_its_object(tmp_path):
     _key(Repeats([inner], rules, 5, tmp_path), case)
     same = [image is case.image for image in inner.seen]
     assert same == [True] * 6 + [False] * 5
+
+
+def test_every_standard_perturbation_is_drawn_recorded_and_shares_what_it_leaves(tmp_path):
+    inner, case = Simple(), _case()
+    rules = standard_perturbations()
+    repeats = Repeats([inner], rules, 2, tmp_path)
+    key = _key(repeats, case)
+    assert read_repeats(tmp_path, [key]).names == list(rules)
+    n_untouched = 1 + 2 * sum(not rule.touches_image for rule in rules.values())
+    same = [image is case.image for image in inner.seen]
+    assert same[:n_untouched] == [True] * n_untouched
+    for (name, draw), drawn in zip(
+        repeats.plan.rows, repeats.store.record(key)["draws"], strict=True
+    ):
+        if drawn is None:
+            continue
+        again = altered_case(case, alteration_from_record(drawn))
+        value = by_hand(again.image, again.mask)
+        row = repeats.plan.rows.index((name, draw))
+        stored = read_repeats(tmp_path, [key]).values[0, row]
+        np.testing.assert_allclose(stored, value, rtol=1e-6)
 
 
 def test_a_repeat_that_fails_is_nan_with_its_reason_and_no_column_is_missing(tmp_path):
