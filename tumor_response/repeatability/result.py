@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import numpy as np
 import pandas as pd
 
 from tumor_response.exceptions import RobustnessError
@@ -123,7 +122,7 @@ class Robustness:
             Index ``block``, ``family``, ``perturbation``. ``n_columns``, ``n_defined`` (with an
             ICC), ``median_icc``, ``low_icc`` and ``high_icc`` (quartiles), ``share_good``: of the
             defined ones, how many have a lower limit of 0.75 or more; ``median_wcv``,
-            ``largest_shift_sd`` (by size, with its sign).
+            ``median_shift_sd`` (of its size, without the sign).
         """
         return self._summary(["block", "family", "perturbation"])
 
@@ -166,7 +165,9 @@ class Robustness:
         """
         from tumor_response.repeatability.plots import draw_heatmap
 
-        return draw_heatmap(self, quantity, ax)
+        good = f"Share of columns whose ICC({self.headline}) is {GOOD} or more by its lower limit"
+        what = good if quantity == "share_good" else f"Median ICC({self.headline})"
+        return draw_heatmap(self.by_family(), quantity, ax, f"{what}; {self.n_cases} lesions")
 
     def _summary(self, by: Sequence[str]) -> pd.DataFrame:
         name = icc_column(self.headline)
@@ -190,7 +191,6 @@ class Robustness:
 def _summarised(rows: pd.DataFrame, name: str) -> dict[str, float]:
     values = rows[name]
     defined = values.notna()
-    shift = rows["shift_sd"].dropna().to_numpy()
     return {
         "n_columns": len(rows),
         "n_defined": int(defined.sum()),
@@ -199,5 +199,5 @@ def _summarised(rows: pd.DataFrame, name: str) -> dict[str, float]:
         "high_icc": float(values.quantile(0.75)),
         "share_good": float((rows.loc[defined, f"{name}_low"] >= GOOD).mean()),
         "median_wcv": float(rows["wcv"].median()),
-        "largest_shift_sd": float(shift[np.abs(shift).argmax()]) if shift.size else float("nan"),
+        "median_shift_sd": float(rows["shift_sd"].abs().median()),
     }
