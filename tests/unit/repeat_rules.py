@@ -9,6 +9,8 @@ import SimpleITK as sitk
 
 from tumor_response.exceptions import CaseError, FeatureError
 from tumor_response.features.base import FeatureSpec, FeatureValues
+from tumor_response.features.deep import ViewStore
+from tumor_response.settings import sha256_of_json
 
 
 @dataclass(frozen=True)
@@ -99,3 +101,35 @@ def by_hand(image, mask):
     """Return mean, SD and number of voxels, apart from any extractor."""
     inside = sitk.GetArrayFromImage(image)[sitk.GetArrayFromImage(mask) > 0].astype(float)
     return np.array([inside.mean(), inside.std(), len(inside)])
+
+
+def stored_repeats(folder, values, columns, perturbations=None, applies=None):
+    """Put repeats into a store in its documented format, and return the keys.
+
+    ``values``: (n_lesions, 1 + n_repeats, n_columns), row 0 unaltered. ``perturbations``: one name
+    per repeat. ``applies``: perturbation -> blocks, where it does not concern all.
+    """
+    store = ViewStore(folder)
+    names = ["unaltered", *(perturbations or ["contour"] * (values.shape[1] - 1))]
+    rows = [[name, names[:at].count(name)] for at, name in enumerate(names)]
+    blocks: dict[str, int] = {}
+    for column in columns:
+        block = column.split("__")[0]
+        blocks[block] = blocks.get(block, 0) + 1
+    layout = {
+        "format": 1,
+        "identity": {},
+        "rows": rows,
+        "blocks": [list(one) for one in blocks.items()],
+        "columns": list(columns),
+        "applies": applies or {},
+    }
+    layout_key = sha256_of_json(layout)
+    store.put_record(layout_key, layout)
+    keys = []
+    for number, of_lesion in enumerate(values):
+        key = sha256_of_json([layout_key, number])
+        store.put(key, np.ascontiguousarray(of_lesion))
+        store.put_record(key, {"layout": layout_key, "draws": [None] * len(rows), "failed": []})
+        keys.append(key)
+    return keys

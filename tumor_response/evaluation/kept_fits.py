@@ -14,6 +14,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from tumor_response.exceptions import EvaluationError
+from tumor_response.features.deep.view_store import ViewStore
 
 __all__ = ["KeptFits", "has_fits", "write_fit"]
 
@@ -135,6 +136,10 @@ def _path(directory: Path, model: str, resample: int) -> Path:
 
 
 def _as_texts(value: Any) -> Any:
+    if isinstance(value, ViewStore):
+        value = value.directory  # a store is its folder
+    if isinstance(value, Path):
+        return _Texts("path", json.dumps(str(value)))
     if isinstance(value, pd.Index):
         return _Texts("index", json.dumps([str(name) for name in value]))
     if isinstance(value, np.ndarray) and value.dtype == object and _all_text(value.ravel()):
@@ -155,6 +160,8 @@ def _as_before(value: Any) -> Any:
             return pd.Index(found, dtype=object)
         case "array":
             return np.array(found, dtype=object)
+        case "path":
+            return Path(found)
         case _:
             return found
 

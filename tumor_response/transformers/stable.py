@@ -71,8 +71,9 @@ class StableColumns(ColumnFilter):
     perturbations
         Names of the perturbations whose repeats count; None (default): all.
     icc
-        Correlations from elsewhere, from column to number, which are compared with ``min_icc`` as
-        they are; then no repeats are read. None (default): those of the training lesions.
+        Correlations from elsewhere, a mapping from column to number (``frame["icc"].to_dict()``),
+        which are compared with ``min_icc`` as they are; then no repeats are read. None (default):
+        those of the training lesions.
     at_least
         If fewer columns than this pass in a block, those of the highest correlation fill up;
         default 1, so that no block is lost. ``stability_`` shows that they did not pass.
@@ -121,7 +122,7 @@ class StableColumns(ColumnFilter):
         store: ViewStore | str | Path = "views",
         column: str | None = None,
         perturbations: str | Sequence[str] | None = None,
-        icc: Mapping[str, float] | pd.Series | None = None,
+        icc: Mapping[str, float] | None = None,
         at_least: int = 1,
         min_patients: int = 10,
     ) -> None:
@@ -227,6 +228,11 @@ class StableColumns(ColumnFilter):
             raise ModelError(f"bound={self.bound!r}: expected 'estimate' or 'lower'.")
         if self.min_patients < 2:
             raise ModelError(f"min_patients={self.min_patients!r}: expected 2 or more.")
+        if self.icc is not None and not isinstance(self.icc, Mapping):
+            raise ModelError(
+                f"icc: expected a mapping from column to number, received {type(self.icc).__name__}"
+                ". Of a Series it is series.to_dict()."
+            )
         if self.icc is not None and self.bound == "lower":
             raise ModelError(
                 "bound='lower' has no effect with icc=, whose numbers are compared as they are: "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +26,11 @@ __all__ = [
     "training_repeats",
 ]
 
+BoolArray = npt.NDArray[np.bool_]
+
 JUDGED = "judged"
-_AT_ONCE = 500
-"""Columns whose repeats are in memory at a time."""
+_AT_ONCE = 4_000_000
+"""Values of repeats that are in memory at a time."""
 _TOLERANCE = 1e-3
 """Of the column's scatter, or of the value: what two devices may differ by."""
 
@@ -151,7 +153,8 @@ def judged(
     FeatureError
         As :func:`tumor_response.features.repeats.read_repeats`; ``perturbation_unknown``.
     """
-    known = set(read_repeats(repeats.store, repeats.keys[:1]).columns)
+    first = read_repeats(repeats.store, repeats.keys[:1])
+    known = set(first.columns)
     names = list(map(str, frame.columns))
     places = np.array([at for at, name in enumerate(names) if name in known], dtype=np.int64)
     if not len(places):
@@ -162,8 +165,9 @@ def judged(
             code="no_repeats",
         )
     found = Judged.nothing(len(names))
-    for start in range(0, len(places), _AT_ONCE):
-        part = places[start : start + _AT_ONCE]
+    n_columns = max(1, _AT_ONCE // (len(repeats.keys) * first.values.shape[1]))
+    for start in range(0, len(places), n_columns):
+        part = places[start : start + n_columns]
         read = read_repeats(repeats.store, repeats.keys, [names[at] for at in part])
         _check_same(read, frame.iloc[repeats.rows, part])
         chosen = read if perturbations is None else read.of(perturbations)
@@ -171,7 +175,7 @@ def judged(
     return found
 
 
-def known_beforehand(known: Mapping[str, float] | pd.Series, frame: pd.DataFrame) -> Judged:
+def known_beforehand(known: Mapping[str, float], frame: pd.DataFrame) -> Judged:
     """Return the correlations that somebody else found.
 
     Raises
@@ -179,7 +183,7 @@ def known_beforehand(known: Mapping[str, float] | pd.Series, frame: pd.DataFrame
     ModelError
         Code ``no_repeats``: not of one column.
     """
-    numbers = {str(name): float(value) for name, value in dict(known).items()}
+    numbers = {str(name): float(value) for name, value in known.items()}
     names = list(map(str, frame.columns))
     found = Judged.nothing(len(names))
     there = np.array([name in numbers for name in names], dtype=bool)
@@ -203,21 +207,28 @@ def _judge(
     min_lesions: int,
 ) -> None:
     """Fill in some columns, together those to which the same perturbations apply."""
-    patterns, group = np.unique(repeats.applies, axis=1, return_inverse=True)
-    for number, rows in enumerate(patterns.T):
-        members = np.nonzero(group.ravel() == number)[0]
+    for rows, members in _groups(repeats.applies):
         at = places[members]
         if rows.sum() < 2:
             found.status[at] = "not_applicable"
             continue
         found.status[at] = JUDGED
-        values = repeats.values[:, rows][:, :, members]
-        of = icc(values, kind)
+        whole = rows.all() and len(members) == len(places)
+        of = icc(repeats.values if whole else repeats.values[:, rows][:, :, members], kind)
         enough = of.n_subjects >= min_lesions
         found.n_lesions[at] = of.n_subjects
         for target, numbers in ((found.icc, of.value), (found.low, of.low), (found.high, of.high)):
             target[at] = np.where(enough, numbers, np.nan)
         found.reason[at] = np.where(enough, of.reason, "too_few_complete")
+
+
+def _groups(applies: BoolArray) -> Iterator[tuple[BoolArray, npt.NDArray[np.int64]]]:
+    """Yield which repeats concern which columns, together those with the same."""
+    patterns: dict[bytes, list[int]] = {}
+    for column, rows in enumerate(applies.T):
+        patterns.setdefault(rows.tobytes(), []).append(column)
+    for members in patterns.values():
+        yield applies[:, members[0]], np.array(members, dtype=np.int64)
 
 
 def _check_same(repeats: RepeatValues, frame: pd.DataFrame) -> None:

@@ -112,7 +112,7 @@ class RepeatPlan:
             "format": _FORMAT,
             "identity": self.identity(),
             "rows": [list(row) for row in self.rows],
-            "blocks": {one.block: len(numeric_columns(one)) for one in self.extractors},
+            "blocks": [[one.block, len(numeric_columns(one))] for one in self.extractors],
             "columns": self.columns,
             "applies": {
                 name: [block for block, of in variants.items() if of]

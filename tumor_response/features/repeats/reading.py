@@ -211,9 +211,10 @@ def _places(layout: dict[str, Any], columns: Sequence[str] | None) -> list[int] 
         return slice(None)
     place = {name: at for at, name in enumerate(layout["columns"])}
     if absent := [name for name in columns if name not in place]:
+        blocks = ", ".join(block for block, _ in layout["blocks"])
         raise FeatureError(
-            f"{len(absent)} column(s) have no repeats, {absent[0]!r} for one: they are of "
-            f"the blocks {', '.join(layout['blocks'])}. Give their extractor to tr.Repeats(...).",
+            f"{len(absent)} column(s) have no repeats, {absent[0]!r} for one: they are of the "
+            f"blocks {blocks}. Give their extractor to tr.Repeats(...).",
             code="repeats_columns",
         )
     places = [place[name] for name in columns]
@@ -224,8 +225,7 @@ def _places(layout: dict[str, Any], columns: Sequence[str] | None) -> list[int] 
 
 
 def _applies(layout: dict[str, Any], rows: Sequence[tuple[str, int]]) -> BoolArray:
-    # JSON has no order of names: only the columns' own tell which block stands where
-    blocks = [column.partition("__")[0] for column in layout["columns"]]
+    blocks = np.array([block for block, n in layout["blocks"] for _ in range(n)])
     applies = np.ones((len(rows), len(blocks)), dtype=bool)
     for at, (name, _) in enumerate(rows):
         if name in layout["applies"]:
