@@ -159,7 +159,7 @@ def robustness(
         agreement=agreement,
         perturbations=tuple(dict.fromkeys(agreement["perturbation"])),
         headline="1,1",
-        n_cases=len(keys),
+        lesions=pd.MultiIndex.from_tuples(list(keys.index), names=keys.index.names),
         failures=_failures(table.failures, repeats.store, keys),
         recorded=frozen(recorded),
         drawn=_drawn(layout, keys, records),

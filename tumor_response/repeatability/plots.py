@@ -43,7 +43,7 @@ def draw_heatmap(summary: pd.DataFrame, quantity: Quantity, ax: Axes | None, tit
     if quantity not in get_args(Quantity):
         known = ", ".join(get_args(Quantity))
         raise RobustnessError(f"quantity={quantity!r}: expected one of {known}.")
-    rows = list(summary.index.droplevel("perturbation").unique())
+    rows = list(dict.fromkeys(key[:2] for key in summary.index))
     columns = list(summary.index.unique("perturbation"))
     value_of = summary[quantity].to_dict()
     shares = np.array([[value_of.get((*row, name), np.nan) for name in columns] for row in rows])
