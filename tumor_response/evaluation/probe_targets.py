@@ -9,7 +9,7 @@ import pandas as pd
 
 from tumor_response.cohort import Cohort
 from tumor_response.exceptions import CaseError, EvaluationError
-from tumor_response.quality.noise import soft_tissue_noise_hu
+from tumor_response.imaging.noise import soft_tissue_noise_hu
 
 __all__ = ["LOG_VOLUME", "acquisition_facts", "probe_targets", "volume_column"]
 
@@ -121,7 +121,7 @@ def acquisition_facts(cohort: Cohort) -> pd.DataFrame:
     """Return how each baseline image was made: ``kernel``, and ``noise_hu`` as measured.
 
     The kernel is in the DICOM header; images from other files have none. Noise is that of
-    :func:`tumor_response.quality.noise.soft_tissue_noise_hu`, NaN for an image that cannot be
+    :func:`tumor_response.imaging.noise.soft_tissue_noise_hu`, NaN for an image that cannot be
     read.
 
     Examples

@@ -16,7 +16,7 @@ import SimpleITK as sitk
 
 from tumor_response.exceptions import GeometryError
 
-__all__ = ["GRID_TOLERANCE_MM", "Geometry", "adopt_grid", "with_grid"]
+__all__ = ["GRID_TOLERANCE_MM", "Geometry", "adopt_grid", "nearest_axis", "slice_axis", "with_grid"]
 
 GRID_TOLERANCE_MM = 0.05
 """Largest distance between corresponding corner voxels of two grids taken as one (mm).
@@ -164,6 +164,32 @@ def with_grid(grid: Geometry | None, what: str) -> Geometry:
             f"{what} has no voxels of its own; name the image it belongs to.", code="grid_missing"
         )
     return grid
+
+
+def slice_axis(image: sitk.Image) -> int:
+    """Return the image's axis (0, 1, 2 for x, y, z) that runs from slice to slice.
+
+    It is the one nearest to the patient's long axis, because planning CTs are axial; a file may
+    store them in another order.
+
+    Examples
+    --------
+    >>> slice_axis(sitk.Image(8, 8, 4, sitk.sitkInt16))
+    2
+    """
+    return nearest_axis(image, 2)
+
+
+def nearest_axis(image: sitk.Image, patient_axis: int) -> int:
+    """Return the image's axis nearest to one of the patient's (0, 1, 2 for L, P, S).
+
+    Examples
+    --------
+    >>> nearest_axis(sitk.Image(8, 8, 4, sitk.sitkInt16), 0)
+    0
+    """
+    direction = np.abs(np.array(image.GetDirection()).reshape(3, 3))
+    return int(direction[patient_axis].argmax())
 
 
 def _rounded(values: tuple[float, ...]) -> tuple[float, ...]:

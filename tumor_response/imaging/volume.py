@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import SimpleITK as sitk
 
-__all__ = ["bounding_box", "touches_border", "volume_cc", "voxel_count"]
+from tumor_response.exceptions import CaseError
+
+__all__ = ["bounding_box", "touches_border", "tumour_box", "volume_cc", "voxel_count"]
 
 
 def voxel_count(mask: sitk.Image) -> int:
@@ -41,6 +43,20 @@ def bounding_box(mask: sitk.Image) -> tuple[tuple[int, int], ...] | None:
             return None
         box.append((int(hits[0]), int(hits[-1])))
     return tuple(box)
+
+
+def tumour_box(mask: sitk.Image) -> tuple[tuple[int, ...], ...]:
+    """Return ``(first, last)`` index of the tumour along x, y and z.
+
+    Raises
+    ------
+    CaseError
+        For an empty mask; code ``mask_empty``.
+    """
+    box = bounding_box(mask)
+    if box is None:
+        raise CaseError("the mask has no voxel.", code="mask_empty")
+    return box
 
 
 def touches_border(mask: sitk.Image) -> bool:

@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from tumor_response.imaging.random_field import CONTOUR_SMOOTH_OVER_MM
 from tumor_response.settings import Settings
-from tumor_response.simulate.contour import CORRELATION_MM
 
 __all__ = ["ContourError", "offset_share", "redraw", "voxel_sd_cc"]
 
@@ -65,7 +65,7 @@ class ContourError(Settings):
     20.0
     """
 
-    smooth_over_mm: _Length | None = CORRELATION_MM
+    smooth_over_mm: _Length | None = CONTOUR_SMOOTH_OVER_MM
     correlation: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     sphericity: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     spacing_mm: tuple[_Length, _Length, _Length] | None = None

@@ -15,8 +15,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from tumor_response.imaging import Finding
-from tumor_response.quality.noise import neighbour_difference_hu
-from tumor_response.quality.region import MARGIN_MM, slice_axis, tumour_box
+from tumor_response.imaging.geometry import slice_axis
+from tumor_response.imaging.noise import neighbour_difference_hu
+from tumor_response.imaging.volume import tumour_box
+from tumor_response.quality.region import MARGIN_MM
 from tumor_response.quality.settings import ArtefactLimits
 
 __all__ = ["Artefacts", "artefact_findings", "find_artefacts"]

@@ -9,7 +9,8 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 from tumor_response.imaging import Finding, touches_border, volume_cc
-from tumor_response.quality.region import Region, slice_axis
+from tumor_response.imaging.geometry import slice_axis
+from tumor_response.quality.region import Region
 from tumor_response.quality.settings import QualitySettings
 
 __all__ = ["contour_findings", "slice_thickness_mm", "volume_findings"]

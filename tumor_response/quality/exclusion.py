@@ -10,8 +10,8 @@ from pydantic import field_validator, model_validator
 
 from tumor_response.exceptions import CaseError
 from tumor_response.imaging import voxel_count
+from tumor_response.imaging.geometry import slice_axis
 from tumor_response.quality.artefacts import find_artefacts
-from tumor_response.quality.region import slice_axis
 from tumor_response.quality.settings import ArtefactLimits
 from tumor_response.settings import Settings
 

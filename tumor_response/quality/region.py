@@ -7,45 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from tumor_response.exceptions import CaseError
-from tumor_response.imaging import bounding_box
+from tumor_response.imaging.geometry import slice_axis
+from tumor_response.imaging.volume import tumour_box
 
-__all__ = ["MARGIN_MM", "Region", "slice_axis", "tumour_box"]
+__all__ = ["MARGIN_MM", "Region"]
 
 MARGIN_MM = 30.0
 """Around the tumour on all sides: enough for slices that are beyond its artefacts."""
 
 MARGIN_VOXELS = 5
 """At least, for profiles across the contour."""
-
-
-def slice_axis(image: sitk.Image) -> int:
-    """Return the image's axis (0, 1, 2 for x, y, z) that runs from slice to slice.
-
-    It is the one nearest to the patient's long axis, because planning CTs are axial; a file may
-    store them in another order.
-
-    Examples
-    --------
-    >>> slice_axis(sitk.Image(8, 8, 4, sitk.sitkInt16))
-    2
-    """
-    direction = np.abs(np.array(image.GetDirection()).reshape(3, 3))
-    return int(direction[2].argmax())
-
-
-def tumour_box(mask: sitk.Image) -> tuple[tuple[int, ...], ...]:
-    """Return ``(first, last)`` index of the tumour along x, y and z.
-
-    Raises
-    ------
-    CaseError
-        For an empty mask; code ``mask_empty``.
-    """
-    box = bounding_box(mask)
-    if box is None:
-        raise CaseError("the mask has no voxel.", code="mask_empty")
-    return box
 
 
 @dataclass(frozen=True, eq=False)

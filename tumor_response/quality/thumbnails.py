@@ -6,8 +6,9 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from tumor_response.imaging.volume import tumour_box
 from tumor_response.quality.png import indexed_png
-from tumor_response.quality.region import Region, tumour_box
+from tumor_response.quality.region import Region
 from tumor_response.style import COLOURS
 
 __all__ = ["VIEW_PIXELS", "thumbnail"]

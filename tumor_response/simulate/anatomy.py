@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tumor_response.imaging.random_field import coarse_noise
 from tumor_response.simulate.grid import Grid
-from tumor_response.simulate.random_field import coarse_noise
 
 __all__ = ["Bulge", "host_hu"]
 

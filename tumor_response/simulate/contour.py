@@ -6,15 +6,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from tumor_response.simulate.random_field import coarse_noise
+from tumor_response.imaging.random_field import CONTOUR_SMOOTH_OVER_MM, coarse_noise
 from tumor_response.simulate.retreat import nearest_surface
 
 __all__ = ["observed"]
 
 BoolArray = npt.NDArray[np.bool_]
-
-CORRELATION_MM = 20.0
-"""Width (sigma of the blur) of the error field: a contour is off over a stretch, not a voxel."""
 
 
 def observed(
@@ -31,7 +28,7 @@ def observed(
     if error_mm == 0.0 or not mask.any():
         return mask
     depth, _ = nearest_surface(mask, spacing_zyx)
-    error = error_mm * coarse_noise(rng, mask.shape, CORRELATION_MM, spacing_zyx)
+    error = error_mm * coarse_noise(rng, mask.shape, CONTOUR_SMOOTH_OVER_MM, spacing_zyx)
     drawn = depth + error > 0
     parts, n_parts = ndimage.label(drawn)
     if n_parts == 0:

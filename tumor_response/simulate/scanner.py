@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from tumor_response.imaging.random_field import blurred_noise
 from tumor_response.simulate.grid import Grid
-from tumor_response.simulate.random_field import blurred_noise
 from tumor_response.simulate.streams import stream
 
 __all__ = ["Scanner", "scanner_of_site"]

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tumor_response.imaging.random_field import blurred_noise
 from tumor_response.simulate.grid import Box, Grid
-from tumor_response.simulate.random_field import SphereFunction, blurred_noise
+from tumor_response.simulate.random_field import SphereFunction
 from tumor_response.simulate.scanner import Scanner
 
 __all__ = ["Lesion", "place_lesion", "smallest"]

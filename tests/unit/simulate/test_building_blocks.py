@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from tumor_response.imaging.random_field import coarse_noise
 from tumor_response.simulate.contour import observed
 from tumor_response.simulate.deformation import deform, log_jacobian_map, radial_map, warp
 from tumor_response.simulate.grid import Grid
-from tumor_response.simulate.random_field import SphereFunction, coarse_noise
+from tumor_response.simulate.random_field import SphereFunction
 from tumor_response.simulate.retreat import erode
 from tumor_response.simulate.scanner import Scanner, scanner_of_site
 from tumor_response.simulate.streams import stream

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import SimpleITK as sitk
 
-from tumor_response.quality.region import slice_axis, tumour_box
+from tumor_response.imaging.geometry import slice_axis
+from tumor_response.imaging.volume import tumour_box
 
 __all__ = ["neighbour_difference_hu", "soft_tissue_noise_hu"]
 
