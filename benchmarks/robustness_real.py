@@ -4,7 +4,7 @@
 ten head-and-neck CTs with the planning volume PTV70, which is no tumour contour and whose voxels
 are up to 5 mm wide. ``head_neck_ct`` and three packaged networks; each perturbation alone and a
 ``second_scan``, a chain of what another planning CT with another observer's contour would differ by
-(translation, rotation, noise, contour). Three repeats of that and of the contour, two of the others;
+(translation, rotation, noise, contour). Three repeats of that and of the contour, two of the rest;
 bins of 15 and 35 instead of 25 HU; linear instead of cubic interpolation. Few repeats of each
 lesion, since an interval of an ICC hangs on the number of lesions first. Seed 0, fixed before any
 run. The unaltered case is one of the repeats.
@@ -28,9 +28,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tumor_response.imaging.perturb import PerturbationChain, standard_perturbations
 
 import tumor_response as tr
+from tumor_response.imaging.perturb import PerturbationChain, standard_perturbations
 from tumor_response.repeatability import robustness
 from tumor_response.repeatability.plots import draw_heatmap
 
