@@ -1,6 +1,11 @@
 """Honest evaluation: patients are resampled, every model is refitted, everything is out of bag."""
 
 from tumor_response.evaluation.ablation import AblationStudy, ablate
+from tumor_response.evaluation.contour_spread import (
+    PredictionSpread,
+    prediction_spread,
+    spread_of_model,
+)
 from tumor_response.evaluation.embedding_probe import probe_embedding
 from tumor_response.evaluation.evaluating import evaluate
 from tumor_response.evaluation.ledger import StudyLedger, freeze_plan
@@ -28,6 +33,7 @@ __all__ = [
     "ExternalSet",
     "LeaveOneSiteOut",
     "NestedCV",
+    "PredictionSpread",
     "RepeatedKFold",
     "Resample",
     "Scheme",
@@ -40,7 +46,9 @@ __all__ = [
     "auc_632plus",
     "evaluate",
     "freeze_plan",
+    "prediction_spread",
     "probe_embedding",
     "relative_overfitting",
+    "spread_of_model",
     "volume_check",
 ]

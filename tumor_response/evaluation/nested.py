@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from tumor_response.evaluation.sampling import NestedCV
 from tumor_response.exceptions import EvaluationError
 from tumor_response.models import BestOfInner
-from tumor_response.transformers import BlockSelector, block_selectors
+from tumor_response.transformers import BlockSelector, block_selectors, reads_keys
 
 __all__ = ["SELECTED", "with_selected"]
 
@@ -44,4 +44,4 @@ def _of_predictors(model: BaseEstimator) -> BaseEstimator:
     """Return a model that takes the predictors from the whole table, as the chooser is shown it."""
     if block_selectors(model):
         return model
-    return Pipeline([("blocks", BlockSelector()), ("model", model)])
+    return Pipeline([("blocks", BlockSelector(keys=reads_keys(model))), ("model", model)])

@@ -27,6 +27,7 @@ from tumor_response.transformers.keys import (
     is_key_column,
     keys_needed,
     keys_read,
+    reads_keys,
 )
 from tumor_response.transformers.mann_whitney import MannWhitneyFilter
 from tumor_response.transformers.missing import MissingnessFilter
@@ -36,7 +37,7 @@ from tumor_response.transformers.scale import BlockScaler, LogTransformer
 from tumor_response.transformers.select import NearConstantFilter, UnivariateFilter
 from tumor_response.transformers.selections import Selection, selection_steps
 from tumor_response.transformers.stability import StabilitySelection
-from tumor_response.transformers.stable import StableColumns
+from tumor_response.transformers.stable import StableColumns, stable_steps
 from tumor_response.transformers.volume import VolumeRedundancyFilter
 
 __all__ = [
@@ -73,6 +74,8 @@ __all__ = [
     "is_predictor",
     "keys_needed",
     "keys_read",
+    "reads_keys",
     "selection_record",
     "selection_steps",
+    "stable_steps",
 ]

@@ -78,6 +78,11 @@ def keys_read(estimator: BaseEstimator, columns: Iterable[str]) -> list[str]:
     return _columns_of(_readers(estimator), columns)
 
 
+def reads_keys(estimator: BaseEstimator) -> bool:
+    """Tell whether a step inside ``estimator`` looks keys up."""
+    return bool(_readers(estimator))
+
+
 def keys_needed(estimator: BaseEstimator, columns: Iterable[str]) -> list[str]:
     """Return those of :func:`keys_read` without which a row cannot be scored.
 

@@ -8,6 +8,7 @@ from typing import Literal, Self, get_args
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
 from tumor_response.exceptions import ModelError
 from tumor_response.features.deep.view_store import ViewStore
@@ -25,7 +26,7 @@ from tumor_response.transformers.training_repeats import (
     training_repeats,
 )
 
-__all__ = ["StableColumns"]
+__all__ = ["StableColumns", "stable_steps"]
 
 Bound = Literal["estimate", "lower"]
 
@@ -198,6 +199,22 @@ class StableColumns(ColumnFilter):
             self.feature_names_in_, ~self.support_, f"not_repeatable{external}", self._score()
         )
 
+    def sentence(self) -> str:
+        """Return in words what is asked of a column, and whose repeats decide; for a report."""
+        what = "lower 95 % limit of ICC" if self.bound == "lower" else "ICC"
+        if self.icc is not None:
+            return (
+                f"Columns whose ICC is {self.min_icc:g} or more in an external set, known before "
+                "the fit; columns that it does not have are kept."
+            )
+        names = [self.perturbations] if isinstance(self.perturbations, str) else self.perturbations
+        of = "all perturbations" if names is None else ", ".join(names)
+        return (
+            f"Columns whose {what}({self.kind}) is {self.min_icc:g} or more, computed in each fit "
+            f"from the repeats ({of}) of its own training lesions; columns without repeats are "
+            "kept."
+        )
+
     def _score(self) -> FloatArray:
         score: FloatArray = self.low_ if self.bound == "lower" else self.icc_
         return score
@@ -238,3 +255,19 @@ class StableColumns(ColumnFilter):
                 "bound='lower' has no effect with icc=, whose numbers are compared as they are: "
                 "give the lower limits as icc=."
             )
+
+
+def stable_steps(estimator: BaseEstimator) -> list[StableColumns]:
+    """Return every :class:`StableColumns` inside an estimator, however nested.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> step, = stable_steps(make_pipeline(StableColumns(0.9), "passthrough"))
+    >>> step.sentence()[:34]
+    'Columns whose ICC(1,1) is 0.9 or m'
+    """
+    parts = [estimator]
+    if hasattr(estimator, "get_params"):
+        parts += list(estimator.get_params(deep=True).values())
+    return list({id(one): one for one in parts if isinstance(one, StableColumns)}.values())

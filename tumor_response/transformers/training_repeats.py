@@ -21,6 +21,7 @@ __all__ = [
     "JUDGED",
     "Judged",
     "TrainingRepeats",
+    "check_unaltered",
     "judged",
     "known_beforehand",
     "training_repeats",
@@ -169,7 +170,7 @@ def judged(
     for start in range(0, len(places), n_columns):
         part = places[start : start + n_columns]
         read = read_repeats(repeats.store, repeats.keys, [names[at] for at in part])
-        _check_same(read, frame.iloc[repeats.rows, part])
+        check_unaltered("StableColumns", read, frame.iloc[repeats.rows, part])
         chosen = read if perturbations is None else read.of(perturbations)
         _judge(found, chosen, part, kind, min_lesions)
     return found
@@ -231,8 +232,23 @@ def _groups(applies: BoolArray) -> Iterator[tuple[BoolArray, npt.NDArray[np.int6
         yield applies[:, members[0]], np.array(members, dtype=np.int64)
 
 
-def _check_same(repeats: RepeatValues, frame: pd.DataFrame) -> None:
-    """Refuse repeats whose unaltered row is not what the table holds."""
+def check_unaltered(reader: str, repeats: RepeatValues, frame: pd.DataFrame) -> None:
+    """Refuse repeats whose unaltered row is not what the table holds.
+
+    Parameters
+    ----------
+    reader
+        Who asks, for the message.
+    repeats
+        Of the lesions in ``frame``, in their order.
+    frame
+        The columns of the repeats.
+
+    Raises
+    ------
+    ModelError
+        Code ``repeats_of_other_values``.
+    """
     unaltered = repeats.values[:, 0]
     table = frame.to_numpy(dtype=np.float64)
     both = np.isfinite(unaltered) & np.isfinite(table)
@@ -243,11 +259,11 @@ def _check_same(repeats: RepeatValues, frame: pd.DataFrame) -> None:
         lesion, column = (int(at[0]) for at in np.nonzero(wrong))
         here, stored = table[lesion, column], unaltered[lesion, column]
         raise ModelError(
-            f"StableColumns: {repeats.columns[column]} of {frame.index[lesion]} is {here:.6g} in "
-            f"the rows of this fit and {stored:.6g} in the unaltered repeat (columns that differ: "
+            f"{reader}: {repeats.columns[column]} of {frame.index[lesion]} is {here:.6g} in "
+            f"these rows and {stored:.6g} in the unaltered repeat (columns that differ: "
             f"{int(wrong.any(axis=0).sum())} of {len(repeats.columns)}): the repeats were "
             "extracted with other settings, or the rows were scaled or harmonised before. "
-            "Extract both with the same extractors and exclusion rule, and put StableColumns "
-            "before every step that changes values.",
+            "Extract both with the same extractors and exclusion rule, and look them up before "
+            "any step that changes values.",
             code="repeats_of_other_values",
         )

@@ -20,9 +20,11 @@ from tumor_response.features.altered import Altered, altered_case
 from tumor_response.features.repeats import (
     Repeats,
     failed_repeats,
+    keep_repeats,
     read_repeats,
     settings_variants,
 )
+from tumor_response.imaging.perturb import alteration_from_record, standard_perturbations
 
 KEY = "views__repeats__key"
 NAMES = ("simple__mean", "simple__sd", "simple__voxels")
@@ -77,6 +79,27 @@ def test_contours_of_one_image_come_first_and_share_its_object(tmp_path):
     _key(Repeats([inner], rules, 5, tmp_path), case)
     same = [image is case.image for image in inner.seen]
     assert same == [True] * 6 + [False] * 5
+
+
+def test_every_standard_perturbation_is_drawn_recorded_and_shares_what_it_leaves(tmp_path):
+    inner, case = Simple(), _case()
+    rules = standard_perturbations()
+    repeats = Repeats([inner], rules, 2, tmp_path)
+    key = _key(repeats, case)
+    assert read_repeats(tmp_path, [key]).names == list(rules)
+    n_untouched = 1 + 2 * sum(not rule.touches_image for rule in rules.values())
+    same = [image is case.image for image in inner.seen]
+    assert same[:n_untouched] == [True] * n_untouched
+    for (name, draw), drawn in zip(
+        repeats.plan.rows, repeats.store.record(key)["draws"], strict=True
+    ):
+        if drawn is None:
+            continue
+        again = altered_case(case, alteration_from_record(drawn))
+        value = by_hand(again.image, again.mask)
+        row = repeats.plan.rows.index((name, draw))
+        stored = read_repeats(tmp_path, [key]).values[0, row]
+        np.testing.assert_allclose(stored, value, rtol=1e-6)
 
 
 def test_a_repeat_that_fails_is_nan_with_its_reason_and_no_column_is_missing(tmp_path):
@@ -268,6 +291,30 @@ def test_what_is_missing_damaged_or_mixed_says_the_way_out(tmp_path):
     assert not repeats.holds({KEY: key})
     _key(repeats, _case())
     assert repeats.holds({KEY: key})
+
+
+def test_measured_repeats_are_kept_by_hand(tmp_path):
+    values = np.random.default_rng(0).normal(size=(3, 4, 3))
+    values[1, 2, 0] = np.nan
+    columns, names = ["a__x", "a__y", "b__x"], ["scan", "scan", "observer"]
+    store = tr.ViewStore(tmp_path)
+    keys = keep_repeats(store, values, columns, names)
+    assert keep_repeats(store, values[:1], columns, names) == keys[:1]
+    found = read_repeats(tmp_path, reversed(keys), ["b__x", "a__x"])
+    np.testing.assert_array_equal(found.values, values[::-1][:, :, [2, 0]])
+    assert found.draws == (0, 0, 1, 0)
+    assert found.applies.all()
+    for wrong in (
+        (values[0], columns, names),
+        (values[:, :1], columns, []),
+        (values, columns[:2], names),
+        (values, columns, names[:2]),
+        (values, ["a__x", "b__x", "a__y"], names),
+        (values, columns, "unaltered"),
+    ):
+        with pytest.raises(FeatureError, match=r"^keep_repeats") as error:
+            keep_repeats(store, *wrong)
+        assert error.value.code == "settings"
 
 
 def test_a_case_that_cannot_be_read_is_an_error_of_the_case(tmp_path):

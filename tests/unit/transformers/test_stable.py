@@ -20,7 +20,7 @@ import tumor_response as tr
 from tests.unit.repeat_rules import stored_repeats
 from tumor_response.evaluation.kept_fits import KeptFits
 from tumor_response.exceptions import FeatureError, ModelError, SettingsError
-from tumor_response.transformers import BlockSelector, StableColumns, selection_record
+from tumor_response.transformers import BlockSelector, StableColumns, selection_record, stable_steps
 
 KEY = "views__repeats__key"
 COLUMNS = [f"radiomics__{n:02d}" for n in range(12)]
@@ -171,6 +171,25 @@ def test_a_pipeline_of_ones_own_is_shown_the_keys(study):
     X = study.X[[*COLUMNS, KEY]]
     result = tr.evaluate({"own": model}, X, study.y, scheme)
     assert result.rows.columns["own"] == [*COLUMNS, KEY]
+
+
+def test_a_pipeline_of_ones_own_is_chosen_among_in_nested_folds(study):
+    models = {
+        "own": make_pipeline(study.step(min_patients=5), LogisticRegression()),
+        "named": tr.make_model("logistic", stable=study.step(min_patients=5), Cs=(0.1,)),
+    }
+    scheme = tr.NestedCV(n_folds=2, n_repeats=1, n_inner_folds=2, seed=0)
+    result = tr.evaluate(models, study.X[[*COLUMNS, KEY]], study.y, scheme)
+    assert result.summary().loc["selected"].notna().any()
+
+
+def test_words_say_whose_repeats_decide():
+    own = tr.make_model("logistic", stable=StableColumns(0.8, bound="lower", perturbations="scan"))
+    told = stable_steps(own)[0].sentence()
+    assert "lower 95 % limit of ICC(1,1) is 0.8 or more" in told
+    assert "(scan) of its own training lesions" in told
+    assert "external set" in StableColumns(icc={"a": 1.0}).sentence()
+    assert stable_steps(tr.make_model("logistic")) == []
 
 
 def test_another_process_finds_the_store(study):

@@ -172,7 +172,8 @@ class Repeats:
         key = self.key_of(case)
         if not self._is_there(key):
             made = CaseRepeats(self.plan, case)
-            self.store.put_record(self.plan.layout_key, self.plan.layout())
+            if not self.store.has_record(self.plan.layout_key):
+                self.store.put_record(self.plan.layout_key, self.plan.layout())
             self.store.put(key, made.values)
             self.store.put_record(key, made.record(self.plan.layout_key))
         return FeatureValues({self._column: key}, self._told(self.store.record(key)["failed"]))

@@ -14,7 +14,7 @@ from tumor_response.imaging import AlterationRule
 from tumor_response.quality import ExclusionRule
 from tumor_response.settings import canonical_json, sha256_of_json
 
-__all__ = ["UNALTERED", "RepeatPlan", "numeric_columns"]
+__all__ = ["UNALTERED", "RepeatPlan", "layout", "numeric_columns"]
 
 UNALTERED = "unaltered"
 """The name of the first row: the case as it is."""
@@ -103,27 +103,47 @@ class RepeatPlan:
         }
 
     def layout(self) -> dict[str, Any]:
-        """Return what the rows and columns of every array are, as JSON.
-
-        ``applies``: for each perturbation of the settings the blocks that it concerns; every
-        other perturbation concerns all.
-        """
-        return {
-            "format": _FORMAT,
-            "identity": self.identity(),
-            "rows": [list(row) for row in self.rows],
-            "blocks": [[one.block, len(numeric_columns(one))] for one in self.extractors],
-            "columns": self.columns,
-            "applies": {
-                name: [block for block, of in variants.items() if of]
-                for name, variants in self.variants.items()
-            },
+        """Return what the rows and columns of every array are (:func:`layout`)."""
+        applies = {
+            name: [block for block, of in variants.items() if of]
+            for name, variants in self.variants.items()
         }
+        blocks = [(one.block, numeric_columns(one)) for one in self.extractors]
+        return layout(self.identity(), self.rows, blocks, applies)
 
     @cached_property
     def layout_key(self) -> str:
         """The layout's key in the store."""
         return sha256_of_json(["repeats layout", self.layout()])
+
+
+def layout(
+    identity: Mapping[str, Any],
+    rows: Sequence[tuple[str, int]],
+    blocks: Sequence[tuple[str, Sequence[str]]],
+    applies: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    """Return what the rows and columns of every array are, as JSON.
+
+    Parameters
+    ----------
+    identity
+        What made them.
+    rows
+        Perturbation and draw of each row; the first is the unaltered case.
+    blocks
+        Each block and its columns, in their order.
+    applies
+        Perturbation -> the blocks that it concerns; one that is not named concerns all.
+    """
+    return {
+        "format": _FORMAT,
+        "identity": dict(identity),
+        "rows": [list(row) for row in rows],
+        "blocks": [[block, len(columns)] for block, columns in blocks],
+        "columns": [column for _, columns in blocks for column in columns],
+        "applies": {name: list(concerned) for name, concerned in applies.items()},
+    }
 
 
 def _varied(
