@@ -23,25 +23,20 @@ ROUNDING = 1e-12
 class Complete:
     """Columns in which the same subjects have all their repeats.
 
-    ``values`` has shape (n_subjects, n_repeats, n_columns) and is the columns' values less
-    ``pivot``, divided by ``scale`` (both of shape (n_columns,)), so that sums of squares neither
-    overflow nor lose what is small beside a large mean.
+    ``original`` has shape (n_subjects, n_repeats, n_columns); ``values`` are the same less each
+    column's first, divided by ``scale`` (n_columns,), so that sums of squares neither overflow nor
+    lose what is small beside a large mean.
     """
 
     columns: IntArray
+    original: FloatArray
     values: FloatArray
-    pivot: FloatArray
     scale: FloatArray
-
-    @property
-    def original(self) -> FloatArray:
-        """The values as they were given."""
-        return self.values * self.scale + self.pivot
 
     @property
     def constant(self) -> npt.NDArray[np.bool_]:
         """Per column: whether all values are one, but for rounding."""
-        size = np.maximum(np.abs(self.pivot), self.scale)
+        size = np.maximum(np.abs(self.original[0, 0]), self.scale)
         narrow: npt.NDArray[np.bool_] = (
             np.ptp(self.values, axis=(0, 1)) * self.scale <= ROUNDING * size
         )
@@ -120,8 +115,7 @@ def complete_groups(array: FloatArray) -> Iterator[Complete]:
             continue
         columns = np.flatnonzero(of_column.ravel() == number)
         kept = array[np.ix_(pattern, np.ones(array.shape[1], dtype=bool), columns)]
-        pivot = kept[0, 0]
-        moved = kept - pivot
+        moved = kept - kept[0, 0]
         scale = np.abs(moved).max(axis=(0, 1))
         scale[scale == 0] = 1.0
-        yield Complete(columns, moved / scale, pivot, scale)
+        yield Complete(columns, kept, moved / scale, scale)

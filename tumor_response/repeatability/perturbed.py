@@ -67,9 +67,11 @@ def robustness(
     cohort
         The lesions. Each is a subject, also if a patient has several.
     extractors
-        As for :func:`tumor_response.extract`; clinical variables are not perturbed.
+        As for :func:`tumor_response.extract`. Of clinical variables none is perturbed but a volume
+        that is taken from the contour.
     perturbations
-        A rule, or names and rules. A chain of rules is a rule.
+        A rule, or names and rules, such as
+        :func:`tumor_response.imaging.perturb.standard_perturbations`. A chain of rules is a rule.
     n_repeats
         Draws of each rule.
     seed
@@ -100,15 +102,15 @@ def robustness(
     Examples
     --------
     >>> import tempfile, tumor_response as tr
+    >>> from tumor_response.imaging.perturb import ContourOffset
     >>> from tumor_response.repeatability import robustness
-    >>> cohort = tr.simulate_cohort(n_patients=4, seed=0, directory=tempfile.mkdtemp())
-    >>> store = tempfile.mkdtemp()
-    >>> found = robustness(cohort, [tr.Radiomics("minimal")], bin_width=[20.0, 30.0], store=store)
+    >>> cohort = tr.simulate_cohort(n_patients=3, seed=0, directory=tempfile.mkdtemp())
+    >>> rules = {"growth": ContourOffset(min_mm=0.0, max_mm=2.0)}
+    >>> volume = tr.ClinicalFactors(["volume_cc"])
+    >>> found = robustness(cohort, [volume], rules, n_repeats=2, store=tempfile.mkdtemp())
     >>> found
-    <Robustness: 4 lesions, 107 columns; bin_width; ICC(1,1); 0 failures; for reading, not for
-    selecting>
-    >>> table = found.table()
-    >>> bool((table.loc[table["family"] == "original shape", "icc_11"] == 1).all())
+    <Robustness: 3 lesions, 1 columns; growth; ICC(1,1); 0 failures; for reading, not for selecting>
+    >>> bool(found.table()["shift_sd"].item() > 0)
     True
     """
     checked_confidence(confidence)
@@ -159,7 +161,7 @@ def robustness(
         agreement=agreement,
         perturbations=tuple(dict.fromkeys(agreement["perturbation"])),
         headline="1,1",
-        n_cases=len(keys),
+        lesions=pd.MultiIndex.from_tuples(list(keys.index), names=keys.index.names),
         failures=_failures(table.failures, repeats.store, keys),
         recorded=frozen(recorded),
         drawn=_drawn(layout, keys, records),

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
+import pandas as pd
 
 from tumor_response.exceptions import RobustnessError
-from tumor_response.repeatability.result import GOOD, Quantity
+from tumor_response.repeatability.result import Quantity
 from tumor_response.style import DOUBLE_COLUMN_MM, figure_style, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from tumor_response.repeatability.result import Robustness
 
 __all__ = ["draw_heatmap"]
 
@@ -22,8 +21,19 @@ _MM_AROUND = 34.0
 _PALE = 0.6  # black is read better than white on the map's colours from here on
 
 
-def draw_heatmap(result: Robustness, quantity: Quantity, ax: Axes | None) -> Axes:
-    """Draw what :meth:`Robustness.plot_heatmap` describes.
+def draw_heatmap(summary: pd.DataFrame, quantity: Quantity, ax: Axes | None, title: str) -> Axes:
+    """Draw families against perturbations.
+
+    Parameters
+    ----------
+    summary
+        As :meth:`Robustness.by_family` gives it.
+    quantity
+        The column that is shown.
+    ax
+        Where; a new figure by default.
+    title
+        Above it.
 
     Raises
     ------
@@ -33,9 +43,10 @@ def draw_heatmap(result: Robustness, quantity: Quantity, ax: Axes | None) -> Axe
     if quantity not in get_args(Quantity):
         known = ", ".join(get_args(Quantity))
         raise RobustnessError(f"quantity={quantity!r}: expected one of {known}.")
-    table = result.by_family()[quantity].unstack("perturbation", sort=False)
-    shares = table[list(result.perturbations)].to_numpy(dtype=float)
-    columns, rows = list(result.perturbations), list(table.index)
+    rows = list(dict.fromkeys(key[:2] for key in summary.index))
+    columns = list(summary.index.unique("perturbation"))
+    value_of = summary[quantity].to_dict()
+    shares = np.array([[value_of.get((*row, name), np.nan) for name in columns] for row in rows])
     several = len({block for block, _ in rows}) > 1
     labels = [f"{block}: {family}" if several else family for block, family in rows]
     with figure_style():
@@ -51,11 +62,6 @@ def draw_heatmap(result: Robustness, quantity: Quantity, ax: Axes | None) -> Axe
         ax.set_yticks(range(len(rows)), labels)
         ax.spines[:].set_visible(False)
         ax.tick_params(length=0)
-        what = {
-            "share_good": f"Share of columns whose ICC({result.headline}) is {GOOD} or more "
-            "by its lower 95 % limit",
-            "median_icc": f"Median ICC({result.headline})",
-        }[quantity]
-        ax.set_title(f"{what}; {result.n_cases} lesions", fontsize=7)
+        ax.set_title(title, fontsize=7)
         ax.figure.colorbar(drawn, ax=ax, fraction=0.03, pad=0.01)
     return ax

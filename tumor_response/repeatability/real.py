@@ -179,7 +179,7 @@ def robustness_of_repeats(
         agreement=measured_agreement(measured, confidence),
         perturbations=(name,),
         headline=headline,
-        n_cases=len(lesions),
+        lesions=lesions,
         failures=failures,
         recorded=frozen(recorded),
         drawn=pd.DataFrame(

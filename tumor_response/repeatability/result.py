@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import numpy as np
 import pandas as pd
 
 from tumor_response.exceptions import RobustnessError
@@ -58,8 +57,8 @@ class Robustness:
     **A cohort-wide table of ICC is for reading, not for selecting.** Whoever keeps the columns that
     are stable in the whole cohort and then evaluates a model on it has used the test patients'
     images in the choice. Selection belongs into a step of the model, which computes the ICC from
-    the training patients of each fold. So nothing in here gives out a list of columns, and the
-    tables name a column by its parts, not as a feature table has it.
+    the training patients of each fold. So the tables name a column by its parts, not as a feature
+    table has it, and :meth:`icc_for_others` gives the ICC to other patients only.
 
     Returned by :func:`tumor_response.robustness` and
     :func:`tumor_response.robustness_of_repeats`.
@@ -70,8 +69,8 @@ class Robustness:
         In the tables' order; ``"all"``, the last of several, takes all their repeats together.
     headline : str
         Which ICC summaries and heat map are of: ``"1,1"``, ``"2,1"`` or ``"3,1"``.
-    n_cases : int
-        Lesions that had any repeats.
+    lesions : MultiIndex
+        Those that were compared: ``patient_id``, ``lesion_id``.
     failures : DataFrame
         What has no value, and why: ``patient_id``, ``lesion_id``, ``perturbation`` (empty: the
         whole case), ``draw``, ``block``, ``reason``, ``message``.
@@ -80,10 +79,15 @@ class Robustness:
     agreement: pd.DataFrame
     perturbations: tuple[str, ...]
     headline: Kind
-    n_cases: int
+    lesions: pd.MultiIndex
     failures: pd.DataFrame
     recorded: Mapping[str, Any]
     drawn: pd.DataFrame
+
+    @property
+    def n_cases(self) -> int:
+        """Lesions that had any repeats."""
+        return len(self.lesions)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -123,7 +127,7 @@ class Robustness:
             Index ``block``, ``family``, ``perturbation``. ``n_columns``, ``n_defined`` (with an
             ICC), ``median_icc``, ``low_icc`` and ``high_icc`` (quartiles), ``share_good``: of the
             defined ones, how many have a lower limit of 0.75 or more; ``median_wcv``,
-            ``largest_shift_sd`` (by size, with its sign).
+            ``median_shift_sd`` (of its size, without the sign).
         """
         return self._summary(["block", "family", "perturbation"])
 
@@ -147,6 +151,51 @@ class Robustness:
         """
         return self.drawn.copy()
 
+    def icc_for_others(self, perturbation: str, evaluated: pd.MultiIndex) -> pd.Series:
+        """Return the headline ICC by column, for a selection among *other* patients.
+
+        Columns may be chosen by what a phantom or a test-retest study found, because its patients
+        are not those that the model is tested on:
+        ``StableColumns(icc=study.icc_for_others("observers", table.data.index))``.
+
+        Parameters
+        ----------
+        perturbation
+            One of :attr:`perturbations`.
+        evaluated
+            Index of the table that the selection is for.
+
+        Returns
+        -------
+        Series
+            Column -> ICC; NaN where it is not defined.
+
+        Raises
+        ------
+        RobustnessError
+            Code ``same_patients`` if a patient is in both; ``perturbation_unknown``.
+        """
+        if perturbation not in self.perturbations:
+            raise RobustnessError(
+                f"No perturbation {perturbation!r}; there are: {', '.join(self.perturbations)}.",
+                code="perturbation_unknown",
+            )
+        own = set(self.lesions.get_level_values("patient_id"))
+        shared = own & set(evaluated.get_level_values("patient_id"))
+        if shared:
+            raise RobustnessError(
+                f"{len(shared)} patient(s) of the table are in this robustness analysis, "
+                f"{min(shared)!r} for one: a selection by it would have seen them. Give the model "
+                "a step that computes the ICC in the fold: StableColumns(store=...).",
+                code="same_patients",
+            )
+        rows = self.agreement[self.agreement["perturbation"] == perturbation]
+        names = [
+            "__".join(part for part in parts if part)
+            for parts in zip(rows["block"], rows["group"], rows["feature"], strict=True)
+        ]
+        return pd.Series(rows[icc_column(self.headline)].to_numpy(), index=names, name="icc")
+
     def plot_heatmap(self, ax: Axes | None = None, *, quantity: Quantity = "share_good") -> Axes:
         """Draw families against perturbations.
 
@@ -166,7 +215,9 @@ class Robustness:
         """
         from tumor_response.repeatability.plots import draw_heatmap
 
-        return draw_heatmap(self, quantity, ax)
+        good = f"Share of columns whose ICC({self.headline}) is {GOOD} or more by its lower limit"
+        what = good if quantity == "share_good" else f"Median ICC({self.headline})"
+        return draw_heatmap(self.by_family(), quantity, ax, f"{what}; {self.n_cases} lesions")
 
     def _summary(self, by: Sequence[str]) -> pd.DataFrame:
         name = icc_column(self.headline)
@@ -190,7 +241,6 @@ class Robustness:
 def _summarised(rows: pd.DataFrame, name: str) -> dict[str, float]:
     values = rows[name]
     defined = values.notna()
-    shift = rows["shift_sd"].dropna().to_numpy()
     return {
         "n_columns": len(rows),
         "n_defined": int(defined.sum()),
@@ -199,5 +249,5 @@ def _summarised(rows: pd.DataFrame, name: str) -> dict[str, float]:
         "high_icc": float(values.quantile(0.75)),
         "share_good": float((rows.loc[defined, f"{name}_low"] >= GOOD).mean()),
         "median_wcv": float(rows["wcv"].median()),
-        "largest_shift_sd": float(shift[np.abs(shift).argmax()]) if shift.size else float("nan"),
+        "median_shift_sd": float(rows["shift_sd"].abs().median()),
     }

@@ -296,6 +296,15 @@ def test_other_confidence() -> None:
     assert (wide.value == narrow.value).all()
 
 
+def test_a_zero_among_positive_values_is_no_other_sign() -> None:
+    """Whatever column is looked at, and by what its values are scaled within."""
+    values = np.random.default_rng(11).uniform(0.1, 7, size=(6, 3, 200))
+    values[3, 1] = 0
+    found = within_subject_cv(values)
+    assert set(found.reason) == {""}
+    assert (found.value > 0).all()
+
+
 def test_concordance_of_epi_ccc() -> None:
     """Values and limits of epiR 2.0.57: epi.ccc(a, b, ci = "z-transform")$rho.c."""
     theirs = {

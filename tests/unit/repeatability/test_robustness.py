@@ -214,6 +214,21 @@ def test_it_is_said_that_nothing_is_selected_by_it(cohort, tmp_path):
         assert not cells & set(table.data.columns)
 
 
+def test_other_patients_may_be_selected_for(cohort, tmp_path):
+    found = ask(cohort, [Simple()], {"noise": RandomOffset(), "cut": RandomCut(3)}, 3, tmp_path)
+    table = tr.extract(cohort, [Simple()], quality=None)
+    with pytest.raises(RobustnessError, match=r"5 patient.* 'P0' for one") as same:
+        found.icc_for_others("cut", table.data.index)
+    assert same.value.code == "same_patients"
+    others = table.data.rename(index=lambda name: name.replace("P", "Q"), level="patient_id")
+    given = found.icc_for_others("cut", others.index)
+    assert list(given.index) == [name for name in table.data if name.startswith("simple__")]
+    assert given.tolist() == rows_of(found, "cut")["icc_11"].tolist()
+    with pytest.raises(RobustnessError, match="there are: noise, cut, all") as unknown:
+        found.icc_for_others("kernel", others.index)
+    assert unknown.value.code == "perturbation_unknown"
+
+
 def test_refused(cohort, tmp_path):
     with pytest.raises(RobustnessError, match="cannot be named 'all'") as named:
         ask(cohort, [Simple()], {"all": RandomOffset()}, 2, tmp_path)
