@@ -111,8 +111,8 @@ def make_model(
     model = recipe.make(recipe.settings(**settings), blocks, random_state)
     if stable is not None and harmonise is not None:
         raise ModelError(
-            "stable= and harmonise=: the repeats of the training lesions are not harmonised, so that "
-            "what they say of a column would be of other values than the model's. Give one of them."
+            "stable= and harmonise=: the repeats of the training lesions are not harmonised, so "
+            "that they would judge other values than the model's. Give one of the two."
         )
     if stable is not None:
         if recipe.own_blocks or not isinstance(stable, StableColumns):
