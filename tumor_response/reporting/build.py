@@ -86,10 +86,12 @@ def report(
     evidence
         What was asked whether it can be believed, in any number: leakage traces
         (:func:`tumor_response.leakage_trace`), negative controls
-        (:func:`tumor_response.negative_controls`) and robustness
-        (:func:`tumor_response.robustness`). Page one has a strip of what each found, or that it was
-        not asked. A fault that was recorded or proved, or a permutation p value above .05 of the
-        headline's model, decides the two sentences.
+        (:func:`tumor_response.negative_controls`), robustness
+        (:func:`tumor_response.robustness`), the spread of predictions under other contours
+        (:func:`tumor_response.prediction_spread`), what sites do
+        (:func:`tumor_response.site_report`). Page one has a strip of what each found, or that it
+        was not asked. A fault that was recorded or proved, or a permutation p value above .05 of
+        the headline's model, decides the two sentences.
     headline
         The model that the two sentences are about. Name it before you look at the results.
         Default: the first model that is no baseline.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tumor_response.exceptions import EvaluationError
 from tumor_response.reporting.parts import Table, number
@@ -13,10 +13,16 @@ from tumor_response.reporting.wording import Doubts
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tumor_response.evaluation import EvaluationResult, LeakageTrace, NegativeControls
+    from tumor_response.evaluation import (
+        EvaluationResult,
+        LeakageTrace,
+        NegativeControls,
+        PredictionSpread,
+        SiteReport,
+    )
     from tumor_response.repeatability import Robustness
 
-    Instrument = LeakageTrace | NegativeControls | Robustness
+    Instrument = LeakageTrace | NegativeControls | PredictionSpread | Robustness | SiteReport
 
 __all__ = ["CLASSES", "Evidence", "sorted_evidence"]
 
@@ -36,7 +42,7 @@ class Evidence:
     ----------
     models
         Names of the models that were evaluated.
-    traces, controls, robustness
+    traces, controls, robustness, spreads, sites
         Any number of each.
     """
 
@@ -44,6 +50,8 @@ class Evidence:
     traces: list[LeakageTrace] = field(default_factory=list)
     controls: list[NegativeControls] = field(default_factory=list)
     robustness: list[Robustness] = field(default_factory=list)
+    spreads: list[PredictionSpread] = field(default_factory=list)
+    sites: list[SiteReport] = field(default_factory=list)
 
     def doubts(self, model: str) -> Doubts:
         """Return what stands against any conclusion about a model."""
@@ -84,7 +92,8 @@ class Evidence:
                         f"The leakage trace has {class_} {len(faults)} fault(s): {listed}. The "
                         "figures below may be too high because of it."
                     )
-        return told + [text for one in self.controls for text in one.verdicts()]
+        told += [text for one in self.controls for text in one.verdicts()]
+        return told + [one.verdict for one in self.sites if one.is_confounded]
 
     def strip(self) -> Table:
         """Return the table of page one: a row for each instrument, asked or not."""
@@ -105,31 +114,39 @@ def sorted_evidence(given: Sequence[Instrument], result: EvaluationResult) -> Ev
     Raises
     ------
     EvaluationError
-        Code ``evidence``: something of another kind, or controls of a model that was not evaluated.
+        Code ``evidence``: something of another kind, or of a model that was not evaluated.
     """
-    from tumor_response.evaluation import LeakageTrace, NegativeControls
+    from tumor_response.evaluation import (
+        LeakageTrace,
+        NegativeControls,
+        PredictionSpread,
+        SiteReport,
+    )
     from tumor_response.repeatability import Robustness
 
     evidence = Evidence(result.models)
+    places: dict[type, list[Any]] = {
+        LeakageTrace: evidence.traces,
+        NegativeControls: evidence.controls,
+        Robustness: evidence.robustness,
+        PredictionSpread: evidence.spreads,
+        SiteReport: evidence.sites,
+    }
     for one in given:
-        if isinstance(one, LeakageTrace):
-            evidence.traces.append(one)
-        elif isinstance(one, NegativeControls):
-            if one.model not in result.models:
-                raise EvaluationError(
-                    f"evidence: controls of {one.model!r}, which was not evaluated here; there are "
-                    f"{', '.join(map(repr, result.models))}.",
-                    code="evidence",
-                )
-            evidence.controls.append(one)
-        elif isinstance(one, Robustness):
-            evidence.robustness.append(one)
-        else:
+        place = places.get(type(one))
+        if place is None:
             raise EvaluationError(
-                "evidence: expected what tr.leakage_trace, tr.negative_controls or tr.robustness "
-                f"return, received {type(one).__name__}.",
+                "evidence: expected what tr.leakage_trace, tr.negative_controls, tr.robustness, "
+                f"tr.prediction_spread or tr.site_report return, received {type(one).__name__}.",
                 code="evidence",
             )
+        if isinstance(one, NegativeControls | PredictionSpread) and one.model not in result.models:
+            raise EvaluationError(
+                f"evidence: something of {one.model!r}, which was not evaluated here; there are "
+                f"{', '.join(map(repr, result.models))}.",
+                code="evidence",
+            )
+        place.append(one)
     return evidence
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,13 @@ from tumor_response.reporting.parts import Heading, Paragraph, Part, Section, Ta
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tumor_response.evaluation import EvaluationResult, LeakageTrace, NegativeControls
+    from tumor_response.evaluation import (
+        EvaluationResult,
+        LeakageTrace,
+        NegativeControls,
+        PredictionSpread,
+        SiteReport,
+    )
     from tumor_response.repeatability import Robustness
 
 __all__ = ["evidence_sections"]
@@ -33,6 +40,17 @@ _ROBUSTNESS = (
     "or processed a little differently: intraclass correlations over the whole cohort. They are "
     "for reading: a selection by them would have seen the patients that a model is judged on."
 )
+_SPREAD = (
+    "Another observer would have drawn another contour. Each lesion was extracted again under "
+    "contours as they might have been drawn, and predicted by the fits that had not seen the "
+    "patient."
+)
+_FIGURES = {
+    "site": "the site, from the features",
+    "outcome": "the outcome, from the features",
+    "outcome_within_sites": "the outcome, among patients of one site",
+    "outcome_by_site_alone": "the outcome, from the site alone",
+}
 _MOST_ROWS = 60
 
 
@@ -67,6 +85,16 @@ def evidence_sections(
         for robustness in evidence.robustness:
             parts += _of_robustness(robustness)
         sections.append(Section("robustness", "Robustness", parts))
+    if evidence.spreads:
+        parts = [Paragraph(_SPREAD)]
+        for spread in evidence.spreads:
+            parts += _of_spread(spread)
+        sections.append(Section("contours", "Predictions under other contours", parts))
+    if evidence.sites:
+        parts = []
+        for report in evidence.sites:
+            parts += _of_sites(report)
+        sections.append(Section("sites", "Sites", parts))
     return sections
 
 
@@ -99,7 +127,7 @@ def _of_controls(controls: NegativeControls) -> list[Part]:
     rows = []
     for name, row in controls.summary().iterrows():
         expected = "no null value"
-        if row["expectation"] == row["expectation"]:
+        if not math.isnan(float(row["expectation"])):
             source = f" ({row['expectation_from']})" if row["expectation_from"] else ""
             expected = f"{number(float(row['expectation']))}{source}"
         rows.append(
@@ -184,3 +212,46 @@ def _of_robustness(robustness: Robustness) -> list[Part]:
             f"SHA-256 {robustness.sha256}."
         ),
     ]
+
+
+def _of_spread(spread: PredictionSpread) -> list[Part]:
+    return [
+        Heading(spread.model),
+        Paragraph(spread.sentence()),
+        draw(
+            lambda axes: spread.plot(ax=axes),
+            alt=f"Probability of each lesion with its spread over contours. {spread.sentence()}",
+            caption="One lesion beside the other, without names, in order of the probability.",
+            width_mm=150,
+            height_mm=75,
+        ),
+    ]
+
+
+def _of_sites(report: SiteReport) -> list[Part]:
+    rows = [
+        (_FIGURES[str(name)], *(_limited(row, side) for side in ("before", "after", "difference")))
+        for name, row in report.table().iterrows()
+    ]
+    listed = "; ".join(f"{name}: {before}, {after}" for name, before, after, _ in rows)
+    return [
+        Paragraph(report.verdict),
+        Table(
+            f"AUC on held-out patients, {report.n_repeats} times {report.n_folds} folds.",
+            ("what is told", "as it is", f"{report.step} in the fold", "difference"),
+            rows,
+            numeric=frozenset({1, 2, 3}),
+        ),
+        draw(
+            lambda axes: report.plot(ax=axes),
+            alt=f"Held-out AUC before and after {report.step}. {listed}.",
+            caption="Dotted: chance. The site ought to go there, the outcome ought to stay.",
+            width_mm=100,
+            height_mm=75,
+        ),
+    ]
+
+
+def _limited(row: pd.Series, side: str) -> str:
+    value, low, high = (float(row[name]) for name in (side, f"{side}_low", f"{side}_high"))
+    return "–" if math.isnan(value) else f"{number(value)} ({number(low)} to {number(high)})"
