@@ -18,6 +18,7 @@ from tumor_response.cli.study import (
     run_models,
     show_results,
     study_models,
+    trace_models,
     write_results,
 )
 from tumor_response.exceptions import SettingsError
@@ -86,6 +87,7 @@ def run_demo(
         outcomes,
         coupling,
         explanations,
+        trace_models(result, table, outcomes, n_jobs),
         title="Demo: response of a simulated cohort",
         notes=[SIMULATED, _sentence(oracles)],
     )

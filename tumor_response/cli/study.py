@@ -19,6 +19,7 @@ import tumor_response as tr
 from tumor_response.cli.app import Source
 from tumor_response.cli.console import say, show_table
 from tumor_response.evaluation.checks import check_classes
+from tumor_response.evaluation.leakage import CLASSES
 from tumor_response.exceptions import OutcomeError, SettingsError
 from tumor_response.features.checks import checked_specs
 from tumor_response.features.extract import Means
@@ -29,6 +30,7 @@ from tumor_response.reporting import save_figure
 from tumor_response.reporting.wording import expected_of_volume
 
 if TYPE_CHECKING:
+    from tumor_response.evaluation import LeakageTrace
     from tumor_response.explanation import Explanation
     from tumor_response.features.base import FeatureExtractor
 
@@ -231,7 +233,8 @@ class Study:
         result = run_models(models, table, outcomes, plan, scheme, self.n_jobs)
         explanations = explain_models(result, [m for m in explained if m in models], self.n_jobs)
         title = f"Response to radiotherapy: {self.source.path.name}"
-        write_results(self.out, result, table, outcomes, coupling, explanations, title=title)
+        trace = trace_models(result, table, outcomes, self.n_jobs)
+        write_results(self.out, result, table, outcomes, coupling, explanations, trace, title=title)
         show_results(result, coupling)
         say(f"Report: {(self.out / 'report.html').resolve()}")
 
@@ -384,6 +387,17 @@ def explain_models(
     return explanations
 
 
+def trace_models(
+    result: tr.EvaluationResult, table: tr.FeatureTable, outcomes: pd.DataFrame, n_jobs: int
+) -> LeakageTrace:
+    """Trace leakage in an evaluation, and say what came of it."""
+    say("Tracing leakage: a few resamples are run again, watched and with noise ...")
+    trace = result.leakage(table, outcomes, n_jobs=n_jobs)
+    for class_, cell in trace.strip().items():
+        say(f"Leakage, {class_}: {cell}")
+    return trace
+
+
 def write_results(
     out: Path,
     result: tr.EvaluationResult,
@@ -391,6 +405,7 @@ def write_results(
     outcomes: pd.DataFrame,
     coupling: tr.Coupling,
     explanations: Sequence[Explanation],
+    trace: LeakageTrace,
     *,
     title: str,
     notes: Sequence[str] = (),
@@ -401,6 +416,8 @@ def write_results(
         old.unlink()  # of an earlier plan: it would pass for this one's
     outcomes.to_csv(tables / "outcomes.csv")
     result.summary().to_csv(tables / "summary.csv")
+    for class_ in CLASSES:
+        getattr(trace, class_).to_csv(tables / f"leakage_{class_}.csv", index=False)
     pd.DataFrame([asdict(coupling)]).to_csv(tables / "coupling.csv", index=False)
     save_figure(lambda axes: result.plot_roc(ax=axes), figures / "roc", width_mm=120, height_mm=120)
     for explanation in explanations:
@@ -418,6 +435,7 @@ def write_results(
         outcomes=outcomes,
         coupling=coupling,
         explanations=explanations,
+        evidence=[trace],
         headline=HEADLINE if HEADLINE in result.models else None,
         title=title,
         notes=notes,

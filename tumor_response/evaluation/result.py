@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from tumor_response.evaluation.controls import PermutationNull
+    from tumor_response.evaluation.leakage import LeakageTrace
     from tumor_response.outcomes import Coupling
+    from tumor_response.table import FeatureTable
 
 __all__ = ["EvaluationResult"]
 
@@ -347,6 +349,24 @@ class EvaluationResult:
         """
         self._check_name(name)
         return subgroups(self, name, by)
+
+    def leakage(
+        self,
+        table: FeatureTable | pd.DataFrame | None = None,
+        outcomes: pd.DataFrame | None = None,
+        *,
+        n_resamples: int = 3,
+        n_jobs: int = 1,
+    ) -> LeakageTrace:
+        """Trace what the models may have learned of the patients they are judged on.
+
+        See :func:`tumor_response.evaluation.leakage.trace_of_result`.
+        """
+        from tumor_response.evaluation.leakage import trace_of_result
+
+        return trace_of_result(
+            self, table, outcomes=outcomes, n_resamples=n_resamples, n_jobs=n_jobs
+        )
 
     def plot_roc(self, ax: Axes | None = None, models: Sequence[str] | None = None) -> Axes:
         """Draw ROC curves of unseen patients with their spread over resamples; returns the axes.

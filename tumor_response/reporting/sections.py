@@ -272,9 +272,18 @@ def _steps(model: object) -> str:
 
 
 def _step(step: object) -> str:
-    """Return a step's name; of a reduction that is tuned with its model, what it consists of."""
-    reduction = getattr(step, "reduction", None)
+    """Return a step's name, and what decides it where the name does not say so.
+
+    Of a reduction that is tuned with its model what it consists of; of a choice by repeats whose
+    they are.
+    """
+    from tumor_response.transformers import StableColumns
+
     name = type(step).__name__
+    if isinstance(step, StableColumns):
+        whose = "the training lesions of each fit" if step.icc is None else "an external set"
+        return f"{name} (ICC {step.min_icc:g} or more in the repeats of {whose})"
+    reduction = getattr(step, "reduction", None)
     return name if reduction is None else f"{name} ({_steps(reduction)})"
 
 
