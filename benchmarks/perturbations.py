@@ -36,11 +36,11 @@ from tumor_response.imaging.perturb import (
     standard_perturbations,
 )
 from tumor_response.imaging.perturb.window import depth_around
-from tumor_response.imaging.random_field import coarse_noise
+from tumor_response.imaging.random_field import COARSE_NOISE_SD, coarse_noise
 from tumor_response.imaging.register.surface import Surface
 
 RESULTS = Path(__file__).parent / "results"
-N_DRAWS = 12
+N_DRAWS = 10
 SMOOTH_MM = 20.0
 REAL = {
     "lung1": ("pyradiomics/lung1_image.nrrd", "pyradiomics/lung1_label.nrrd"),
@@ -116,7 +116,8 @@ def distance(mask: sitk.Image, sd_mm: float) -> dict[str, float]:
         field = coarse_noise(
             np.random.default_rng(seed), depth.shape, SMOOTH_MM, mask.GetSpacing()[::-1]
         )
-        drawn.append(sd_mm * ndimage.map_coordinates(np.clip(field, -3, 3), at.T, order=1))
+        cut = np.clip(field / COARSE_NOISE_SD, -3, 3)
+        drawn.append(sd_mm * ndimage.map_coordinates(cut, at.T, order=1))
 
     def mean(values: np.ndarray) -> float:
         return float(np.average(values.mean(axis=0), weights=area))

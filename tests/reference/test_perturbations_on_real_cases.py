@@ -19,7 +19,7 @@ from tumor_response.imaging.perturb import (
     standard_perturbations,
 )
 from tumor_response.imaging.perturb.window import depth_around
-from tumor_response.imaging.random_field import coarse_noise
+from tumor_response.imaging.random_field import COARSE_NOISE_SD, coarse_noise
 from tumor_response.imaging.register.surface import Surface
 
 pytestmark = pytest.mark.needs("data")
@@ -74,7 +74,7 @@ def test_contours_are_as_far_off_as_drawn(case) -> None:
         moved = Surface.of(drawn.apply(mask, mask)[1]).depth_mm(surface.points_mm)
         rng = np.random.default_rng(seed)
         field = coarse_noise(rng, depth.shape, smooth_mm, mask.GetSpacing()[::-1])
-        displaced = sd_mm * ndimage.map_coordinates(field, at.T, order=1)
+        displaced = sd_mm / COARSE_NOISE_SD * ndimage.map_coordinates(field, at.T, order=1)
         found += np.average(np.abs(moved), weights=surface.area_mm2)
         wanted += np.average(np.abs(displaced), weights=surface.area_mm2)
     assert found == pytest.approx(wanted, rel=0.08)
