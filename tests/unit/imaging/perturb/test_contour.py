@@ -150,14 +150,14 @@ def test_measured_distance_between_contours_is_the_stated_one(spacing, sd_mm, ra
 
 
 def test_neighbours_are_alike_and_the_far_side_is_not() -> None:
-    mask = ball(24.0, (2.0, 2.0, 2.0), room_mm=10.0)
+    mask = ball(24.0, (1.5, 1.5, 1.5), room_mm=10.0)
     middle = (np.array(mask.GetSize()) - 1) // 2
     reached = []
     for seed in range(60):
         one = DrawnContourVariation(observer_sd_mm=2.0, smooth_over_mm=10.0, seed=seed)
         voxels = values_of(one.apply(mask, mask)[1])
         z, y, x = middle[::-1]
-        lines = [voxels[z, y, x:], voxels[z, y, : x + 1][::-1], voxels[z + 2, y, x:]]
+        lines = [voxels[z, y, x:], voxels[z, y, : x + 1][::-1], voxels[z + 3, y, x:]]
         reached.append([int(np.argmin(line)) for line in lines])
     right, left, above = np.array(reached, dtype=float).T
     assert np.corrcoef(right, above)[0, 1] > 0.85
