@@ -338,7 +338,7 @@ PANELS = (
     ("confounded", "pooled", "B's patients truly\ndiffer: folds"),
     ("no_signal", "transport", "No signal:\nfrom A to B"),
     ("no_signal_confounded", "pooled", "No signal, response\n25 and 75 %: folds"),
-    ("no_signal_many_sites", "pooled", "No signal, eight\nsites of 15: folds"),
+    ("no_signal_small", "pooled", "No signal, four\nsites of 12: folds"),
 )
 
 
