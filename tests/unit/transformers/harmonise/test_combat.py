@@ -246,6 +246,36 @@ def test_gaps_and_constant_columns_have_reasons(step):
         assert fitted.transform(later)["radiomics__only_a"].isna().equals(at_b)
 
 
+@pytest.mark.parametrize("step", [ComBat(prior="none"), MComBat("A"), SiteZScore()], ids=repr)
+@pytest.mark.parametrize("covariates", [[], ["clinical__age"]])
+def test_a_column_with_gaps_is_that_of_the_rows_without_them(step, covariates):
+    if covariates and isinstance(step, SiteZScore):
+        pytest.skip("it has no covariates")
+    X = scanned().X
+    X.loc[X.index[::7], "radiomics__f2"] = np.nan
+    step = clone(step)
+    if covariates:
+        X["clinical__age"] -= X["clinical__age"][X["radiomics__f2"].notna()].mean()
+        step.set_params(covariates=covariates)
+    whole = clone(step).fit_transform(X)["radiomics__f2"]
+    known = X[X["radiomics__f2"].notna()]
+    alone = clone(step).fit_transform(known)["radiomics__f2"]
+    np.testing.assert_allclose(whole.dropna(), alone, rtol=1e-9)
+
+
+def test_m_combat_is_its_formula():
+    X = scanned({"A": 30, "B": 20, "C": 10}).X
+    found = columns(MComBat("B").fit_transform(X))
+    for column in range(3):
+        groups = X.groupby("meta__site")[f"radiomics__f{column}"]
+        mean, sd = groups.mean(), groups.std()
+        for row in range(0, 60, 7):
+            site = X["meta__site"].iloc[row]
+            value = X.iloc[row, column]
+            expected = sd["B"] / sd[site] * (value - mean[site]) + mean["B"]
+            assert found[row, column] == pytest.approx(expected, rel=1e-12)
+
+
 def test_each_block_has_its_own_prior():
     X = scanned().X
     other = scanned(seed=5, block="deep").X.filter(like="deep__").to_numpy() * 1000
