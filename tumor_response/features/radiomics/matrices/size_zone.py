@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +97,8 @@ def zones(levels: NDArray[np.int32] | FlatLevels, offsets: NDArray[np.int32]) ->
     (array([1, 2, 1], dtype=int32), array([2, 1, 1]))
     """
     flat = flat_levels(levels, 1)
-    backward, known = _backward_neighbours(flat.steps(offsets), flat.steps(both_ways(offsets)))
+    steps, all_steps = flat.steps(offsets), flat.steps(both_ways(offsets))
+    backward, known = _backward_neighbours(tuple(steps.tolist()), tuple(all_steps.tolist()))
     labels = np.zeros(flat.levels.size, dtype=np.int32)
     n_zones = _join_voxels(
         flat.levels, flat.layout.spans, flat.layout.padded_shape[2], backward, known, labels
@@ -138,8 +140,9 @@ def size_zone_matrix(found: Zones, n_levels: int) -> SizeZoneMatrix:
     return SizeZoneMatrix(counts, sizes[:n_sizes].copy())
 
 
+@lru_cache(maxsize=8)  # all images of a region have the same
 def _backward_neighbours(
-    steps: NDArray[np.int64], all_steps: NDArray[np.int64]
+    steps: tuple[int, ...], all_steps: tuple[int, ...]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Give the steps to neighbours that come before a voxel, and who makes whom superfluous.
 
@@ -147,9 +150,9 @@ def _backward_neighbours(
     the two are in one zone already when the voxel's turn comes. `known[a]` has a bit for each b
     that need not be looked at after a. The neighbour with most such bits comes first.
     """
-    backward = -np.abs(steps)
+    backward = -np.abs(np.array(steps, dtype=np.int64))
     between = backward[:, np.newaxis] - backward
-    adjacent = (between[:, :, np.newaxis] == all_steps).any(axis=2)
+    adjacent = (between[:, :, np.newaxis] == np.array(all_steps)).any(axis=2)
     order = np.argsort(-adjacent.sum(axis=1), kind="stable")
     known = adjacent[np.ix_(order, order)] @ (1 << np.arange(len(order), dtype=np.int64))
     return backward[order], known

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from tumor_response.features.radiomics.matrices.cooccurrence import cooccurrence
 from tumor_response.features.radiomics.matrices.dependence import dependence
 from tumor_response.features.radiomics.matrices.directions import both_ways, directions
-from tumor_response.features.radiomics.matrices.flat import flat_levels
+from tumor_response.features.radiomics.matrices.flat import Layout, flat_levels
 from tumor_response.features.radiomics.matrices.grey_tone_difference import grey_tone_difference
 from tumor_response.features.radiomics.matrices.run_length import (
     directions_with_company,
@@ -193,3 +194,63 @@ def test_flat_levels_keep_the_image() -> None:
         lines = [range(first, after) for first, after in flat.layout.spans.tolist()]
         assert set(flat.voxels.tolist()) <= {place for line in lines for place in line}
         assert all(flat.levels[line[0]] > 0 and flat.levels[line[-1]] > 0 for line in lines)
+
+
+@pytest.mark.parametrize("reach", [0, 1, 3])
+def test_one_layout_serves_all_matrices(reach: int) -> None:
+    """Whatever its rim: one that is too narrow is made anew."""
+    rng = np.random.default_rng(reach)
+    region = rng.random((5, 6, 7)) < 0.6
+    layout = Layout.around(region, reach)
+    assert layout.n_voxels == np.count_nonzero(region)
+    half = directions([1])
+    both = both_ways(half)
+    for _ in range(2):  # another image of the same region
+        levels = np.where(region, rng.integers(1, 4, region.shape), 0).astype(np.int32)
+        flat = layout.filled(levels)
+        assert flat.shape == levels.shape
+        assert np.array_equal(flat.voxels, np.flatnonzero(flat.padded))
+        assert (flat_levels(flat, 1) is flat) == (reach >= 1)
+        for count in (
+            lambda it: run_lengths(it, 3, half),
+            lambda it: directions_with_company(it, half),
+            lambda it: zones(it, half).labels,
+            lambda it: dependence(it, 3, both, 0),
+            lambda it: grey_tone_difference(it, 3, both).differences,
+        ):
+            assert np.array_equal(count(flat), count(levels))
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9, 1.0])
+@pytest.mark.parametrize("n_levels", [1, 3])
+def test_runs_and_pairs_by_a_plain_walk(share: float, n_levels: int) -> None:
+    """With gaps in lines, and a plane without a voxel: its place in memory is used again."""
+    rng = np.random.default_rng(n_levels)
+    levels = rng.integers(1, n_levels + 1, (7, 5, 6)).astype(np.int32)
+    levels[rng.random(levels.shape) > share] = 0
+    levels[3] = 0
+
+    def at(place: np.ndarray) -> int:
+        inside = (place >= 0).all() and (place < levels.shape).all()
+        return int(levels[tuple(place)]) if inside else 0
+
+    wanted = directions([1])
+    runs = np.zeros((13, n_levels, 7))
+    pairs = np.zeros((13, n_levels, n_levels))
+    for d, step in enumerate(wanted):
+        for place in np.argwhere(levels):
+            level = at(place)
+            if at(place + step):
+                pairs[d, level - 1, at(place + step) - 1] += 1
+            if at(place - step) == level:
+                continue
+            length = 1
+            while at(place + length * step) == level:
+                length += 1
+            runs[d, level - 1, length - 1] += 1
+    found = run_lengths(levels, n_levels, wanted)
+    longest = found.shape[2]
+    assert np.array_equal(found, runs[:, :, :longest])
+    assert not runs[:, :, longest:].any()
+    assert found[:, :, -1].any()
+    assert np.array_equal(cooccurrence(levels, n_levels, wanted), pairs)
