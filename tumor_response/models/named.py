@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from tumor_response.exceptions import ModelError
@@ -21,9 +21,9 @@ from tumor_response.models import (
     trees,
 )
 from tumor_response.models.recipe import Recipe
-from tumor_response.transformers import StableColumns
 from tumor_response.transformers.blocks import Blocks
 from tumor_response.transformers.harmonise import harmonised
+from tumor_response.transformers.stable import StableColumns, with_stable
 
 __all__ = ["MODEL_NAMES", "OUTCOMES", "Outcome", "make_model", "model_names"]
 
@@ -109,21 +109,15 @@ def make_model(
             f"The model {name!r} brings its own columns; leave blocks=None, received {blocks!r}."
         )
     model = recipe.make(recipe.settings(**settings), blocks, random_state)
-    if stable is not None and harmonise is not None:
+    if harmonise is not None:
+        model = harmonised(model, harmonise)
+    if stable is None:
+        return model
+    if recipe.own_blocks:
         raise ModelError(
-            "stable= and harmonise=: the repeats of the training lesions are not harmonised, so "
-            "that they would judge other values than the model's. Give one of the two."
+            f"The model {name!r} brings its own columns; leave stable=None, received {stable!r}."
         )
-    if stable is not None:
-        if recipe.own_blocks or not isinstance(stable, StableColumns):
-            raise ModelError(
-                f"stable={stable!r}: expected tr.StableColumns(...) or None, and None for "
-                f"{name!r} if it brings its own columns."
-            )
-        (first, selector), *others = model.steps
-        selector.keys = True
-        model.steps = [(first, selector), ("stable", clone(stable)), *others]
-    return model if harmonise is None else harmonised(model, harmonise)
+    return with_stable(model, stable)
 
 
 def model_names(outcome: Outcome = "response") -> tuple[str, ...]:

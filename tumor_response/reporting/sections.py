@@ -14,6 +14,7 @@ from tumor_response._version import __version__
 from tumor_response.reporting.figures import draw, draw_outcomes
 from tumor_response.reporting.headline import BASELINES
 from tumor_response.reporting.parts import Paragraph, Part, Section, Table, number
+from tumor_response.transformers.stable import stable_steps
 
 if TYPE_CHECKING:
     from tumor_response.evaluation import EvaluationResult
@@ -260,6 +261,11 @@ def _how_evaluated(result: EvaluationResult) -> Section:
                 ("Model", "steps"),
                 [(name, _steps(model)) for name, model in result.rows.models.items()],
             ),
+            *(
+                Paragraph(f"{name}: {step.sentence()}")
+                for name, model in result.rows.models.items()
+                for step in stable_steps(model)
+            ),
         ],
     )
 
@@ -272,18 +278,9 @@ def _steps(model: object) -> str:
 
 
 def _step(step: object) -> str:
-    """Return a step's name, and what decides it where the name does not say so.
-
-    Of a reduction that is tuned with its model what it consists of; of a choice by repeats whose
-    they are.
-    """
-    from tumor_response.transformers import StableColumns
-
-    name = type(step).__name__
-    if isinstance(step, StableColumns):
-        whose = "the training lesions of each fit" if step.icc is None else "an external set"
-        return f"{name} (ICC {step.min_icc:g} or more in the repeats of {whose})"
+    """Return a step's name; of a reduction that is tuned with its model, what it consists of."""
     reduction = getattr(step, "reduction", None)
+    name = type(step).__name__
     return name if reduction is None else f"{name} ({_steps(reduction)})"
 
 
