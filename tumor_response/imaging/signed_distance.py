@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, optimize
+from scipy.spatial import cKDTree
 from scipy.special import ndtri
 
 __all__ = ["signed_depth_mm"]
@@ -25,10 +26,6 @@ BoolArray = npt.NDArray[np.bool_]
 BLUR = 0.7
 """Standard deviation of the blur in units of the largest spacing. Less leaves steps, which make
 everything seem nearer to the surface than it is; more rounds off what is thin."""
-
-SKIN = 0.02
-"""Least depth of a voxel on its own side, in units of the smallest spacing: what the blur takes for
-the other side stays on its own."""
 
 _FAR = 1e-12
 """Shares of the blurred mask below this one and above 1 less it say no more than far."""
@@ -71,12 +68,28 @@ def signed_depth_mm(mask: BoolArray, spacing_zyx: tuple[float, ...]) -> FloatArr
     shell = _next_to_surface(inside)
     at = np.argwhere(shell)
     distance = np.zeros(mask.shape)
-    if len(at):  # a few voxels may be too few for a surface: each is as deep as its skin
+    if len(at):  # a few voxels may be too few for a surface
         foot, outward = _feet_mm(quantile, at, step)
         distance = _distance_mm(shell, at, foot, outward, step)
-    skin = SKIN * float(step.min())
     depth = np.where(inside, distance, -distance)
-    return np.where(mask, np.maximum(depth, skin), np.minimum(depth, -skin))
+    lost = (inside != mask) | (distance == 0.0)
+    depth[lost] = np.where(mask[lost], 1.0, -1.0) * _half_way_mm(mask, lost, step)
+    return depth
+
+
+def _half_way_mm(mask: BoolArray, lost: BoolArray, step: FloatArray) -> FloatArray:
+    """Return half the distance of some voxels to the nearest one on the other side.
+
+    What is thin against the blur ends up on its wrong side; there the voxels themselves tell.
+    """
+    edge = _next_to_surface(mask)
+    half = np.empty(mask.shape)
+    for side in (mask, ~mask):
+        asked = np.argwhere(lost & side)
+        if len(asked):
+            others = cKDTree(np.argwhere(edge & ~side) * step)
+            half[lost & side] = others.query(asked * step)[0] / 2
+    return np.asarray(half[lost])
 
 
 def _blurred_quantile(mask: BoolArray, step: FloatArray) -> FloatArray:

@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from tumor_response.exceptions import ModelError
@@ -21,8 +20,8 @@ from tumor_response.models import (
     trees,
 )
 from tumor_response.models.recipe import Recipe
-from tumor_response.transformers import StableColumns
 from tumor_response.transformers.blocks import Blocks
+from tumor_response.transformers.stable import StableColumns, with_stable
 
 __all__ = ["MODEL_NAMES", "OUTCOMES", "Outcome", "make_model", "model_names"]
 
@@ -102,16 +101,13 @@ def make_model(
             f"The model {name!r} brings its own columns; leave blocks=None, received {blocks!r}."
         )
     model = recipe.make(recipe.settings(**settings), blocks, random_state)
-    if stable is not None:
-        if recipe.own_blocks or not isinstance(stable, StableColumns):
-            raise ModelError(
-                f"stable={stable!r}: expected tr.StableColumns(...) or None, and None for "
-                f"{name!r} if it brings its own columns."
-            )
-        (first, selector), *others = model.steps
-        selector.keys = True
-        model.steps = [(first, selector), ("stable", clone(stable)), *others]
-    return model
+    if stable is None:
+        return model
+    if recipe.own_blocks:
+        raise ModelError(
+            f"The model {name!r} brings its own columns; leave stable=None, received {stable!r}."
+        )
+    return with_stable(model, stable)
 
 
 def model_names(outcome: Outcome = "response") -> tuple[str, ...]:

@@ -8,13 +8,14 @@ from typing import Literal, Self, get_args
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
+from sklearn.pipeline import Pipeline
 
 from tumor_response.exceptions import ModelError
 from tumor_response.features.deep.view_store import ViewStore
 from tumor_response.repeatability.agreement import Kind
 from tumor_response.transformers._frames import FloatArray, remember_columns, same_columns
-from tumor_response.transformers.blocks import block_members
+from tumor_response.transformers.blocks import BlockSelector, block_members
 from tumor_response.transformers.dropped import dropped_record
 from tumor_response.transformers.filters import ColumnFilter, best_or_passing
 from tumor_response.transformers.keys import chosen_key_column, without_keys
@@ -26,7 +27,7 @@ from tumor_response.transformers.training_repeats import (
     training_repeats,
 )
 
-__all__ = ["StableColumns", "stable_steps"]
+__all__ = ["StableColumns", "stable_steps", "with_stable"]
 
 Bound = Literal["estimate", "lower"]
 
@@ -49,9 +50,9 @@ class StableColumns(ColumnFilter):
     of each column which it is.
 
     It reads a column of keys and hands it on to nobody. It needs it in the fit alone: a new
-    patient is scored without repeats. In a Pipeline it stands right behind the
-    :class:`BlockSelector`, which keeps the keys for it: ``BlockSelector(blocks, keys=True)``
-    (:func:`make_model` does that with ``stable=``).
+    patient is scored without repeats. In a Pipeline it stands before every step that changes
+    values, right behind the :class:`BlockSelector`, which keeps the keys for it:
+    ``BlockSelector(blocks, keys=True)``; :func:`make_model` does that with ``stable=``.
 
     Parameters
     ----------
@@ -255,6 +256,40 @@ class StableColumns(ColumnFilter):
                 "bound='lower' has no effect with icc=, whose numbers are compared as they are: "
                 "give the lower limits as icc=."
             )
+
+
+def with_stable(model: Pipeline, stable: StableColumns) -> Pipeline:
+    """Return a model that leaves out what does not repeat, before anything changes values.
+
+    Behind its :class:`BlockSelector`, which then hands the keys on. Where another step comes
+    before that, a harmonising one, whose values are no longer those of the repeats, in front of
+    all: correlations are then computed for all columns of the table.
+
+    Parameters
+    ----------
+    model
+        An unfitted Pipeline, as :func:`make_model` gives it.
+    stable
+        A clone of it is put in, as the step ``"stable"``.
+
+    Raises
+    ------
+    ModelError
+        If ``stable`` is something else.
+
+    Examples
+    --------
+    >>> model = Pipeline([("blocks", BlockSelector()), ("scale", "passthrough")])
+    >>> list(with_stable(model, StableColumns(0.9)).named_steps)
+    ['blocks', 'stable', 'scale']
+    """
+    if not isinstance(stable, StableColumns):
+        raise ModelError(f"stable={stable!r}: expected tr.StableColumns(...).")
+    step = ("stable", clone(stable))
+    (name, first), *others = model.steps
+    if not isinstance(first, BlockSelector):
+        return Pipeline([step, *model.steps])
+    return Pipeline([(name, clone(first).set_params(keys=True)), step, *others])
 
 
 def stable_steps(estimator: BaseEstimator) -> list[StableColumns]:

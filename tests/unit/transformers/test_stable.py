@@ -14,13 +14,15 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 import tumor_response as tr
 from tests.unit.repeat_rules import stored_repeats
 from tumor_response.evaluation.kept_fits import KeptFits
 from tumor_response.exceptions import FeatureError, ModelError, SettingsError
 from tumor_response.transformers import BlockSelector, StableColumns, selection_record, stable_steps
+from tumor_response.transformers.stable import with_stable
 
 KEY = "views__repeats__key"
 COLUMNS = [f"radiomics__{n:02d}" for n in range(12)]
@@ -181,6 +183,27 @@ def test_a_pipeline_of_ones_own_is_chosen_among_in_nested_folds(study):
     scheme = tr.NestedCV(n_folds=2, n_repeats=1, n_inner_folds=2, seed=0)
     result = tr.evaluate(models, study.X[[*COLUMNS, KEY]], study.y, scheme)
     assert result.summary().loc["selected"].notna().any()
+
+
+def test_it_stands_before_whatever_changes_values(study):
+    named = tr.make_model("logistic", Cs=(0.1,))
+    doubled = FunctionTransformer(_doubled, feature_names_out="one-to-one")
+    model = with_stable(Pipeline([("first", doubled), *named.steps]), study.step())
+    assert list(model.named_steps)[:3] == ["stable", "first", "blocks"]
+    result = tr.evaluate(
+        {"all": model, "plain": with_stable(named, study.step())},
+        study.X,
+        study.y,
+        tr.RepeatedKFold(n_folds=2, n_repeats=1, seed=0),
+    )
+    for name in ("all", "plain"):
+        fitted = clone(result.rows.models[name]).fit(study.X, study.y)
+        kept = fitted.named_steps["stable"].get_feature_names_out()
+        assert [one in kept for one in COLUMNS] == plain_choice(study.values)
+
+
+def _doubled(X):
+    return X.assign(**{column: 2 * X[column] for column in X if column.startswith("radiomics")})
 
 
 def test_words_say_whose_repeats_decide():

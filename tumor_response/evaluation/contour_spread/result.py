@@ -14,7 +14,10 @@ from tumor_response.transformers import block_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["PredictionSpread"]
+__all__ = ["OFTEN", "PredictionSpread"]
+
+OFTEN = 0.05
+"""A share of repeats that change the class from which on a lesion is pointed out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +63,7 @@ class PredictionSpread:
                 "largest_sd": known["sd"].max(),
                 "median_range": (known["high"] - known["low"]).median(),
                 "mean_flip_share": known["flip_share"].mean(),
-                "n_mostly_flipped": int((known["flip_share"] > 0.5).sum()),
-                "n_flipped_at_all": int((known["flip_share"] > 0).sum()),
+                "n_often_flipped": int((known["flip_share"] > OFTEN).sum()),
             },
             name=self.model,
             dtype=object,
@@ -74,8 +76,8 @@ class PredictionSpread:
         told = (
             f"Under other contours ({', '.join(self.perturbations)}) the probability of "
             f"{self.model} has a median SD of {found['median_sd']:.3f} within a lesion; at "
-            f"{self.threshold:g}, {found['mean_flip_share']:.1%} of the repeats change the class, "
-            f"in {found['n_flipped_at_all']} of {n} lesions at least one."
+            f"{self.threshold:g}, {found['mean_flip_share']:.1%} of the repeats change the class; "
+            f"in {found['n_often_flipped']} of {n} lesions more than {OFTEN:.0%} do."
         )
         if found["n_in_sample"]:
             told += f" {found['n_in_sample']} of them are in-sample: the model has seen them."
@@ -90,20 +92,20 @@ class PredictionSpread:
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw each lesion's probability and its 5 to 95 % range, in ascending order.
 
-        Lesions whose class some repeat changes are in another colour; predictions of patients
-        that the model has seen are hollow.
+        Lesions whose class more than 5 % of the repeats change are in another colour; predictions
+        of patients that the model has seen are hollow.
         """
         known = self.table[self.table["reason"] == ""].sort_values("probability", kind="stable")
         place = np.arange(len(known))
-        flips = (known["flip_share"] > 0).to_numpy()
+        flips = (known["flip_share"] > OFTEN).to_numpy()
         hollow = (known["sample"] == "in_sample").to_numpy()
         with figure_style():
             if ax is None:
                 ax = new_axes(DOUBLE_COLUMN_MM, 70)
             ax.axhline(self.threshold, color=NEUTRAL, linewidth=0.8, linestyle=":")
             for group, colour, words in (
-                (~flips, COLOURS[0], "class stays"),
-                (flips, COLOURS[1], "class changes in some repeats"),
+                (~flips, COLOURS[0], f"class stays in {1 - OFTEN:.0%} of the repeats or more"),
+                (flips, COLOURS[1], f"class changes in more than {OFTEN:.0%}"),
             ):
                 lesions = known[group]
                 ax.vlines(

@@ -80,7 +80,17 @@ def prediction_spread(
 
     Examples
     --------
-    See the page of stable columns in the guide.
+    >>> import tempfile, tumor_response as tr
+    >>> from tumor_response.features.repeats import keep_repeats
+    >>> rng, store = np.random.default_rng(0), tr.ViewStore(tempfile.mkdtemp())
+    >>> values = rng.normal(size=(30, 1, 1)) + 0.1 * rng.normal(size=(30, 6, 1))
+    >>> X = pd.DataFrame(values[:, 0], columns=["radiomics__a"]).rename_axis("patient_id")
+    >>> X["views__repeats__key"] = keep_repeats(store, values, ["radiomics__a"])
+    >>> y = (X["radiomics__a"] + rng.logistic(size=30) > 0).astype(int)
+    >>> model = tr.make_model("logistic", Cs=[1.0])
+    >>> result = tr.evaluate(model, X, y, tr.RepeatedKFold(n_folds=3, n_repeats=1))
+    >>> prediction_spread(result, store).table["sample"].unique().tolist()
+    ['out_of_bag']
     """
     name = _only_model(result) if model is None else model
     if name not in result.models:
@@ -147,6 +157,23 @@ def spread_of_model(
     ------
     EvaluationError, ModelError, FeatureError
         As :func:`prediction_spread`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from tumor_response.features.repeats import keep_repeats
+    >>> from tumor_response.transformers import BlockSelector
+    >>> rng, store = np.random.default_rng(0), ViewStore(tempfile.mkdtemp())
+    >>> values = rng.normal(size=(30, 1, 1)) + 0.1 * rng.normal(size=(30, 6, 1))
+    >>> X = pd.DataFrame(values[:, 0], columns=["radiomics__a"]).rename_axis("patient_id")
+    >>> X["views__repeats__key"] = keep_repeats(store, values, ["radiomics__a"])
+    >>> y = (X["radiomics__a"] + rng.logistic(size=30) > 0).astype(int)
+    >>> model = make_pipeline(BlockSelector(), LogisticRegression()).fit(X[:20], y[:20])
+    >>> spread = spread_of_model(model, X, store, training=X.index[:20])
+    >>> spread.table["sample"].value_counts().to_dict()
+    {'in_sample': 20, 'new': 10}
     """
     if not hasattr(fitted, "predict_proba") or len(getattr(fitted, "classes_", ())) != 2:
         raise EvaluationError(

@@ -268,7 +268,8 @@ def _check_rules(
             "alone. Give rules=, bin_width= or interpolator=.",
             code="settings",
         )
-    if n_repeats < 1 or seed < 0:
+    whole = all(isinstance(n, int) and not isinstance(n, bool) for n in (n_repeats, seed))
+    if not whole or n_repeats < 1 or seed < 0:
         raise FeatureError(
             f"Repeats: n_repeats={n_repeats!r}, seed={seed!r}: expected whole numbers, from 1 and "
             "from 0 on.",

@@ -19,7 +19,8 @@ _LARGEST_SEED = 2**53
 Seed = Annotated[int, Field(ge=0, lt=_LARGEST_SEED)]
 
 Reach = Annotated[float, Field(gt=0.0)] | None
-"""How far around the contour's box an image is altered, mm; ``None`` for the whole image."""
+"""How far around the contour's box an image is altered, mm, and 16 voxels at least; ``None`` for
+the whole image."""
 
 
 class Drawn(Settings):

@@ -16,13 +16,17 @@ from pydantic import Field, model_validator
 
 from tumor_response.imaging.perturb.base import Drawn, Rule, Seed, in_order, new_seed
 from tumor_response.imaging.perturb.window import as_mask, depth_around
-from tumor_response.imaging.random_field import CONTOUR_SMOOTH_OVER_MM, coarse_noise
+from tumor_response.imaging.random_field import (
+    COARSE_NOISE_SD,
+    CONTOUR_SMOOTH_OVER_MM,
+    coarse_noise,
+)
 
 __all__ = ["ContourOffset", "ContourVariation", "DrawnContourOffset", "DrawnContourVariation"]
 
 _FARTHEST = 3.0
 """Standard deviations at which a displacement stops: one place in 370 would go farther. It takes
-0.1 % off the standard deviation and keeps the box small."""
+0.3 % off the standard deviation and keeps the box small."""
 
 _SD = Annotated[float, Field(ge=0.0, le=20.0)]
 _Smooth = Annotated[float, Field(ge=1.0)]
@@ -139,7 +143,7 @@ class DrawnContourVariation(Drawn):
             self.smooth_over_mm,
             mask.GetSpacing()[::-1],
         )
-        moved_mm = self.observer_sd_mm * np.clip(field, -_FARTHEST, _FARTHEST)
+        moved_mm = self.observer_sd_mm * np.clip(field / COARSE_NOISE_SD, -_FARTHEST, _FARTHEST)
         what = f"A contour of another observer ({self.observer_sd_mm:.3g} mm SD)"
         return image, as_mask(depth + moved_mm > 0, window, mask, what)
 

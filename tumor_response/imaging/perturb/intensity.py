@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk
 from pydantic import Field, model_validator
-from scipy import fft
+from scipy import fft, signal
 
 from tumor_response.exceptions import CaseError
 from tumor_response.imaging.geometry import slice_axis
@@ -40,6 +40,10 @@ _KERNEL_REACH = 3.0
 """How far the filter of a kernel spreads, in units of 1 / corner_per_mm. It is a sum of Gaussians
 of sqrt(k / 2) / (pi corner), k = 1, 2, ..., with the weights of the exponential series of ln gain:
 at the largest gains those up to k = 10 count, and this is four times the widest."""
+
+_LEAST_HALF = 8
+"""Voxels to either side that the filter has at least: where the gain still rises at the highest
+frequency that voxels hold, it decays slowly."""
 
 
 class DrawnNoise(Drawn):
@@ -193,24 +197,29 @@ class DrawnKernel(Drawn):
         if not self.touches_image:
             return image, mask
         across = 2 - slice_axis(image)
-        step = image.GetSpacing()[::-1]
+        kernel = self._kernel([s for a, s in enumerate(image.GetSpacing()[::-1]) if a != across])
+        kernel = np.expand_dims(kernel, across)
         window = image_window(image, mask, self.reach_mm)
-        # room on all sides against what the transform joins, and after it to a size it is fast at
-        before, after = [0, 0, 0], [0, 0, 0]
-        planes = tuple(axis for axis in range(3) if axis != across)
-        for axis in planes:
-            before[axis] = int(np.ceil(_KERNEL_REACH / self.corner_per_mm / step[axis]))
-            n = window.shape[axis] + before[axis]
-            after[axis] = fft.next_fast_len(n + before[axis], real=True) - n
-        values = window.grown(tuple(before), tuple(after)).cut(image, "edge").astype(np.float64)
-        size = [values.shape[axis] for axis in planes]
-        rows = fft.fftfreq(size[0], step[planes[0]])[:, None]
-        columns = fft.rfftfreq(size[1], step[planes[1]])[None, :]
-        spectrum = fft.rfftn(values, axes=planes)
-        spectrum *= np.expand_dims(self.gain_at(np.hypot(rows, columns)), across)
-        filtered = fft.irfftn(spectrum, s=size, axes=planes)
-        inner = tuple(slice(b, b + n) for b, n in zip(before, window.shape, strict=True))
-        return window.put(image, as_stored(filtered[inner], image)), mask
+        source = window.grown(tuple(n // 2 for n in kernel.shape))
+        values = source.cut(image, "edge").astype(np.float64)
+        filtered = signal.fftconvolve(values, kernel, mode="valid")
+        return window.put(image, as_stored(filtered, image)), mask
+
+    def _kernel(self, step_mm: list[float]) -> FloatArray:
+        """Return the filter between voxels (rows, columns), of a finite width.
+
+        So every voxel is filtered from the same neighbours, whatever part of the image is.
+        """
+        half = [
+            max(_LEAST_HALF, int(np.ceil(_KERNEL_REACH / self.corner_per_mm / step)))
+            for step in step_mm
+        ]
+        size = [8 * h for h in half]
+        rows = fft.fftfreq(size[0], step_mm[0])[:, None]
+        columns = fft.rfftfreq(size[1], step_mm[1])[None, :]
+        wide = fft.fftshift(fft.irfft2(self.gain_at(np.hypot(rows, columns)), s=size))
+        cut = tuple(slice(n // 2 - h, n // 2 + h + 1) for n, h in zip(size, half, strict=True))
+        return np.asarray(wide[cut] / wide[cut].sum())
 
     def gain_at(self, frequency_per_mm: FloatArray) -> FloatArray:
         """Return by how much structures of a spatial frequency become stronger.
@@ -234,7 +243,7 @@ class ReconstructionKernel(Rule):
 
     and leaves the mean as it is: the ratio of two kernels' modulation transfer functions goes from
     1 at frequency 0 to g at high ones. Sharpening raises the noise with the edges, as a sharp
-    kernel does. Gains g and 1 / g undo each other, up to rounding.
+    kernel does. Gains g and 1 / g undo each other, but for what is cut off the filter's ends.
 
     Parameters
     ----------

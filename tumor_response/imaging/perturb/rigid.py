@@ -119,8 +119,8 @@ class Translation(Rule):
         Of the intensities: ``"cubic"`` (B-spline through the voxels) or ``"linear"``, which blurs.
         The mask is moved by interpolating its depth linearly, and keeps its shape.
     reach_mm
-        How far around the contour's box the image is moved; beyond, it stays as it is. ``None``:
-        all of it.
+        How far around the contour's box the image is moved, and 16 voxels at least; beyond, it
+        stays as it is. ``None``: all of it.
 
     Raises
     ------

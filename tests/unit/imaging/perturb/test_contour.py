@@ -39,7 +39,7 @@ def test_a_ball_grows_and_shrinks_by_what_is_said(spacing, offset_mm) -> None:
         offset_mm, abs=0.4 if coarse else 0.2
     )
     volume = (radius_of(changed) / radius_of(mask)) ** 3
-    assert volume == pytest.approx((1 + offset_mm / 15.0) ** 3, rel=0.12 if coarse else 0.05)
+    assert volume == pytest.approx((1 + offset_mm / 15.0) ** 3, rel=0.12 if coarse else 0.06)
 
 
 @pytest.mark.parametrize("spacing", SPACINGS)
@@ -138,26 +138,26 @@ def test_measured_distance_between_contours_is_the_stated_one(spacing, sd_mm, ra
     axes, share, kept = cones(60, radius_mm, smooth_mm)
     start = radii(mask, axes, share)
     moved = []
-    for seed in range(70):
+    for seed in range(45):
         drawn = DrawnContourVariation(
             observer_sd_mm=sd_mm, smooth_over_mm=smooth_mm, seed=seed
         ).apply(mask, mask)[1]
         moved.append(radii(drawn, axes, share) - start)
     wanted = sd_mm * np.sqrt(kept)  # of the mean over a cone
-    assert np.std(moved) == pytest.approx(wanted, rel=0.06)
-    assert np.abs(moved).mean() == pytest.approx(wanted * np.sqrt(2 / np.pi), rel=0.06)
-    assert abs(np.mean(moved)) < 0.3  # of some 300 independent places
+    assert np.std(moved) == pytest.approx(wanted, rel=0.08)
+    assert np.abs(moved).mean() == pytest.approx(wanted * np.sqrt(2 / np.pi), rel=0.08)
+    assert abs(np.mean(moved)) < 0.3  # of some 200 independent places
 
 
 def test_neighbours_are_alike_and_the_far_side_is_not() -> None:
-    mask = ball(24.0, (1.5, 1.5, 1.5), room_mm=10.0)
+    mask = ball(24.0, (2.0, 2.0, 2.0), room_mm=10.0)
     middle = (np.array(mask.GetSize()) - 1) // 2
     reached = []
     for seed in range(60):
         one = DrawnContourVariation(observer_sd_mm=2.0, smooth_over_mm=10.0, seed=seed)
         voxels = values_of(one.apply(mask, mask)[1])
         z, y, x = middle[::-1]
-        lines = [voxels[z, y, x:], voxels[z, y, : x + 1][::-1], voxels[z + 3, y, x:]]
+        lines = [voxels[z, y, x:], voxels[z, y, : x + 1][::-1], voxels[z + 2, y, x:]]
         reached.append([int(np.argmin(line)) for line in lines])
     right, left, above = np.array(reached, dtype=float).T
     assert np.corrcoef(right, above)[0, 1] > 0.85

@@ -47,13 +47,13 @@ def test_noise_of_a_stated_size_needs_no_soft_tissue() -> None:
 
 
 def test_noise_stays_near_the_contour_unless_told_otherwise() -> None:
-    mask = ball(5.0, SPACING, room_mm=40.0)
+    mask = ball(5.0, SPACING, room_mm=70.0)
     image = scan(mask)
-    near = values_of(DrawnNoise(seed=0, reach_mm=10.0).apply(image, mask)[0]) != values_of(image)
-    where = np.argwhere(near)
-    extent = (np.ptp(where, axis=0) + 1) * np.array(SPACING[::-1])
-    assert (extent > 2 * 5 + 2 * 10 - 6).all()
-    assert (extent < 2 * 5 + 2 * 10 + 8).all()
+    near = values_of(DrawnNoise(seed=0, reach_mm=20.0).apply(image, mask)[0]) != values_of(image)
+    extent = np.ptp(np.argwhere(near), axis=0) + 1
+    # 20 mm to either side, and 16 voxels where these are more
+    assert abs(extent[0] - (10 / 3 + 2 * 16)) <= 2
+    assert np.abs(extent[1:] - (10 + 2 * 20)).max() <= 2
     everywhere = DrawnNoise(seed=0, reach_mm=None).apply(image, mask)[0]
     assert np.mean(values_of(everywhere) != values_of(image)) > 0.9
 
@@ -87,7 +87,7 @@ def test_kernels_keep_the_mean_act_in_the_plane_and_undo_each_other() -> None:
     assert values_of(soft).std() < 0.8 * values_of(image).std()
     back, _ = DrawnKernel(gain=2.0, reach_mm=None).apply(soft, mask)
     inside = values_of(mask) != 0
-    np.testing.assert_allclose(values_of(back)[inside], values_of(image)[inside], atol=0.01)
+    np.testing.assert_allclose(values_of(back)[inside], values_of(image)[inside], atol=0.3)
     one_slice = values_of(image).copy()
     one_slice[4] += 500.0 * (np.indices(one_slice.shape[1:]).sum(axis=0) % 2)
     changed, _ = DrawnKernel(gain=0.5, reach_mm=None).apply(like(one_slice, SPACING), mask)

@@ -92,7 +92,7 @@ def test_interpolation_is_that_of_scipy(interpolator) -> None:
 )
 def test_what_lies_far_off_does_not_change_what_is_near(perturbation) -> None:
     """Altered around the contour or everywhere: equal where it is altered."""
-    mask = ball(6.0, (1.0, 1.0, 2.0), room_mm=40.0)
+    mask = ball(6.0, (1.0, 1.0, 2.0), room_mm=45.0)
     image = scan(mask, kind=np.float32)
     found = {
         name: perturbation(reach_mm=reach).apply(image, mask)
@@ -102,7 +102,7 @@ def test_what_lies_far_off_does_not_change_what_is_near(perturbation) -> None:
     near, everywhere = (values_of(found[name][0]) for name in ("near", "everywhere"))
     n = [size // 2 for size in near.shape]
     box = tuple(slice(m - int(25 / s), m + int(25 / s)) for m, s in zip(n, (2, 1, 1), strict=True))
-    np.testing.assert_allclose(near[box], everywhere[box], atol=0.02)
+    np.testing.assert_allclose(near[box], everywhere[box], atol=1e-3)
     assert np.abs(near - everywhere).max() > 1  # farther off it is as it was
     corner = (slice(0, 3),) * 3
     np.testing.assert_array_equal(near[corner], values_of(image)[corner])
