@@ -16,7 +16,8 @@ Run:  python -P benchmarks/robustness_real.py DATA --work FOLDER [--n-jobs 1] [-
       python -P benchmarks/robustness_real.py --figure
 DATA has the folders pyradiomics/, sts/nifti/ and open_kbp/. What is in the work folder is not
 computed again; each perturbation's rows are written when it is done.
-Writes benchmarks/results/robustness_real.csv (one row per cohort, perturbation and family) and
+Writes benchmarks/results/robustness_real.csv (one row per cohort, perturbation and family, and one
+for all columns of a block) and
 docs/_figures/robustness_real.png.
 """
 
@@ -42,6 +43,7 @@ ALONE = (
     *("noise", "slice_thickness", "kernel", "translation", "rotation"),
     *("growth", "shrinkage", "hu_offset"),
 )
+WHOLE = "every column"
 KEYS = ["cohort", "perturbation", "block", "family"]
 
 
@@ -112,7 +114,8 @@ def measure(data: Path, work: Path, n_jobs: int, only: list[str] | None) -> None
                 n_jobs=n_jobs,
                 **told,
             )
-            rows = found.by_family().reset_index()
+            whole = found.by_perturbation().reset_index().assign(family=WHOLE)
+            rows = pd.concat([found.by_family().reset_index(), whole], ignore_index=True)
             facts = {
                 "cohort": of,
                 "n_lesions": found.n_cases,
@@ -128,7 +131,7 @@ def measure(data: Path, work: Path, n_jobs: int, only: list[str] | None) -> None
 def draw() -> None:
     """Draw the heat map of the medians, all lesions."""
     rows = pd.read_csv(RESULTS)
-    rows = rows[rows["cohort"] == "all"]
+    rows = rows[(rows["cohort"] == "all") & (rows["family"] != WHOLE)]
     summary = rows.set_index(["block", "family", "perturbation"])
     ax = draw_heatmap(
         summary,

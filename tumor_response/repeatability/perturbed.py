@@ -104,12 +104,12 @@ def robustness(
     >>> import tempfile, tumor_response as tr
     >>> from tumor_response.imaging.perturb import ContourOffset
     >>> from tumor_response.repeatability import robustness
-    >>> cohort = tr.simulate_cohort(n_patients=3, seed=0, directory=tempfile.mkdtemp())
+    >>> cohort = tr.simulate_cohort(n_patients=2, seed=0, directory=tempfile.mkdtemp())
     >>> rules = {"growth": ContourOffset(min_mm=0.0, max_mm=2.0)}
     >>> volume = tr.ClinicalFactors(["volume_cc"])
     >>> found = robustness(cohort, [volume], rules, n_repeats=2, store=tempfile.mkdtemp())
     >>> found
-    <Robustness: 3 lesions, 1 columns; growth; ICC(1,1); 0 failures; for reading, not for selecting>
+    <Robustness: 2 lesions, 1 columns; growth; ICC(1,1); 0 failures; for reading, not for selecting>
     >>> bool(found.table()["shift_sd"].item() > 0)
     True
     """

@@ -56,12 +56,12 @@ def repeat_cohorts(
     >>> import tempfile, pandas as pd, tumor_response as tr
     >>> from tumor_response.repeatability import repeat_cohorts
     >>> folder = tempfile.mkdtemp()
-    >>> _ = tr.simulate_cohort(n_patients=2, seed=0, directory=folder)
+    >>> _ = tr.simulate_cohort(n_patients=1, seed=0, directory=folder)
     >>> one = pd.read_csv(f"{folder}/manifest.csv", dtype="str")
     >>> both = pd.concat([one.assign(repeat="a"), one.assign(repeat="b")])
     >>> both.to_csv(f"{folder}/repeats.csv", index=False)
     >>> {name: len(cohort) for name, cohort in repeat_cohorts(f"{folder}/repeats.csv").items()}
-    {'a': 2, 'b': 2}
+    {'a': 1, 'b': 1}
     """
     path = Path(path)
     rows = read_rows(path)
@@ -139,7 +139,7 @@ def robustness_of_repeats(
     >>> tables = {
     ...     reader: tr.extract(
     ...         tr.simulate_cohort(
-    ...             n_patients=3, seed=0, observer_error_mm=error, directory=tempfile.mkdtemp()
+    ...             n_patients=2, seed=0, observer_error_mm=error, directory=tempfile.mkdtemp()
     ...         ),
     ...         factors,
     ...     )

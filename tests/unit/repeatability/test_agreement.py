@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tumor_response.exceptions import RobustnessError
@@ -19,6 +19,7 @@ from tumor_response.repeatability import (
 )
 
 KINDS = ("1,1", "2,1", "3,1")
+few = settings(max_examples=30)
 STATISTICS = (
     *(lambda values, kind=kind: icc(values, kind) for kind in KINDS),
     ccc,
@@ -108,6 +109,7 @@ def test_scatter_of_a_plain_script() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@few
 @given(
     seed=st.integers(0, 10**6),
     shift=st.floats(-1e3, 1e3),
@@ -122,6 +124,7 @@ def test_unit_and_zero_do_not_matter(kind, seed, shift, scale, sign) -> None:
     assert ccc(shift + sign * scale * values).value == pytest.approx(ccc(values).value, abs=1e-6)
 
 
+@few
 @given(seed=st.integers(0, 10**6), offset=st.floats(0.5, 100))
 def test_only_consistency_forgives_an_offset(seed, offset) -> None:
     values = drawn(seed)
@@ -133,6 +136,7 @@ def test_only_consistency_forgives_an_offset(seed, offset) -> None:
         assert (np.abs(worse) < 0.01).all()
 
 
+@few
 @given(seed=st.integers(0, 10**6), k=st.integers(2, 5))
 def test_perfect_agreement(seed, k) -> None:
     subjects = np.random.default_rng(seed).normal(size=(6, 1, 3)) / 3
@@ -146,6 +150,7 @@ def test_perfect_agreement(seed, k) -> None:
         assert (scatter(values).value == 0).all()
 
 
+@few
 @given(seed=st.integers(0, 10**6))
 def test_order_of_subjects_and_columns_does_not_matter(seed) -> None:
     values, rng = drawn(seed), np.random.default_rng(seed + 1)
