@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
@@ -38,7 +40,7 @@ from tumor_response.outcomes import LabelRule
 from tumor_response.parallel import spread
 from tumor_response.settings import checked_n_jobs
 from tumor_response.table import FeatureTable
-from tumor_response.transformers import block_selectors, is_predictor
+from tumor_response.transformers import block_selectors, blocks_of, is_predictor
 
 if TYPE_CHECKING:
     from tumor_response.evaluation.result import EvaluationResult
@@ -178,7 +180,8 @@ def trace_of_result(
         y=rows.outcome.reindex(index),
         scheme=result.scheme,
         label=rows.label,
-        blocks=rows.blocks,
+        # where names say the block, models were not bound to a mapping
+        blocks=None if rows.blocks == blocks_of(rows.X.columns) else rows.blocks,
         failed="impute",
         sample_weight=weight,
     )
@@ -229,7 +232,7 @@ class _Tracer:
             "evaluate takes the study", FAULT if known else NOT_CHECKABLE, f"refused: {error}"
         )
         predictors = [str(c) for c in self.question.frame.columns if is_predictor(str(c))]
-        return self._trace(predictors, [finding], None, [], [])
+        return self._trace(predictors, [finding], np.empty(0, dtype=np.int64), [], [])
 
     def of_rows(
         self,
@@ -258,13 +261,13 @@ class _Tracer:
             X = rows.shown_to(name)
             recorded.append(brought_statistics(model, X, name))
             recorded += brought_fits(model, X, rows.y, name)
-        return self._trace(_predictors(rows), recorded, rows, resamples, seen)
+        return self._trace(_predictors(rows), recorded, rows.patients, resamples, seen)
 
     def _trace(
         self,
         predictors: list[str],
         recorded: list[Finding],
-        rows: EvaluationRows | None,
+        patients: npt.NDArray[np.int64],
         resamples: Sequence[Resample],
         seen: Sequence[ResampleSeen],
     ) -> LeakageTrace:
@@ -275,8 +278,8 @@ class _Tracer:
             recorded=finding_frame(recorded),
             provable=finding_frame(provable),
             suspected=finding_frame(suspected),
-            fits=fits_frame(rows, resamples, seen),
-            splits=splits_frame(rows, seen),
+            fits=fits_frame(patients, resamples, seen),
+            splits=splits_frame(patients, seen),
             resamples=[one.number for one in seen],
             n_resamples=len(resamples),
         )

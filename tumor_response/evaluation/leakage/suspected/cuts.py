@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +22,13 @@ __all__ = ["cut_findings"]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-_STATISTICS = {
-    "median": lambda v: np.median(v),
-    "mean": lambda v: v.mean(),
-    "lower tertile": lambda v: np.quantile(v, 1 / 3),
-    "upper tertile": lambda v: np.quantile(v, 2 / 3),
-    "lower quartile": lambda v: np.quantile(v, 0.25),
-    "upper quartile": lambda v: np.quantile(v, 0.75),
+_STATISTICS: dict[str, Callable[[FloatArray], float]] = {
+    "median": lambda v: float(np.median(v)),
+    "mean": lambda v: float(v.mean()),
+    "lower tertile": lambda v: float(np.quantile(v, 1 / 3)),
+    "upper tertile": lambda v: float(np.quantile(v, 2 / 3)),
+    "lower quartile": lambda v: float(np.quantile(v, 0.25)),
+    "upper quartile": lambda v: float(np.quantile(v, 0.75)),
 }
 
 
@@ -155,6 +155,6 @@ def _is_best(values: FloatArray, label: FloatArray, gap: tuple[float, float]) ->
         return False
     youden = np.abs(np.cumsum(y) / y.sum() - np.cumsum(1 - y) / (1 - y).sum())
     youden[:-1][ordered[1:] == ordered[:-1]] = -1  # no cut between equal values
-    best = int(youden[:-1].argmax())
-    low, high = float(ordered[best]), float(ordered[best + 1])
-    return low <= gap[0] <= high or low <= gap[1] <= high
+    at = int(np.searchsorted(ordered, gap[0], side="right")) - 1
+    # several cuts may be equally good
+    return bool(0 <= at < len(youden) - 1 and youden[at] >= youden[:-1].max() - 1e-9)

@@ -18,7 +18,7 @@ from tumor_response.evaluation.leakage.findings import (
     shown,
 )
 from tumor_response.evaluation.leakage.suspected.filled import is_fine
-from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt
+from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt, quantiles
 from tumor_response.transformers import block_of
 
 __all__ = ["duplicate_findings"]
@@ -32,6 +32,7 @@ _EXPECTED = 1e-3
 _LEAST_ROWS = 12
 _FURTHEST = 4.0
 _LEAST_SHARE = 0.2
+_LEAST_DISTINCT = 0.8
 
 
 def duplicate_findings(study: LookedAt) -> Iterator[Finding]:
@@ -43,7 +44,9 @@ def duplicate_findings(study: LookedAt) -> Iterator[Finding]:
 
 def _near_rows(study: LookedAt) -> Finding:
     check = "near-duplicate rows of different patients"
-    numbers = study.numbers.take(study.numbers.is_continuous)
+    # a value that many rows have, such as 0, is no sign of a patient
+    apart = study.numbers.n_distinct >= _LEAST_DISTINCT * study.numbers.n_known
+    numbers = study.numbers.take(study.numbers.is_continuous & apart)
     if len(numbers.names) < 2 or len(numbers.values) < _LEAST_ROWS:
         said = f"{len(numbers.names)} continuous column(s) of {len(numbers.values)} rows: too few"
         return Finding(check, NOT_CHECKABLE, said)
@@ -108,10 +111,11 @@ def closer_than_chance(
 
 def _standardised(values: FloatArray) -> FloatArray:
     """Return robust z-scores, held within four, with missing values in the middle."""
-    low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=0)
+    low, middle, high = quantiles(values, (0.25, 0.5, 0.75))
     spread = np.where(high > low, (high - low) / 1.349, np.nanstd(values, axis=0))
     z = (values - middle) / np.where(spread > 0, spread, 1.0)
-    return np.nan_to_num(np.clip(z, -_FURTHEST, _FURTHEST), nan=0.0)
+    held: FloatArray = np.nan_to_num(np.clip(z, -_FURTHEST, _FURTHEST), nan=0.0)
+    return held
 
 
 def _shared_values(study: LookedAt) -> Finding:

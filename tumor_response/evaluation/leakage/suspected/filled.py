@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
 
 from tumor_response.evaluation.leakage.findings import (
     FAULT,
@@ -27,32 +26,21 @@ _EQUAL = 1e-9
 
 _ROUNDED = 2e-3
 _MOST_NEIGHBOURS = 10
-_LEAST_SHARE_DISTINCT = 0.9
-_BY_CHANCE = 1e-4
+_LEAST_VALUES = 3
 
 
 def filled_findings(study: LookedAt) -> Iterator[Finding]:
     """Yield what the columns show of filled gaps."""
     check = "gaps filled from all rows"
-    groups = {rows: [which] for rows, which in study.row_sets.items()}
-    if study.classes is not None:
-        known = study.classes.to_numpy(np.float64)
-        groups["the rows of one class"] = [known == value for value in (0.0, 1.0)]
-    numbers = study.numbers
-    for rows, parts in groups.items():
-        found: dict[str, str] = {}
-        for part in parts:
-            if part.sum() >= 8:
-                found |= _repeated(numbers.rows(part), study.patients[part])
-        if found:
-            yield _told(check, found, rows)
-            return
-    found = _of_neighbours(numbers)
+    found = _repeated(study)
+    if not found:
+        found = {name: ("all rows", said) for name, said in _of_neighbours(study.numbers).items()}
+    n_gaps = int(np.isnan(study.numbers.values).sum())
     if found:
-        yield _told(check, found, "all rows")
-        return
-    n_gaps = int(np.isnan(numbers.values).sum())
-    if n_gaps:
+        rows, first = next(iter(found.values()))
+        said = f"{len(found)} column(s) hold what looks filled in from {rows}: {first}"
+        yield Finding(check, FAULT, said, shown(found))
+    elif n_gaps:
         yield Finding(check, PASSED, f"no filled value was found; {n_gaps} gaps are still there")
     else:
         said = (
@@ -65,63 +53,74 @@ def filled_findings(study: LookedAt) -> Iterator[Finding]:
 def is_fine(values: FloatArray) -> bool:
     """Tell numbers with all their digits from rounded ones, whose values repeat by chance.
 
-    Fine: fewer than half of them are whole multiples of a thousandth of their spread's order.
+    Fine: fewer than half of them are whole multiples of the ten-millionth part of their spread.
 
     Examples
     --------
-    >>> is_fine(np.sqrt(np.arange(1.0, 30.0))), is_fine(np.arange(1.0, 30.0))
+    >>> is_fine(np.sqrt(np.arange(1.0, 30.0))), is_fine(np.arange(1.0, 30.0) / 100)
     (True, False)
     """
     spread = float(values.std())
     if not spread > 0:
         return False
-    step = 10.0 ** (np.floor(np.log10(spread)) - 3)
+    step = 10.0 ** (np.floor(np.log10(spread)) - 7)
     rounded = np.rint(values / step) * step
-    return bool(np.mean(np.abs(values - rounded) < 1e-6 * step) < 0.5)
+    return bool(np.mean(np.abs(values - rounded) < 1e-3 * step) < 0.5)
 
 
-def _told(check: str, found: dict[str, str], rows: str) -> Finding:
-    names, first = list(found), next(iter(found.values()))
-    said = f"{len(names)} column(s) hold what looks filled in from {rows}: {first}"
-    return Finding(check, FAULT, said, shown(names))
-
-
-def _repeated(numbers: Numbers, patients: IntArray) -> dict[str, str]:
-    """Return columns with a value that is the mean or the median of the others."""
-    found, rounded = dict[str, str](), dict[str, str]()
-    n_repeats, chance = 0, 0.0
-    for name, column in zip(numbers.names, numbers.values.T, strict=True):
-        known = _once_per_patient(column, patients)
+def _repeated(study: LookedAt) -> dict[str, tuple[str, str]]:
+    """Return columns with a value that is the mean or the median of the others, and of whom."""
+    found: dict[str, tuple[str, str]] = {}
+    labels = None if study.classes is None else study.classes.to_numpy(np.float64)
+    for at, name in enumerate(study.numbers.names):
+        column = study.numbers.values[:, at]
+        known = _once_per_patient(column, study.patients)
         values, counts = np.unique(known, return_counts=True)
-        if len(values) < 8 or len(values) < _LEAST_SHARE_DISTINCT * len(known):
-            # a single value may fill many gaps: all others occur once
-            if len(values) < 8 or (counts > 1).sum() != 1:
-                continue
-        fine = is_fine(values)
-        mean, spread = known.mean(), known.std()
-        equal = values[np.abs(values - mean) < _EQUAL * spread]
-        if fine and len(equal):
-            n = int((known == equal[0]).sum())
-            found[name] = f"{n} value(s) are the mean, {equal[0]:.6g}"
+        repeated = values[counts > 1]
+        may_be_mean = (
+            np.abs(values - known.mean()).min() < _ROUNDED * known.std() if len(values) else False
+        )
+        if len(values) < 8 or len(repeated) > 2 or not (len(repeated) or may_be_mean):
             continue
-        repeated = np.nonzero(counts > 1)[0]
-        n_repeats += len(repeated)
-        chance = max(chance, 2.0 / len(known))
-        if len(repeated) != 1 or values[repeated[0]] == np.rint(values[repeated[0]]):
+        if not is_fine(values):
             continue
-        value, n = values[repeated[0]], int(counts[repeated[0]])
-        below, above = int((known < value).sum()), int((known > value).sum())
-        # one more on one side: the median of an even number lies between two
-        central = abs(below - above) <= (1 if n > 2 else 0)
-        if fine and abs(value - mean) < _ROUNDED * spread:
-            found[name] = f"{n} values are the mean, {value:.6g}, and no other value repeats"
-        elif central:
-            said = f"{n} values are the median, {value:.6g}, and no other value repeats"
-            (found if fine else rounded)[name] = said
-    # rounded values repeat by themselves, and some of them in the middle
-    if rounded and binom.sf(len(rounded) - 1, max(n_repeats, 1), min(chance, 1.0)) < _BY_CHANCE:
-        found |= rounded
+        for rows, which in study.row_sets.items():
+            if said := _filled_in(column[which], study.patients[which], repeated):
+                found[name] = (rows, said)
+                break
+        else:
+            if labels is not None and len(repeated):
+                told = [  # both classes, or it is one site's lower limit, say
+                    _filled_in(column[labels == v], study.patients[labels == v], inside)
+                    for v in (0.0, 1.0)
+                    if len(inside := repeated[np.isin(repeated, column[labels == v])])
+                ]
+                apart = not set(column[labels == 0]) & set(column[labels == 1]) & set(repeated)
+                if apart and len(told) == 2 and all(told):
+                    found[name] = ("the rows of one class", str(told[0]))
     return found
+
+
+def _filled_in(column: FloatArray, patients: IntArray, repeated: FloatArray) -> str | None:
+    """Say how a value looks filled in, of numbers with all their digits; None if none does."""
+    known = _once_per_patient(column, patients)
+    if len(known) < 8:
+        return None
+    mean, spread = known.mean(), known.std()
+    equal = known[np.abs(known - mean) < _EQUAL * spread]
+    if len(equal):
+        return f"{len(equal)} value(s) are the mean, {equal[0]:.6g}"
+    if len(repeated) != 1 or repeated[0] == np.rint(repeated[0]):
+        return None
+    value = repeated[0]
+    n = int((known == value).sum())
+    if n > 1 and abs(value - mean) < _ROUNDED * spread:
+        return f"{n} values are the mean, {value:.6g}, and no other value repeats"
+    below, above = int((known < value).sum()), int((known > value).sum())
+    # the median of an even number lies between two, and is none of them itself
+    if n > 1 and below == above:
+        return f"{n} values are the median, {value:.6g}, and no other value repeats"
+    return None
 
 
 def _once_per_patient(column: FloatArray, patients: IntArray) -> FloatArray:
@@ -140,33 +139,45 @@ def _of_neighbours(numbers: Numbers) -> dict[str, str]:
     raw = continuous.values
     if raw.shape[1] < 2 or len(raw) <= _MOST_NEIGHBOURS + 1:
         return {}
-    found: dict[str, str] = {}
+    found: dict[str, npt.NDArray[np.bool_]] = {}
     mean, spread = np.nanmean(raw, axis=0), np.nanstd(raw, axis=0)
     filled = np.where(np.isfinite(raw), raw, mean)
     scaled = (filled - mean) / np.where(spread > 0, spread, 1.0)
     for space in (filled, scaled):
         square = (space**2).sum(axis=1)
         distance = square[:, None] + square - 2 * space @ space.T
+        np.fill_diagonal(distance, np.inf)
+        # one column moves nobody from far away among the nearest ten, unless there are few
+        near = _nearest(distance, len(raw) - 1 if space.shape[1] < 50 else 3 * _MOST_NEIGHBOURS)
+        apart = np.take_along_axis(distance, near, axis=1)
         for at, name in enumerate(continuous.names):
             values = raw[:, at]
             if name in found or not np.isfinite(values).all() or not is_fine(values):
                 continue
-            without = distance - (space[:, at][:, None] - space[:, at]) ** 2
-            np.fill_diagonal(without, np.inf)
-            ordered = values[_nearest(without)]
+            without = apart - (space[:, at][:, None] - space[near, at]) ** 2
+            order = _nearest(without, _MOST_NEIGHBOURS)
+            ordered = values[np.take_along_axis(near, order, axis=1)]
             means = np.cumsum(ordered, axis=1) / np.arange(1, _MOST_NEIGHBOURS + 1)
             equal = np.abs(means - values[:, None]) < _EQUAL * spread[at]
             equal[:, 0] = False
             equal &= ~(ordered == values[:, None]).any(axis=1)[:, None]  # copies of a row
             if equal.any():
-                n, k = int(equal.any(axis=1).sum()), int(equal.any(axis=0).argmax()) + 1
-                found[name] = f"{n} value(s) are the mean of the {k} nearest rows' values"
-    return found
+                found[name] = equal
+    if not found:
+        return {}
+    # whoever fills gaps so takes one number of neighbours; by chance it is any
+    k = int(sum(equal.sum(axis=0) for equal in found.values()).argmax())
+    n = {name: int(equal[:, k].sum()) for name, equal in found.items() if equal[:, k].any()}
+    if sum(n.values()) < _LEAST_VALUES:
+        return {}
+    said = f"{sum(n.values())} value(s) are the mean of the {k + 1} nearest rows' values"
+    return dict.fromkeys(n, said)
 
 
-def _nearest(distance: FloatArray) -> IntArray:
-    """Return the nearest rows of each row, nearest first."""
-    some = np.argpartition(distance, _MOST_NEIGHBOURS, axis=1)[:, :_MOST_NEIGHBOURS]
+def _nearest(distance: FloatArray, n: int) -> IntArray:
+    """Return the places of the ``n`` smallest of each row, smallest first."""
+    n = min(n, distance.shape[1])
+    some = np.argpartition(distance, n - 1, axis=1)[:, :n]
     order = np.argsort(np.take_along_axis(distance, some, axis=1), axis=1)
     nearest: IntArray = np.take_along_axis(some, order, axis=1)
     return nearest

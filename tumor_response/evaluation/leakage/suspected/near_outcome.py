@@ -17,7 +17,7 @@ from tumor_response.evaluation.leakage.findings import (
     Finding,
     shown,
 )
-from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt, Numbers
+from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt, Numbers, ranks
 from tumor_response.outcomes import OUTCOME_COLUMNS
 from tumor_response.transformers import UNNAMED_BLOCK, block_of
 
@@ -28,6 +28,9 @@ BoolArray = npt.NDArray[np.bool_]
 
 _NEAR_AUC = 0.95
 _NEAR_RANK = 0.95
+_DERIVED_AUC = 0.93
+_DERIVED_RANK = 0.9
+"""By the baseline volume; a rate is per day, so that the days stand between it and a volume."""
 _CHANCE = 1e-4
 """Of any column of pure noise being suspected, all columns together."""
 
@@ -95,11 +98,11 @@ def _copies(study: LookedAt) -> Iterator[Finding]:
         share = close.mean(axis=0)
         if is_class:  # a flag that is turned round tells as much
             share = np.maximum(share, np.isclose(values, 1 - target[:, None]).mean(axis=0))
-        for at in np.nonzero(share >= _EQUAL_SHARE)[0]:
+        for at in np.nonzero(share >= _EQUAL_SHARE)[0].tolist():
             if not is_class or _beyond_chance(target, share[at], len(numbers.names)):
                 same.setdefault(numbers.names[at], f"{what} in {share[at]:.0%} of its rows")
         if not is_class and not _is_volume(what):
-            for at, rho in _rank_correlations(numbers.rows(there), target).items():
+            for at, rho in _rank_correlations(numbers.rows(there), target, _NEAR_RANK).items():
                 alike.setdefault(numbers.names[at], f"{what}, rank correlation {rho:.3f}")
     yield _told(equal, same, "equal", len(numbers.names))
     yield _told(ordered, alike, "follow", len(numbers.names))
@@ -125,39 +128,32 @@ def _is_volume(name: str) -> bool:
     return "follow_up_cc" in name or "follow_up_mm" in name
 
 
-def _rank_correlations(numbers: Numbers, target: FloatArray) -> dict[int, float]:
+def _rank_correlations(numbers: Numbers, target: FloatArray, near: float) -> dict[int, float]:
     """Return the columns whose rank correlation is near 1 and beyond chance."""
-    n, p = numbers.values.shape
-    complete = np.nonzero(np.isfinite(numbers.values).all(axis=0))[0]
-    if n < 8 or not len(complete):
+    n_rows, n_columns = numbers.values.shape
+    known = np.isfinite(numbers.values)
+    n = known.sum(axis=0)
+    enough = n >= max(8, n_rows // 2)
+    if not enough.any():
         return {}
-    ranks = rankdata(numbers.values[:, complete], axis=0)
-    rho = _correlations(ranks, rankdata(target))
-    bound = np.tanh(norm.isf(_CHANCE / 2 / p) * np.sqrt(1.06 / (n - 3)))
-    limit = max(_NEAR_RANK, float(bound))
-    found = {int(complete[at]): float(rho[at]) for at in np.nonzero(np.abs(rho) >= limit)[0]}
-    for at in np.nonzero(~np.isfinite(numbers.values).all(axis=0))[0]:
-        there = np.isfinite(numbers.values[:, at])
-        if there.sum() >= max(8, n // 2):
-            of_known = Numbers(numbers.values[there][:, [at]], [numbers.names[at]])
-            for one in _rank_correlations(of_known, target[there]).values():
-                found[int(at)] = one
-    return found
-
-
-def _correlations(values: FloatArray, target: FloatArray) -> FloatArray:
-    centred = values - values.mean(axis=0)
-    other = target - target.mean()
+    first = np.where(known, ranks(numbers.values), np.nan)
+    second = np.where(known, rankdata(target)[:, None], np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
-        r = centred.T @ other / np.sqrt((centred**2).sum(axis=0) * (other**2).sum())
-    return np.nan_to_num(np.asarray(r, dtype=np.float64))
+        one = np.nan_to_num(first - np.nansum(first, axis=0) / n)
+        other = np.nan_to_num(second - np.nansum(second, axis=0) / n)
+        rho = (one * other).sum(axis=0)
+        rho /= np.sqrt((one**2).sum(axis=0) * (other**2).sum(axis=0))
+        chance = float(norm.isf(_CHANCE / 2 / n_columns))
+        limit = np.maximum(near, np.tanh(chance * np.sqrt(1.06 / np.maximum(n - 3, 1))))
+        found = np.nonzero(enough & (np.abs(rho) >= limit))[0]
+    return {int(at): float(rho[at]) for at in found}
 
 
 def _separating(study: LookedAt) -> Finding:
     check = "columns that tell the classes apart all but perfectly"
     if study.classes is None:
         return Finding(check, NOT_CHECKABLE, "there are no two classes")
-    found = _too_good(study, study.numbers)
+    found = _too_good(study, study.numbers, _NEAR_AUC)
     n = len(study.numbers.names)
     if found:
         _name, auc = max(found.items(), key=lambda one: one[1])
@@ -169,21 +165,24 @@ def _separating(study: LookedAt) -> Finding:
     return Finding(check, PASSED, f"none of {n} columns has an AUC near 0 or 1")
 
 
-def _too_good(study: LookedAt, numbers: Numbers) -> dict[str, float]:
+def _too_good(study: LookedAt, numbers: Numbers, near: float) -> dict[str, float]:
     """Return |AUC| of the columns that are near 1, and beyond the best of so many noise columns."""
     assert study.classes is not None
     classes = study.classes.to_numpy(np.float64, na_value=np.nan)
+    rows = np.isfinite(classes)
+    values, y = numbers.values[rows], (classes[rows] == 1)[:, None]
+    known = np.isfinite(values)
+    n1, n0 = (known & y).sum(axis=0), (known & ~y).sum(axis=0)
+    enough = (np.minimum(n1, n0) >= 3) & (n1 + n0 >= 0.5 * len(values))
+    sums = np.where(known & y, ranks(values), 0.0).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        aucs = (sums - n1 * (n1 + 1) / 2) / (n1 * n0)
+    aucs = np.maximum(aucs, 1 - aucs)
     found = {}
-    for name, column in zip(numbers.names, numbers.values.T, strict=True):
-        there = np.isfinite(classes) & np.isfinite(column)
-        y, values = classes[there] == 1, column[there]
-        n1, n0 = int(y.sum()), int((~y).sum())
-        if min(n1, n0) < 3 or there.sum() < 0.5 * np.isfinite(classes).sum():
-            continue
-        auc = (rankdata(values)[y].sum() - n1 * (n1 + 1) / 2) / (n1 * n0)
-        auc = max(auc, 1 - auc)
-        if auc >= _limit(n1, n0, len(numbers.names), perfect=auc == 1.0):
-            found[name] = float(auc)
+    for at in np.nonzero(enough & (aucs >= near))[0]:
+        sizes = int(n1[at]), int(n0[at]), len(numbers.names)
+        if aucs[at] >= _limit(*sizes, perfect=bool(aucs[at] == 1.0)):
+            found[numbers.names[at]] = float(aucs[at])
     return found
 
 
@@ -195,7 +194,7 @@ def _limit(n1: int, n0: int, n_columns: int, perfect: bool) -> float:
         )
         return 1.0 if log_chance < np.log(_CHANCE) else 2.0
     spread = np.sqrt((n1 + n0 + 1) / (12 * n1 * n0))
-    return max(_NEAR_AUC, 0.5 + float(norm.isf(_CHANCE / 2 / n_columns)) * float(spread))
+    return 0.5 + float(norm.isf(_CHANCE / 2 / n_columns)) * float(spread)
 
 
 def _derived(study: LookedAt) -> Finding:
@@ -219,7 +218,7 @@ def _derived(study: LookedAt) -> Finding:
         if study.classes is not None:
             found |= {
                 name: f"|AUC| {auc:.3f} together with the baseline volume"
-                for name, auc in _too_good(study, pair).items()
+                for name, auc in _too_good(study, pair, _DERIVED_AUC).items()
             }
         for what, outcome in _known_outcomes(study).items():
             there = np.isfinite(outcome)
@@ -227,7 +226,9 @@ def _derived(study: LookedAt) -> Finding:
                 continue
             found |= {
                 pair.names[at]: f"rank correlation {rho:.3f} with {what}, by the baseline volume"
-                for at, rho in _rank_correlations(pair.rows(there), outcome[there]).items()
+                for at, rho in _rank_correlations(
+                    pair.rows(there), outcome[there], _DERIVED_RANK
+                ).items()
             }
     if found:
         said = f"{len(found)} column(s): {next(iter(found.values()))}"

@@ -23,9 +23,13 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 _N_SHUFFLES = 999
-_CHANCE = 0.002
+_CHANCE = 0.001
+_MOST_ALIKE = 0.7
+"""Of what chance makes sites differ; what harmonisation leaves is less."""
 _LEAST_COLUMNS = 3
-_EQUAL = 1e-7
+_MOST_COLUMNS = 200
+_EQUAL = 1e-11
+"""Of a standardised column's variance between sites, which chance makes about 1."""
 
 
 def site_findings(study: LookedAt) -> Iterator[Finding]:
@@ -41,7 +45,7 @@ def site_findings(study: LookedAt) -> Iterator[Finding]:
     chosen = numbers.take(np.asarray(complete))
     looked = []
     for name, codes in groupings.items():
-        if finding := _alike(check, chosen, codes, name):
+        if finding := _alike(check, chosen, codes, study.patients, name):
             yield finding
             return
         looked.append(name)
@@ -75,7 +79,9 @@ def _groupings(study: LookedAt) -> dict[str, IntArray]:
     return found
 
 
-def _alike(check: str, numbers: Numbers, codes: IntArray, name: str) -> Finding | None:
+def _alike(
+    check: str, numbers: Numbers, codes: IntArray, patients: IntArray, name: str
+) -> Finding | None:
     """Return a finding if the sites are too much alike."""
     sites = [site for site in np.unique(codes) if site >= 0 and (codes == site).sum() >= 5]
     kept = np.isin(codes, sites)
@@ -86,23 +92,24 @@ def _alike(check: str, numbers: Numbers, codes: IntArray, name: str) -> Finding 
     z = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     between = _between(z, of[None, :], len(sites))[0]
     exact = (between < _EQUAL) & (spread > 0)
-    if exact.any():
+    if exact.sum() >= min(2, len(exact)):  # one in a thousand rounded ones may by chance
         names = [n for n, yes in zip(numbers.names, exact, strict=True) if yes]
         said = f"{len(names)} column(s) have the same mean at every {name}, to the last digits"
         return Finding(check, FAULT, said, shown(names))
     if values.shape[1] < _LEAST_COLUMNS:
         return None
     rng = np.random.default_rng(0)
-    shuffled = np.array([rng.permutation(of) for _ in range(_N_SHUFFLES)])
-    seen = float(np.median(between))
-    others = np.array(
-        [float(np.median(_between(z, one[None, :], len(sites))[0])) for one in shuffled]
-    )
+    some = rng.permutation(z.shape[1])[:_MOST_COLUMNS]
+    who, first, place = np.unique(patients[kept], return_index=True, return_inverse=True)
+    shuffled = np.array([of[first][rng.permutation(len(who))][place] for _ in range(_N_SHUFFLES)])
+    seen = float(between[some].mean())
+    others = _between(z[:, some], shuffled, len(sites)).mean(axis=1)
     p = (1 + int((others <= seen).sum())) / (1 + _N_SHUFFLES)
-    if p > _CHANCE:
+    left = float(np.sqrt(seen / np.median(others)))
+    if p > _CHANCE or left > _MOST_ALIKE:
         return None
     said = (
-        f"the means at each {name} differ by {np.sqrt(seen / np.median(others)):.0%} of what they "
+        f"the means at each {name} differ by {left:.0%} of what they "
         f"would between patients dealt out at random (p = {p:.3f}, {values.shape[1]} columns): "
         "ComBat or the like, fitted to all rows"
     )
@@ -111,11 +118,8 @@ def _alike(check: str, numbers: Numbers, codes: IntArray, name: str) -> Finding 
 
 def _between(z: FloatArray, groupings: IntArray, n_sites: int) -> FloatArray:
     """Return each column's variance between sites, of standardised columns, for each grouping."""
-    found = np.empty((len(groupings), z.shape[1]))
-    for place, of in enumerate(groupings):
-        member = np.zeros((n_sites, len(of)))
-        member[of, np.arange(len(of))] = 1.0
-        sizes = member.sum(axis=1, keepdims=True)
-        means = member @ z / sizes
-        found[place] = (sizes * means**2).sum(axis=0)
+    found = np.zeros((len(groupings), z.shape[1]))
+    for site in range(n_sites):
+        member = (groupings == site).astype(np.float64)
+        found += (member @ z) ** 2 / member.sum(axis=1, keepdims=True)
     return found
