@@ -97,7 +97,6 @@ LABEL_COLUMN = {
         label_joined_to_a_table,
         "provable",
         "the data no longer hash to what extraction wrote",
-        also=("suspected",),
     ),
 }
 

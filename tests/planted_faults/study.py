@@ -55,8 +55,8 @@ class Form:
     why
         The reason, in a sentence.
     also
-        Classes in which finding it claims no more than can be known. Being found in a class that
-        is stronger than ``belongs`` and not named here is an overclaim.
+        Classes in which finding it is as right. Being found in a class that is stronger than
+        ``belongs`` and not named here claims more than can be known.
     weight
         How many of the variants of the fault are made in this way, relative to the other forms.
     """
