@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from tumor_response.features.base import FeatureExtractor
 from tumor_response.imaging import bounding_box
 
-__all__ = ["Extent", "available_bytes", "needed_bytes"]
+__all__ = ["Extent", "available_bytes", "extractor_bytes", "needed_bytes"]
 
 _IMAGE_BYTES_PER_VOXEL = 6
 """Image, mask, and the copies that the checks make for a moment."""
@@ -98,11 +98,12 @@ def needed_bytes(
     extent = Extent(
         image.GetNumberOfPixels(), (sides[0] * x, sides[1] * y, sides[2] * z), (x, y, z)
     )
-    own = [_memory_bytes(extractor, extent) for extractor in extractors]
+    own = [extractor_bytes(extractor, extent) for extractor in extractors]
     return _FIXED_BYTES + _IMAGE_BYTES_PER_VOXEL * extent.image_voxels + max(own, default=0)
 
 
-def _memory_bytes(extractor: FeatureExtractor, extent: Extent) -> int:
+def extractor_bytes(extractor: FeatureExtractor, extent: Extent) -> int:
+    """Return what one extractor needs beside the image of a case, as it says or as is put aside."""
     says = getattr(extractor, "memory_bytes", None)
     if says is None:
         return _FOREIGN_BYTES_PER_VOXEL * extent.image_voxels

@@ -1,5 +1,6 @@
 """Images and masks: reading, geometry, volume, crop. Knows nothing of cases or cohorts."""
 
+from tumor_response.imaging.alteration import Alteration, AlterationRule
 from tumor_response.imaging.findings import Finding, Severity
 from tumor_response.imaging.geometry import GRID_TOLERANCE_MM, Geometry, adopt_grid
 from tumor_response.imaging.read import check_nifti, read_geometry, read_image, read_mask
@@ -15,6 +16,8 @@ from tumor_response.imaging.volume import bounding_box, touches_border, volume_c
 
 __all__ = [
     "GRID_TOLERANCE_MM",
+    "Alteration",
+    "AlterationRule",
     "Finding",
     "Geometry",
     "ImageFile",

@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator
 
 from tumor_response.exceptions import ModelError
+from tumor_response.models.watch import tell_folds, tell_patients
 
 __all__ = ["PatientKFold", "most_folds", "patient_folds", "patients_of", "tuning_folds"]
 
@@ -47,7 +48,9 @@ def patients_of(X: npt.ArrayLike | pd.DataFrame) -> IntArray:
         # the bytes of an object array are addresses, not values
         names[:] = [repr(row.tolist()) if row.dtype == object else row.tobytes() for row in values]
     place = {name: position for position, name in enumerate(sorted(set(names)))}
-    return np.array([place[name] for name in names], dtype=np.int64)
+    codes = np.array([place[name] for name in names], dtype=np.int64)
+    tell_patients(X, codes)
+    return codes
 
 
 def most_folds(patients: IntArray, y: npt.NDArray[np.generic]) -> int:
@@ -94,6 +97,7 @@ def patient_folds(
     else:
         fold_of = _dealt_by_stratum(patients, y, n_folds, rng)
     folds: IntArray = fold_of[np.searchsorted(names, patients)]
+    tell_folds(patients, folds)
     return folds
 
 

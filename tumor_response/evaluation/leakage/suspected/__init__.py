@@ -1,0 +1,43 @@
+"""Suspicions: what the numbers of a frame look like, whoever made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tumor_response.evaluation.leakage.findings import NOT_CHECKABLE, PASSED, Finding
+from tumor_response.evaluation.leakage.suspected.cuts import cut_findings
+from tumor_response.evaluation.leakage.suspected.duplicates import duplicate_findings
+from tumor_response.evaluation.leakage.suspected.filled import filled_findings
+from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt
+from tumor_response.evaluation.leakage.suspected.near_outcome import near_outcome_findings
+from tumor_response.evaluation.leakage.suspected.scaled import scaled_findings
+from tumor_response.evaluation.leakage.suspected.sites import site_findings
+
+__all__ = ["LookedAt", "suspected_findings"]
+
+
+def suspected_findings(study: LookedAt, is_proven: bool) -> Iterator[Finding]:
+    """Yield all suspicions, and what cannot be one.
+
+    Parameters
+    ----------
+    study
+        The frame and its outcome.
+    is_proven
+        Whether the values are proven to be what extraction wrote.
+    """
+    yield from scaled_findings(study)
+    yield from filled_findings(study)
+    yield from duplicate_findings(study)
+    yield from near_outcome_findings(study)
+    yield from site_findings(study)
+    yield from cut_findings(study)
+    check = "columns chosen, or values changed, before they came here"
+    if is_proven:
+        yield Finding(check, PASSED, "the data are what extraction wrote (see provable)")
+    else:
+        said = (
+            "whoever chose columns by the outcome, or fitted something to all rows that leaves no "
+            "exact trace, cannot be found in a frame; give the FeatureTable of tr.extract"
+        )
+        yield Finding(check, NOT_CHECKABLE, said)

@@ -1,0 +1,249 @@
+"""Columns that know the outcome: copies of it, follow-up volumes, separations too good to be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import gammaln
+from scipy.stats import norm, rankdata
+
+from tumor_response.evaluation.leakage.findings import (
+    FAULT,
+    NOT_CHECKABLE,
+    PASSED,
+    Finding,
+    shown,
+)
+from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt, Numbers
+from tumor_response.outcomes import OUTCOME_COLUMNS
+from tumor_response.transformers import UNNAMED_BLOCK, block_of
+
+__all__ = ["near_outcome_findings"]
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+_NEAR_AUC = 0.95
+_NEAR_RANK = 0.95
+_CHANCE = 1e-4
+"""Of any column of pure noise being suspected, all columns together."""
+
+_EQUAL_SHARE = 0.9
+"""Of all rows, in which a column's values are an outcome's."""
+
+_BASELINE = ("volume_baseline_cc", "equivalent_diameter_baseline_mm")
+"""Columns of an outcome table that are known before treatment."""
+
+_OUTCOMES = {*OUTCOME_COLUMNS} - {*_BASELINE}
+
+_LATER = re.compile(
+    r"follow[ _-]?up|delivered|post[ _-]?(?:baseline|treatment|rt\b|therapy)|mid[ _-]?treatment|"
+    r"_at_end\b|\bresponder\b|shrinkage|volume_change|recist"
+)
+
+
+def near_outcome_findings(study: LookedAt) -> Iterator[Finding]:
+    """Yield columns that copy an outcome or tell the classes apart too well."""
+    yield _by_name(study)
+    yield from _copies(study)
+    yield _separating(study)
+    yield _derived(study)
+
+
+def _by_name(study: LookedAt) -> Finding:
+    check = "columns named after the follow-up"
+    later = []
+    for name in study.predictors:
+        block = block_of(name)
+        bare = name if block == UNNAMED_BLOCK else name.removeprefix(f"{block}__")
+        if bare in _OUTCOMES or _LATER.search(bare.casefold()):
+            later.append(name)
+    if later:
+        said = f"{len(later)} predictor(s) bear the name of what is known after treatment only"
+        return Finding(check, FAULT, said, shown(later))
+    return Finding(check, PASSED, f"none of {len(study.predictors)} predictors")
+
+
+def _known_outcomes(study: LookedAt) -> dict[str, FloatArray]:
+    known = {f"y ({study.y.name})": study.y.to_numpy(np.float64, na_value=np.nan)}
+    if study.classes is not None and not study.is_finished:
+        known["the classes"] = study.classes.to_numpy(np.float64, na_value=np.nan)
+    if study.outcomes is not None:
+        for name, column in study.outcomes.select_dtypes("number").items():
+            if name not in _BASELINE:
+                known[str(name)] = column.to_numpy(np.float64, na_value=np.nan)
+    return known
+
+
+def _copies(study: LookedAt) -> Iterator[Finding]:
+    """Look for values equal to an outcome's, and for the same order of patients."""
+    equal, ordered = "values equal to an outcome's", "columns in the order of an outcome"
+    numbers = study.numbers
+    same: dict[str, str] = {}
+    alike: dict[str, str] = {}
+    for what, outcome in _known_outcomes(study).items():
+        there = np.isfinite(outcome)
+        if there.sum() < 8 or np.ptp(outcome[there]) == 0:
+            continue
+        values, target = numbers.values[there], outcome[there]
+        with np.errstate(invalid="ignore"):
+            close = np.isclose(values, target[:, None], rtol=1e-6, atol=1e-9 * target.std())
+        is_class = len(np.unique(target)) <= 3
+        share = close.mean(axis=0)
+        if is_class:  # a flag that is turned round tells as much
+            share = np.maximum(share, np.isclose(values, 1 - target[:, None]).mean(axis=0))
+        for at in np.nonzero(share >= _EQUAL_SHARE)[0]:
+            if not is_class or _beyond_chance(target, share[at], len(numbers.names)):
+                same.setdefault(numbers.names[at], f"{what} in {share[at]:.0%} of its rows")
+        if not is_class and not _is_volume(what):
+            for at, rho in _rank_correlations(numbers.rows(there), target).items():
+                alike.setdefault(numbers.names[at], f"{what}, rank correlation {rho:.3f}")
+    yield _told(equal, same, "equal", len(numbers.names))
+    yield _told(ordered, alike, "follow", len(numbers.names))
+
+
+def _told(check: str, found: Mapping[str, str], verb: str, n_columns: int) -> Finding:
+    if found:
+        said = f"{len(found)} column(s) {verb} {next(iter(found.values()))}"
+        return Finding(check, FAULT, said, shown(found))
+    return Finding(check, PASSED, f"none of {n_columns} columns")
+
+
+def _beyond_chance(target: FloatArray, share: float, n_columns: int) -> bool:
+    """Tell whether a 0/1 column agrees more than the best of so many random ones would."""
+    n, rarer = len(target), min(np.mean(target == v) for v in np.unique(target))
+    base = max(1 - rarer, 0.5)
+    spread = np.sqrt(max(base * (1 - base), 1e-12) / n)
+    return bool(share > base + norm.isf(_CHANCE / n_columns) * spread or share == 1.0)
+
+
+def _is_volume(name: str) -> bool:
+    """Volumes and diameters after treatment follow those before it; they are looked at apart."""
+    return "follow_up_cc" in name or "follow_up_mm" in name
+
+
+def _rank_correlations(numbers: Numbers, target: FloatArray) -> dict[int, float]:
+    """Return the columns whose rank correlation is near 1 and beyond chance."""
+    n, p = numbers.values.shape
+    complete = np.nonzero(np.isfinite(numbers.values).all(axis=0))[0]
+    if n < 8 or not len(complete):
+        return {}
+    ranks = rankdata(numbers.values[:, complete], axis=0)
+    rho = _correlations(ranks, rankdata(target))
+    bound = np.tanh(norm.isf(_CHANCE / 2 / p) * np.sqrt(1.06 / (n - 3)))
+    limit = max(_NEAR_RANK, float(bound))
+    found = {int(complete[at]): float(rho[at]) for at in np.nonzero(np.abs(rho) >= limit)[0]}
+    for at in np.nonzero(~np.isfinite(numbers.values).all(axis=0))[0]:
+        there = np.isfinite(numbers.values[:, at])
+        if there.sum() >= max(8, n // 2):
+            of_known = Numbers(numbers.values[there][:, [at]], [numbers.names[at]])
+            for one in _rank_correlations(of_known, target[there]).values():
+                found[int(at)] = one
+    return found
+
+
+def _correlations(values: FloatArray, target: FloatArray) -> FloatArray:
+    centred = values - values.mean(axis=0)
+    other = target - target.mean()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = centred.T @ other / np.sqrt((centred**2).sum(axis=0) * (other**2).sum())
+    return np.nan_to_num(np.asarray(r, dtype=np.float64))
+
+
+def _separating(study: LookedAt) -> Finding:
+    check = "columns that tell the classes apart all but perfectly"
+    if study.classes is None:
+        return Finding(check, NOT_CHECKABLE, "there are no two classes")
+    found = _too_good(study, study.numbers)
+    n = len(study.numbers.names)
+    if found:
+        _name, auc = max(found.items(), key=lambda one: one[1])
+        said = (
+            f"{len(found)} column(s) with |AUC| of {auc:.3f}; of {n} columns of noise none would "
+            "come so near 1. A predictor this good is possible, and rare"
+        )
+        return Finding(check, FAULT, said, shown(found))
+    return Finding(check, PASSED, f"none of {n} columns has an AUC near 0 or 1")
+
+
+def _too_good(study: LookedAt, numbers: Numbers) -> dict[str, float]:
+    """Return |AUC| of the columns that are near 1, and beyond the best of so many noise columns."""
+    assert study.classes is not None
+    classes = study.classes.to_numpy(np.float64, na_value=np.nan)
+    found = {}
+    for name, column in zip(numbers.names, numbers.values.T, strict=True):
+        there = np.isfinite(classes) & np.isfinite(column)
+        y, values = classes[there] == 1, column[there]
+        n1, n0 = int(y.sum()), int((~y).sum())
+        if min(n1, n0) < 3 or there.sum() < 0.5 * np.isfinite(classes).sum():
+            continue
+        auc = (rankdata(values)[y].sum() - n1 * (n1 + 1) / 2) / (n1 * n0)
+        auc = max(auc, 1 - auc)
+        if auc >= _limit(n1, n0, len(numbers.names), perfect=auc == 1.0):
+            found[name] = float(auc)
+    return found
+
+
+def _limit(n1: int, n0: int, n_columns: int, perfect: bool) -> float:
+    """Return the |AUC| from which chance is excluded (Mann-Whitney; exactly, if perfect)."""
+    if perfect:
+        log_chance = (
+            np.log(2 * n_columns) + gammaln(n1 + 1) + gammaln(n0 + 1) - gammaln(n1 + n0 + 1)
+        )
+        return 1.0 if log_chance < np.log(_CHANCE) else 2.0
+    spread = np.sqrt((n1 + n0 + 1) / (12 * n1 * n0))
+    return max(_NEAR_AUC, 0.5 + float(norm.isf(_CHANCE / 2 / n_columns)) * float(spread))
+
+
+def _derived(study: LookedAt) -> Finding:
+    """Look for volumes after treatment: beside the baseline volume they give the outcome away."""
+    check = "columns that give the outcome away beside the baseline volume"
+    numbers = study.numbers
+    before = _baseline_volume(study)
+    if before is None:
+        return Finding(check, NOT_CHECKABLE, "there is no baseline volume to hold them against")
+    positive = (numbers.values > 0) | np.isnan(numbers.values)
+    usable = np.asarray(positive.all(axis=0) & numbers.is_continuous)
+    chosen = numbers.take(usable)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.log(chosen.values) - np.log(before)[:, None]
+        third = np.log(chosen.values) - np.log(before)[:, None] / 3  # a diameter beside a volume
+        changed = chosen.values - before[:, None]
+    found: dict[str, str] = {}
+    for values in (ratios, third, changed):
+        values[~np.isfinite(values)] = np.nan
+        pair = Numbers(values, chosen.names)
+        if study.classes is not None:
+            found |= {
+                name: f"|AUC| {auc:.3f} together with the baseline volume"
+                for name, auc in _too_good(study, pair).items()
+            }
+        for what, outcome in _known_outcomes(study).items():
+            there = np.isfinite(outcome)
+            if len(np.unique(outcome[there])) <= 3 or _is_volume(what):
+                continue
+            found |= {
+                pair.names[at]: f"rank correlation {rho:.3f} with {what}, by the baseline volume"
+                for at, rho in _rank_correlations(pair.rows(there), outcome[there]).items()
+            }
+    if found:
+        said = f"{len(found)} column(s): {next(iter(found.values()))}"
+        return Finding(check, FAULT, said, shown(found))
+    return Finding(check, PASSED, f"none of {len(chosen.names)} positive columns")
+
+
+def _baseline_volume(study: LookedAt) -> FloatArray | None:
+    known = None
+    if study.outcomes is not None and "volume_baseline_cc" in study.outcomes:
+        known = study.outcomes["volume_baseline_cc"]
+    else:
+        named = [c for c in study.frame.columns if re.search(r"volume_cc$|baseline_cc$", str(c))]
+        if named:
+            known = study.frame[named[0]]
+    if known is None:
+        return None
+    values = known.to_numpy(np.float64, na_value=np.nan)
+    return values if (np.nan_to_num(values, nan=1.0) > 0).all() else None

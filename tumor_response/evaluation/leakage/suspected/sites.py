@@ -1,0 +1,121 @@
+"""Traces of harmonisation over all rows: sites that resemble each other more than chance allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tumor_response.evaluation.leakage.findings import (
+    FAULT,
+    NOT_CHECKABLE,
+    PASSED,
+    Finding,
+    shown,
+)
+from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt, Numbers
+
+__all__ = ["site_findings"]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+_N_SHUFFLES = 999
+_CHANCE = 0.002
+_LEAST_COLUMNS = 3
+_EQUAL = 1e-7
+
+
+def site_findings(study: LookedAt) -> Iterator[Finding]:
+    """Yield whether the columns of different sites or scanners were made alike."""
+    check = "columns harmonised over all rows"
+    groupings = _groupings(study)
+    if not groupings:
+        said = "no column says the site or the scanner, so that nobody can compare them"
+        yield Finding(check, NOT_CHECKABLE, said)
+        return
+    numbers = study.numbers
+    complete = np.isfinite(numbers.values).all(axis=0) & numbers.is_continuous
+    chosen = numbers.take(np.asarray(complete))
+    looked = []
+    for name, codes in groupings.items():
+        if finding := _alike(check, chosen, codes, name):
+            yield finding
+            return
+        looked.append(name)
+    said = f"between {shown(looked)} the columns differ as much as chance makes them, or more"
+    yield Finding(check, PASSED, said)
+
+
+def _groupings(study: LookedAt) -> dict[str, IntArray]:
+    """Return what may be a site: columns of few values that are named so."""
+    found = {}
+    for name in study.frame.columns:
+        bare = str(name).rpartition("__")[2]
+        if not any(
+            word in bare
+            for word in (
+                "site",
+                "scanner",
+                "center",
+                "centre",
+                "batch",
+                "hospital",
+                "vendor",
+                "kernel",
+            )
+        ):
+            continue
+        codes, values = pd.factorize(study.frame[name])
+        sizes = np.bincount(codes[codes >= 0], minlength=len(values))
+        if (sizes >= 5).sum() >= 2 and len(values) <= len(codes) / 5:
+            found[str(name)] = np.asarray(codes, dtype=np.int64)
+    return found
+
+
+def _alike(check: str, numbers: Numbers, codes: IntArray, name: str) -> Finding | None:
+    """Return a finding if the sites are too much alike."""
+    sites = [site for site in np.unique(codes) if site >= 0 and (codes == site).sum() >= 5]
+    kept = np.isin(codes, sites)
+    values, of = numbers.values[kept], np.searchsorted(sites, codes[kept])
+    if len(values) < 12 or values.shape[1] == 0:
+        return None
+    spread = values.std(axis=0)
+    z = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    between = _between(z, of[None, :], len(sites))[0]
+    exact = (between < _EQUAL) & (spread > 0)
+    if exact.any():
+        names = [n for n, yes in zip(numbers.names, exact, strict=True) if yes]
+        said = f"{len(names)} column(s) have the same mean at every {name}, to the last digits"
+        return Finding(check, FAULT, said, shown(names))
+    if values.shape[1] < _LEAST_COLUMNS:
+        return None
+    rng = np.random.default_rng(0)
+    shuffled = np.array([rng.permutation(of) for _ in range(_N_SHUFFLES)])
+    seen = float(np.median(between))
+    others = np.array(
+        [float(np.median(_between(z, one[None, :], len(sites))[0])) for one in shuffled]
+    )
+    p = (1 + int((others <= seen).sum())) / (1 + _N_SHUFFLES)
+    if p > _CHANCE:
+        return None
+    said = (
+        f"the means at each {name} differ by {np.sqrt(seen / np.median(others)):.0%} of what they "
+        f"would between patients dealt out at random (p = {p:.3f}, {values.shape[1]} columns): "
+        "ComBat or the like, fitted to all rows"
+    )
+    return Finding(check, FAULT, said, name)
+
+
+def _between(z: FloatArray, groupings: IntArray, n_sites: int) -> FloatArray:
+    """Return each column's variance between sites, of standardised columns, for each grouping."""
+    found = np.empty((len(groupings), z.shape[1]))
+    for place, of in enumerate(groupings):
+        member = np.zeros((n_sites, len(of)))
+        member[of, np.arange(len(of))] = 1.0
+        sizes = member.sum(axis=1, keepdims=True)
+        means = member @ z / sizes
+        found[place] = (sizes * means**2).sum(axis=0)
+    return found
