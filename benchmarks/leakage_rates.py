@@ -35,10 +35,9 @@ from scipy.stats import binomtest
 from tests.planted_faults import FAULTS, OWN_FAULTS, Study, clean, planted
 from tests.planted_faults.registry import form_of
 from tumor_response.evaluation.leakage import leakage_trace
-from tumor_response.exceptions import TumorResponseError
 from tumor_response.style import COLOURS, NEUTRAL, figure_style
 
-N_RESAMPLES = 3
+N_RESAMPLES = 2
 CLASSES = ("suspected", "provable", "recorded")
 """From the weakest claim to the strongest."""
 CLEAN = {"clean_frame": "frame", "clean_table": "table"}
@@ -62,6 +61,36 @@ NAMES = {
     "signature": "a signature fitted to all",
     "tuned_before": "a penalty tuned on all",
 }
+_SAME_PERSON = ("near-duplicate rows", "two patients share", "patients under two names")
+_COPY = (
+    "equal to an outcome",
+    "order of an outcome",
+    "tell the classes apart",
+    "beside the baseline",
+)
+_REFUSED = "evaluate takes the study"
+"""The check that accuses where the evaluation itself refuses: an exact copy of the outcome."""
+_COPIES = ("label_column", "follow_up")
+_CHOSEN = "columns chosen, or values changed"
+RIGHT = {
+    "selection": (_CHOSEN,),
+    "imputation": ("gaps filled", _CHOSEN),
+    "scaling": ("columns scaled", _CHOSEN),
+    "lesions": _SAME_PERSON,
+    "duplicate": _SAME_PERSON,
+    "label_column": _COPY,
+    "follow_up": (*_COPY, "named after the follow-up", "known before treatment"),
+    "combat": ("columns harmonised", _CHOSEN),
+    "cut": ("a cut of the outcome",),
+    "oversampled": _SAME_PERSON,
+    "target_encoded": (_CHOSEN,),
+    "missing_tells": (),
+    "signature": (_CHOSEN, *_COPY),
+    "tuned_before": (),
+}
+"""Parts of the names of the checks that speak of a fault, where suspicion or ignorance is the right
+answer; another check's accusation of the same study is luck, and not counted. What is recorded or
+proved is counted whatever says so."""
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "leakage_rates.csv"
 FIGURE = HERE.parent / "docs" / "_figures" / "leakage_rates.png"
@@ -84,12 +113,12 @@ def judged(run: str, task: tuple[str, int]) -> dict[str, object]:
     }
     study = study_of(fault, seed)
     began = time.perf_counter()
-    refused = ""
+    failed = ""
     said: dict[str, list[str]] = {name: [] for name in (*CLASSES, "not_checkable")}
     try:
         trace = leakage_trace(**study.arguments(), n_resamples=N_RESAMPLES)
-    except TumorResponseError as error:
-        refused = error.code or type(error).__name__
+    except Exception as error:  # a trace that breaks has found nothing, and is counted
+        failed = type(error).__name__
     else:
         for name in CLASSES:
             checks = getattr(trace, name)
@@ -97,7 +126,7 @@ def judged(run: str, task: tuple[str, int]) -> dict[str, object]:
             unknown = checks["status"] == "NOT CHECKABLE"
             said["not_checkable"] += sorted(set(checks.loc[unknown, "check"]))
     row |= {name: ";".join(checks) for name, checks in said.items()}
-    return row | {"refused": refused, "seconds": round(time.perf_counter() - began, 2)}
+    return row | {"failed": failed, "seconds": round(time.perf_counter() - began, 2)}
 
 
 def run_missing(work: Path, run: str, faults: list[str], seeds: int, n_jobs: int) -> pd.DataFrame:
@@ -127,7 +156,7 @@ def _in_parallel(judge, tasks: list[tuple[str, int]], n_jobs: int) -> Iterator[d
 
 def read(path: Path) -> pd.DataFrame:
     """Return the studies that were judged; texts are never NaN."""
-    columns = ["run", "fault", "form", "seed", *CLASSES, "not_checkable", "refused", "seconds"]
+    columns = ["run", "fault", "form", "seed", *CLASSES, "not_checkable", "failed", "seconds"]
     if not path.exists():
         return pd.DataFrame(columns=columns)
     return pd.read_csv(path, keep_default_na=False)
@@ -158,22 +187,29 @@ def _answers(run: str, fault: str, form: str, of: pd.DataFrame) -> dict[str, obj
     """Count right answers: found where it belongs, or said to be beyond checking where it is."""
     forms = FAULTS[fault]
     belongs = forms[of["form"].iloc[0]].belongs
-    right, other = 0, {"refused": 0, "weaker": 0, "overclaimed": 0, "passed": 0}
+    right, other = 0, {"weaker": 0, "overclaimed": 0, "passed": 0, "failed": 0}
     for row in of.to_dict("records"):
         one = forms[row["form"]]
-        found = {name for name in CLASSES if row[name]}
+        found = {name for name in ("provable", "recorded") if row[name] not in ("", _REFUSED)}
+        if _speaks(row["suspected"], fault) or (row["recorded"] == _REFUSED and fault in _COPIES):
+            found.add("suspected")
         there = found & {one.belongs, *one.also}
         stronger = found - there - _up_to(one.belongs)
-        other["refused"] += bool(row["refused"])
         other["overclaimed"] += bool(stronger)
+        other["failed"] += bool(row["failed"])
         if belongs == "not_checkable":
-            said = bool(set(row["not_checkable"].split(";")) & BEYOND.get(fault, set()))
+            said = _speaks(row["not_checkable"], fault)
             right += bool((said or there) and not stronger)
             other["passed"] += not (said or found)
         else:
-            right += bool(there or row["refused"])
+            right += bool(there)
             other["weaker"] += bool(found and not there and not stronger)
     return _row(run, fault, form, belongs, len(of), right) | other
+
+
+def _speaks(checks: str, fault: str) -> bool:
+    """Say whether one of these checks is about the fault."""
+    return any(part in checks for part in RIGHT.get(fault, ()))
 
 
 def _up_to(belongs: str) -> set[str]:
@@ -182,11 +218,9 @@ def _up_to(belongs: str) -> set[str]:
 
 
 def _false_alarms(run: str, fault: str, name: str, of: pd.DataFrame) -> dict[str, object]:
-    refused = of["refused"] != ""
-    accused = (of[name] != "") | refused
-    return _row(run, fault, "all", name, len(of), int(accused.sum())) | {
-        "refused": int(refused.sum())
-    }
+    accused = of[name] != ""
+    failed = {"failed": int((of["failed"] != "").sum())}
+    return _row(run, fault, "all", name, len(of), int(accused.sum())) | failed
 
 
 def _row(run: str, fault: str, form: str, of_class: str, n: int, k: int) -> dict[str, object]:

@@ -135,7 +135,7 @@ def follow_up_by_role(rng: Rng) -> Study:
     cohort = draw(rng)
     name = "radiomics__original__shape_second"
     X = _with_column(cohort, name, _afterwards(rng, cohort))
-    role = str(rng.choice(["follow_up", "outcome", "post_treatment"]))
+    role = str(rng.choice(["post_baseline", "delivered", "follow_up"]))
     table = as_extracted(X, roles={name: role})
     return Study(sound_model(rng), table, cohort.rate, sound_scheme(rng), MEDIAN)
 
