@@ -250,6 +250,9 @@ def _variables(
             except ValueError:  # not filled yet
                 continue
             yield f"{path}: {name}", value, functools.partial(setattr, cell, "cell_contents")
+        if function.__defaults__:
+            put = functools.partial(setattr, function, "__defaults__")
+            yield f"{path}: defaults", function.__defaults__, put
         there = function.__globals__
         for name in function.__code__.co_names:
             if name in there and not (

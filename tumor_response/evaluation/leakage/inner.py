@@ -27,6 +27,16 @@ IntArray = npt.NDArray[np.int64]
 OfModel = list[tuple[int, ModelSeen]]
 
 _WHOLE = "(the model)"
+_GROUPED = (
+    "patient_folds",
+    "GroupKFold",
+    "StratifiedGroupKFold",
+    "GroupShuffleSplit",
+    "LeaveOneGroupOut",
+    "LeavePGroupsOut",
+)
+"""Splits that know of patients, or may have been told of them."""
+
 _SEEN_INTO = ("tumor_response", "sklearn", "xgboost")
 """Packages all of whose inner splits are seen: their own, or made by scikit-learn's splitters."""
 
@@ -131,11 +141,16 @@ def fits_findings(
         worst = max(out.values())
         said = f"{len(out)} step(s) were fitted to rows of up to {worst} out-of-bag patients"
         yield Finding(check, FAULT, said, f"{name}: {', '.join(out)}")
-    elif unknown:
+    elif unknown and any(
+        seen.brought or seen.changed or seen.is_restless or seen.refused for _, seen in of
+    ):
         said = f"{n_fits} fits; of some nobody can tell whose rows they were given"
         yield Finding(check, NOT_CHECKABLE, said, f"{name}: {', '.join(sorted(unknown))}")
     else:
         said = f"{n_fits} fits in {len(of)} resamples, all to training patients alone"
+        if unknown:
+            # inside a fit there are its own rows and what the model brings, and it brings none
+            said += f"; rows of {shown(sorted(unknown))} are made of those of the fit around them"
         yield Finding(check, PASSED, said, name)
     if scoring:
         said = "fitted to the very rows that are to be scored, test patients together"
@@ -183,7 +198,16 @@ def inner_findings(
         yield Finding(check, FAULT, "; ".join(told), f"{name}: {', '.join(both)}")
         return
     foreign = sorted(_foreign(model))
-    if unknown:
+    sources = {split.source for _, seen in of for split in seen.splits}
+    if sources & {*_GROUPED}:
+        sources -= {*_GROUPED, "fit and score"}  # whose folds are told need not be guessed
+    if sources and repeated and not unknown:
+        said = (
+            f"{n_splits} inner splits in {len(of)} resamples, by luck without a patient on both "
+            f"sides: {shown(sorted(sources))} does not ask whose rows they are"
+        )
+        yield Finding(check, NOT_CHECKABLE, said, name)
+    elif unknown:
         said = "inner splits whose rows nobody can tell"
         yield Finding(check, NOT_CHECKABLE, said, f"{name}: {', '.join(sorted(unknown))}")
     elif foreign and not n_splits:

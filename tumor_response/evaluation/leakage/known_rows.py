@@ -73,12 +73,13 @@ class KnownRows:
     def _rows_of_value(self) -> dict[float, tuple[int, ...]]:
         """Which rows hold a value, over all columns whose values tell rows apart."""
         rows: dict[float, set[int]] = {}
-        for column in self.X.select_dtypes("number").values():
-            values = column.to_numpy(np.float32, na_value=np.nan)
-            if len(np.unique(values)) <= len(values) / 2:
+        numbers = self.X.select_dtypes("number")
+        for values in np.asarray(_floats(numbers)).T:
+            known = values[np.isfinite(values)]
+            if len(np.unique(known)) <= len(known) / 2:
                 continue
             for row, value in enumerate(values.tolist()):
-                if value == value:
+                if np.isfinite(value):
                     rows.setdefault(value, set()).add(row)
         return {value: tuple(of) for value, of in rows.items() if len(of) <= 3}
 
@@ -137,7 +138,7 @@ def n_rows_of(X: Any) -> int | None:
 
 
 def _n_columns(X: Any) -> int | None:
-    shape = getattr(X, "shape", ())
+    shape: tuple[Any, ...] = getattr(X, "shape", ())
     return int(shape[1]) if len(shape) == 2 else None
 
 

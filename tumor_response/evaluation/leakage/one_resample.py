@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from tumor_response.evaluation.leakage.carried import altered, brought_rows, noise_for
 from tumor_response.evaluation.leakage.known_rows import KnownRows
 from tumor_response.evaluation.leakage.noise import noisy_outcome, noisy_table
-from tumor_response.evaluation.leakage.recorder import FitSeen, Recorder, SplitSeen
+from tumor_response.evaluation.leakage.recorder import (
+    FitSeen,
+    Recorder,
+    SplitSeen,
+    seed_of_everybody,
+)
 from tumor_response.evaluation.leakage.state import State, differences, state_of
 from tumor_response.evaluation.leakage.study import Question
 from tumor_response.evaluation.leakage.watching import watching
@@ -116,8 +122,12 @@ class Work:
 
     def __call__(self, tasks: list[tuple[int, Resample]]) -> list[ResampleSeen]:
         """Trace some resamples."""
-        with threadpool_limits(1):
-            return [seen_resample(self, number, resample) for number, resample in tasks]
+        before = np.random.get_state()  # noqa: NPY002 - see seed_of_everybody
+        try:
+            with threadpool_limits(1):
+                return [seen_resample(self, number, resample) for number, resample in tasks]
+        finally:
+            np.random.set_state(before)  # noqa: NPY002
 
 
 def seen_resample(work: Work, number: int, resample: Resample) -> ResampleSeen:
@@ -188,6 +198,7 @@ class _OneModel:
         weight = None if rows.weight is None else rows.weight[train]
         X = rows.shown_to(self.name).iloc[train]
         chosen = rows.models[self.name] if model is None else model
+        seed_of_everybody()
         return fit_model(self.name, chosen, X, y_train, f"resample {self.number}", weight)
 
     def _scores(self, model: Any) -> FloatArray:
@@ -201,7 +212,7 @@ class _OneModel:
         self.seen.changed, self.seen.scores_changed = self._compared(fitted, state, other)
 
     def with_brought_noise(self, fitted: Any, state: State, seed: int) -> None:
-        """The same with noise in what the model brings along of out-of-bag patients."""
+        """Fit with noise in what the model brings along of out-of-bag patients."""
         model, test = self.rows.models[self.name], self.resample.test
         brought = brought_rows(model, self.known)
         out_of_bag = set(self.known.patients[test].tolist())
@@ -212,7 +223,10 @@ class _OneModel:
         if self.seen.brought:
             with altered(model, noise_for(brought, test, seed)) as changed:
                 other = self._fit(self.rows, changed)
-                self.seen.brought_changed = self._compared(fitted, state, other)[0]
+                given = set(differences(state_of(model), state_of(clone(changed))))
+            found = self._compared(fitted, state, other)[0]
+            # that the parameters themselves are others is no news
+            self.seen.brought_changed = [path for path in found if path not in given]
 
     def _compared(self, fitted: Any, state: State, other: Any) -> tuple[list[str], bool]:
         """Return what differs between two fits beyond what differs without any reason."""
@@ -224,8 +238,9 @@ class _OneModel:
             restless = set(differences(state, state_of(again)))
             self.seen.restless = sorted(restless)
             self.seen.is_restless = scores.tobytes() != self._scores(again).tobytes()
+            if self.seen.is_restless:
+                return [], False
             changed = [path for path in changed if path not in restless]
-            moved = moved and not self.seen.is_restless
         return changed, moved
 
     def alone(self, fitted: Any) -> None:
@@ -239,9 +254,7 @@ class _OneModel:
         place = {row: at for at, row in enumerate(test.tolist())}
         worst = 0.0
         for row in some.tolist():
-            one = _or_error(
-                lambda row=row: score_rows(self.name, fitted, X.iloc[[row]], where, self.rows.task)
-            )
+            one = self._scored_alone(fitted, X.iloc[[row]])
             if isinstance(one, str):
                 self.seen.alone = {"n": len(some), "error": one}
                 return
@@ -249,9 +262,8 @@ class _OneModel:
             worst = max(worst, abs(float(one[0]) - known) / max(1.0, abs(known)))
         self.seen.alone = {"n": len(some), "difference": worst}
 
-
-def _or_error(score: Callable[[], FloatArray]) -> FloatArray | str:
-    try:
-        return score()
-    except (TumorResponseError, Warning) as error:
-        return str(error)
+    def _scored_alone(self, fitted: Any, X: pd.DataFrame) -> FloatArray | str:
+        try:
+            return score_rows(self.name, fitted, X, f"resample {self.number}", self.rows.task)
+        except (TumorResponseError, Warning) as error:
+            return str(error)

@@ -14,7 +14,7 @@ import pandas as pd
 from tumor_response.evaluation.leakage.known_rows import KnownRows, Matched, n_rows_of, row_keys
 from tumor_response.evaluation.leakage.watching import FITS, SCORES, TRANSFORMS
 
-__all__ = ["FitSeen", "Recorder", "SplitSeen"]
+__all__ = ["FitSeen", "Recorder", "SplitSeen", "seed_of_everybody"]
 
 IntArray = npt.NDArray[np.int64]
 
@@ -73,10 +73,12 @@ class _Call:
     estimator: Any
     method: str
     step: str
+    n_rows: int
     rows: IntArray | None
     known: list[Matched] = field(default_factory=list)
     fitted: dict[int, tuple[Any, IntArray | None]] = field(default_factory=dict)
     codes: dict[int, set[int]] = field(default_factory=dict)
+    told_splits: bool = False
 
     @property
     def is_fit(self) -> bool:
@@ -122,14 +124,17 @@ class Recorder:
         """Make a call of an estimator and note whose rows it was given."""
         X = args[0] if args else kwargs.get("X")
         above = self._stack[-1] if self._stack else None
-        if X is None or (above is not None and above.estimator is estimator):
+        inside_itself = above is not None and above.estimator is estimator
+        # what takes one list, as encoders of labels, is not fitted to rows
+        if X is None or inside_itself or len(getattr(X, "shape", (0, 0))) != 2:
             return call(*args, **kwargs)
         rows, known_by = self._whose(X, above)
         step = "" if above is None else _path(above, estimator)
-        here = _Call(estimator, method, step, rows)
+        here = _Call(estimator, method, step, n_rows_of(X) or 0, rows)
         if above is None and here.is_fit:
             self.models.append(estimator)
             self._begun.append((len(self.fits), len(self.splits_seen)))
+            seed_of_everybody()
         if rows is not None:
             here.known.append(Matched(X, rows))
         self._stack.append(here)
@@ -141,8 +146,7 @@ class Recorder:
             self._stack.pop()
         if here.is_fit:
             scoring = any(not one.is_fit for one in self._stack)
-            n_rows = n_rows_of(X) or 0
-            self.fits.append(FitSeen(step, method, n_rows, rows, known_by, scoring))
+            self.fits.append(FitSeen(step, method, here.n_rows, rows, known_by, scoring))
         if above is not None:
             self._note_in(above, here, answer)
         return answer
@@ -157,6 +161,7 @@ class Recorder:
                 if outermost and above is not None and above.is_fit:
                     rows = self._whose(X, above)[0]
                     source = type(splitter).__name__
+                    above.told_splits = rows is not None
                     sides = (None, None) if rows is None else (rows[train], rows[held_out])
                     self.splits_seen.append(SplitSeen(above.step, source, *sides))
                 yield train, held_out
@@ -170,7 +175,7 @@ class Recorder:
             return
         here = self._stack[-1]
         rows = self._whose(X, here)[0]
-        here.codes = {}
+        here.codes, here.told_splits = {}, rows is not None
         if rows is not None:
             for code, row in zip(codes.tolist(), rows.tolist(), strict=True):
                 here.codes.setdefault(code, set()).add(row)
@@ -225,9 +230,9 @@ class Recorder:
 
     def _note_in(self, above: _Call, here: _Call, answer: Any) -> None:
         """Note in the enclosing call what a call inside it did."""
-        if here.method in (*TRANSFORMS, "fit_transform") and here.rows is not None:
-            if n_rows_of(answer) == len(here.rows):
-                above.known.append(Matched(answer, here.rows))
+        moved = here.method in (*TRANSFORMS, "fit_transform") and here.rows is not None
+        if moved and n_rows_of(answer) == len(here.rows):
+            above.known.append(Matched(answer, here.rows))
         if here.is_fit:
             above.fitted[id(here.estimator)] = (here.estimator, here.rows)
         elif here.method in SCORES and above.is_fit and id(here.estimator) in above.fitted:
@@ -235,9 +240,19 @@ class Recorder:
             if type(above.estimator).__name__.endswith("Imputer"):
                 return  # it predicts gaps from the rows without them, and validates nothing
             if train is None or here.rows is None or above.rows is None:
-                return
-            if _held_out(train, here.rows, above.rows):
+                # who made the folds has mostly told of them
+                if not above.told_splits and here.n_rows < above.n_rows:
+                    self.splits_seen.append(SplitSeen(above.step, "fit and score", None, None))
+            elif _held_out(train, here.rows, above.rows):
                 self.splits_seen.append(SplitSeen(above.step, "fit and score", train, here.rows))
+
+
+def seed_of_everybody() -> None:
+    """Seed NumPy's global generator, which estimators without a seed of their own draw from.
+
+    So that two fits to the same rows can be compared.
+    """
+    np.random.seed(0)  # noqa: NPY002
 
 
 def _held_out(train: IntArray, scored: IntArray, all_rows: IntArray) -> bool:
@@ -255,7 +270,7 @@ def _same(one: Any, other: Any) -> bool:
     return keys is not None and keys == row_keys(other)
 
 
-def _matrices(given: Any) -> Iterator[Any]:
+def _matrices(given: Any) -> Iterator[np.ndarray[Any, Any] | pd.DataFrame]:
     """Yield the two-dimensional arrays and frames in an argument."""
     if isinstance(given, (list, tuple)):
         for one in given:
@@ -266,8 +281,6 @@ def _matrices(given: Any) -> Iterator[Any]:
 
 def _path(above: _Call, estimator: Any) -> str:
     """Return the path of an estimator inside the call above: step names, else classes."""
-    named = getattr(above.estimator, "steps", None) or getattr(
-        above.estimator, "transformer_list", ()
-    )
+    named: Any = getattr(above.estimator, "steps", ())
     name = next((step[0] for step in named if step[1] is estimator), type(estimator).__name__)
     return f"{above.step}/{name}" if above.step else str(name)

@@ -86,7 +86,7 @@ class LeakageTrace:
         dict of str to str
             From class to such as ``"2 FAULTS: ..."``, ``"6 passed, 1 NOT CHECKABLE"``.
         """
-        cells = {}
+        cells: dict[str, str] = {}
         for class_ in CLASSES:
             frame = self._findings(class_)
             counts = frame["status"].value_counts()

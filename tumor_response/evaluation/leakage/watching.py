@@ -81,6 +81,8 @@ def watching(recording: Recording, models: Iterable[Any]) -> Iterator[None]:
     be seen into.
     """
     estimators = _subclasses(BaseEstimator) | {type(part) for m in models for part in _parts(m)}
+    # methods may stand in a class that is mixed in
+    estimators = {base for kind in estimators for base in kind.__mro__ if base is not object}
     splitters = _subclasses(BaseCrossValidator) | _subclasses(BaseShuffleSplit)
     places = [(kind, name) for kind in estimators for name in (*FITS, *SCORES, *TRANSFORMS)]
     places += [(kind, "split") for kind in splitters]
@@ -105,6 +107,7 @@ def _subclasses(kind: type) -> set[type]:
     found = {kind}
     waiting = [kind]
     while waiting:
+        below: type
         for below in waiting.pop().__subclasses__():
             if below not in found:
                 found.add(below)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
 
 from tumor_response.evaluation.leakage.findings import (
     FAULT,
@@ -27,32 +26,20 @@ _EQUAL = 1e-9
 
 _ROUNDED = 2e-3
 _MOST_NEIGHBOURS = 10
-_LEAST_SHARE_DISTINCT = 0.9
-_BY_CHANCE = 1e-4
 
 
 def filled_findings(study: LookedAt) -> Iterator[Finding]:
     """Yield what the columns show of filled gaps."""
     check = "gaps filled from all rows"
-    groups = {rows: [which] for rows, which in study.row_sets.items()}
-    if study.classes is not None:
-        known = study.classes.to_numpy(np.float64)
-        groups["the rows of one class"] = [known == value for value in (0.0, 1.0)]
-    numbers = study.numbers
-    for rows, parts in groups.items():
-        found: dict[str, str] = {}
-        for part in parts:
-            if part.sum() >= 8:
-                found |= _repeated(numbers.rows(part), study.patients[part])
-        if found:
-            yield _told(check, found, rows)
-            return
-    found = _of_neighbours(numbers)
+    found = _repeated(study)
+    if not found:
+        found = {name: ("all rows", said) for name, said in _of_neighbours(study.numbers).items()}
+    n_gaps = int(np.isnan(study.numbers.values).sum())
     if found:
-        yield _told(check, found, "all rows")
-        return
-    n_gaps = int(np.isnan(numbers.values).sum())
-    if n_gaps:
+        rows, first = next(iter(found.values()))
+        said = f"{len(found)} column(s) hold what looks filled in from {rows}: {first}"
+        yield Finding(check, FAULT, said, shown(found))
+    elif n_gaps:
         yield Finding(check, PASSED, f"no filled value was found; {n_gaps} gaps are still there")
     else:
         said = (
@@ -65,63 +52,74 @@ def filled_findings(study: LookedAt) -> Iterator[Finding]:
 def is_fine(values: FloatArray) -> bool:
     """Tell numbers with all their digits from rounded ones, whose values repeat by chance.
 
-    Fine: fewer than half of them are whole multiples of a thousandth of their spread's order.
+    Fine: fewer than half of them are whole multiples of the ten-millionth part of their spread.
 
     Examples
     --------
-    >>> is_fine(np.sqrt(np.arange(1.0, 30.0))), is_fine(np.arange(1.0, 30.0))
+    >>> is_fine(np.sqrt(np.arange(1.0, 30.0))), is_fine(np.arange(1.0, 30.0) / 100)
     (True, False)
     """
     spread = float(values.std())
     if not spread > 0:
         return False
-    step = 10.0 ** (np.floor(np.log10(spread)) - 3)
+    step = 10.0 ** (np.floor(np.log10(spread)) - 7)
     rounded = np.rint(values / step) * step
-    return bool(np.mean(np.abs(values - rounded) < 1e-6 * step) < 0.5)
+    return bool(np.mean(np.abs(values - rounded) < 1e-3 * step) < 0.5)
 
 
-def _told(check: str, found: dict[str, str], rows: str) -> Finding:
-    names, first = list(found), next(iter(found.values()))
-    said = f"{len(names)} column(s) hold what looks filled in from {rows}: {first}"
-    return Finding(check, FAULT, said, shown(names))
-
-
-def _repeated(numbers: Numbers, patients: IntArray) -> dict[str, str]:
-    """Return columns with a value that is the mean or the median of the others."""
-    found, rounded = dict[str, str](), dict[str, str]()
-    n_repeats, chance = 0, 0.0
-    for name, column in zip(numbers.names, numbers.values.T, strict=True):
-        known = _once_per_patient(column, patients)
+def _repeated(study: LookedAt) -> dict[str, tuple[str, str]]:
+    """Return columns with a value that is the mean or the median of the others, and of whom."""
+    found: dict[str, tuple[str, str]] = {}
+    labels = None if study.classes is None else study.classes.to_numpy(np.float64)
+    for at, name in enumerate(study.numbers.names):
+        column = study.numbers.values[:, at]
+        known = _once_per_patient(column, study.patients)
         values, counts = np.unique(known, return_counts=True)
-        if len(values) < 8 or len(values) < _LEAST_SHARE_DISTINCT * len(known):
-            # a single value may fill many gaps: all others occur once
-            if len(values) < 8 or (counts > 1).sum() != 1:
-                continue
-        fine = is_fine(values)
-        mean, spread = known.mean(), known.std()
-        equal = values[np.abs(values - mean) < _EQUAL * spread]
-        if fine and len(equal):
-            n = int((known == equal[0]).sum())
-            found[name] = f"{n} value(s) are the mean, {equal[0]:.6g}"
+        repeated = values[counts > 1]
+        may_be_mean = (
+            np.abs(values - known.mean()).min() < _ROUNDED * known.std() if len(values) else False
+        )
+        if len(values) < 8 or len(repeated) > 2 or not (len(repeated) or may_be_mean):
             continue
-        repeated = np.nonzero(counts > 1)[0]
-        n_repeats += len(repeated)
-        chance = max(chance, 2.0 / len(known))
-        if len(repeated) != 1 or values[repeated[0]] == np.rint(values[repeated[0]]):
+        if not is_fine(values):
             continue
-        value, n = values[repeated[0]], int(counts[repeated[0]])
-        below, above = int((known < value).sum()), int((known > value).sum())
-        # one more on one side: the median of an even number lies between two
-        central = abs(below - above) <= (1 if n > 2 else 0)
-        if fine and abs(value - mean) < _ROUNDED * spread:
-            found[name] = f"{n} values are the mean, {value:.6g}, and no other value repeats"
-        elif central:
-            said = f"{n} values are the median, {value:.6g}, and no other value repeats"
-            (found if fine else rounded)[name] = said
-    # rounded values repeat by themselves, and some of them in the middle
-    if rounded and binom.sf(len(rounded) - 1, max(n_repeats, 1), min(chance, 1.0)) < _BY_CHANCE:
-        found |= rounded
+        for rows, which in study.row_sets.items():
+            if said := _filled_in(column[which], study.patients[which], repeated):
+                found[name] = (rows, said)
+                break
+        else:
+            if labels is not None and len(repeated):
+                told = [
+                    _filled_in(column[labels == v], study.patients[labels == v], inside)
+                    for v in (0.0, 1.0)
+                    if len(inside := repeated[np.isin(repeated, column[labels == v])])
+                ]
+                apart = not set(column[labels == 0]) & set(column[labels == 1]) & set(repeated)
+                if apart and told and all(told):
+                    found[name] = ("the rows of one class", str(told[0]))
     return found
+
+
+def _filled_in(column: FloatArray, patients: IntArray, repeated: FloatArray) -> str | None:
+    """Say how a value looks filled in, of numbers with all their digits; None if none does."""
+    known = _once_per_patient(column, patients)
+    if len(known) < 8:
+        return None
+    mean, spread = known.mean(), known.std()
+    equal = known[np.abs(known - mean) < _EQUAL * spread]
+    if len(equal):
+        return f"{len(equal)} value(s) are the mean, {equal[0]:.6g}"
+    if len(repeated) != 1 or repeated[0] == np.rint(repeated[0]):
+        return None
+    value = repeated[0]
+    n = int((known == value).sum())
+    if n > 1 and abs(value - mean) < _ROUNDED * spread:
+        return f"{n} values are the mean, {value:.6g}, and no other value repeats"
+    below, above = int((known < value).sum()), int((known > value).sum())
+    # the median of an even number lies between two, and is none of them itself
+    if n > 1 and below == above:
+        return f"{n} values are the median, {value:.6g}, and no other value repeats"
+    return None
 
 
 def _once_per_patient(column: FloatArray, patients: IntArray) -> FloatArray:

@@ -173,17 +173,26 @@ def _too_good(study: LookedAt, numbers: Numbers) -> dict[str, float]:
     """Return |AUC| of the columns that are near 1, and beyond the best of so many noise columns."""
     assert study.classes is not None
     classes = study.classes.to_numpy(np.float64, na_value=np.nan)
+    known = np.isfinite(classes)
+    complete = np.isfinite(numbers.values[known]).all(axis=0)
+    parts = [(np.nonzero(complete)[0], known)]
+    for at in np.nonzero(~complete)[0]:
+        there = known & np.isfinite(numbers.values[:, at])
+        if there.sum() >= 0.5 * known.sum():
+            parts.append((np.array([at]), there))
     found = {}
-    for name, column in zip(numbers.names, numbers.values.T, strict=True):
-        there = np.isfinite(classes) & np.isfinite(column)
-        y, values = classes[there] == 1, column[there]
+    for columns, rows in parts:
+        y = classes[rows] == 1
         n1, n0 = int(y.sum()), int((~y).sum())
-        if min(n1, n0) < 3 or there.sum() < 0.5 * np.isfinite(classes).sum():
+        if min(n1, n0) < 3 or not len(columns):
             continue
-        auc = (rankdata(values)[y].sum() - n1 * (n1 + 1) / 2) / (n1 * n0)
-        auc = max(auc, 1 - auc)
-        if auc >= _limit(n1, n0, len(numbers.names), perfect=auc == 1.0):
-            found[name] = float(auc)
+        ranks = rankdata(numbers.values[np.ix_(rows, columns)], axis=0)
+        aucs = (ranks[y].sum(axis=0) - n1 * (n1 + 1) / 2) / (n1 * n0)
+        aucs = np.maximum(aucs, 1 - aucs)
+        limit = _limit(n1, n0, len(numbers.names), perfect=False)
+        perfect = _limit(n1, n0, len(numbers.names), perfect=True)
+        near = (aucs >= limit) | (aucs >= perfect)
+        found.update({numbers.names[columns[at]]: float(aucs[at]) for at in np.nonzero(near)[0]})
     return found
 
 

@@ -98,16 +98,19 @@ def _ranks(values: FloatArray) -> BoolArray:
     ordered = np.sort(values, axis=0)
     complete = np.isfinite(ordered).all(axis=0) & (len(ordered) >= 8)
     found = np.zeros(values.shape[1], dtype=np.bool_)
-    for at in np.nonzero(complete)[0]:
-        column = ordered[:, at]
+    if complete.any():
+        chosen = ordered[:, complete]
+        # the numbers 1 to n may be anything that was counted
+        whole = (chosen == np.rint(chosen)).all(axis=0)
         # a quantile transformer holds the two ends of normal scores where they are finite
-        for line in (column, norm.cdf(column)[1:-1]):
-            steps = np.diff(line)
-            if steps.min() > 0 and np.ptp(steps) < 1e-6 * steps.mean():
-                # the numbers 1 to n may be anything that was counted
-                whole = bool((column == np.rint(column)).all())
-                found[at] |= not whole
+        found[complete] = (_even(chosen) | _even(norm.cdf(chosen)[1:-1])) & ~whole
     return found
+
+
+def _even(ordered: FloatArray) -> BoolArray:
+    """Say which columns rise by equal steps."""
+    steps = np.diff(ordered, axis=0)
+    return np.asarray((steps.min(axis=0) > 0) & (np.ptp(steps, axis=0) < 1e-6 * steps.mean(axis=0)))
 
 
 def _turned(study: LookedAt, numbers: Numbers) -> Finding:
