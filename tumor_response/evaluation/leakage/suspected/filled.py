@@ -145,13 +145,17 @@ def _of_neighbours(numbers: Numbers) -> dict[str, str]:
     for space in (filled, scaled):
         square = (space**2).sum(axis=1)
         distance = square[:, None] + square - 2 * space @ space.T
+        np.fill_diagonal(distance, np.inf)
+        # one column moves nobody from far away among the nearest ten, unless there are few
+        near = _nearest(distance, len(raw) - 1 if space.shape[1] < 50 else 3 * _MOST_NEIGHBOURS)
+        apart = np.take_along_axis(distance, near, axis=1)
         for at, name in enumerate(continuous.names):
             values = raw[:, at]
             if name in found or not np.isfinite(values).all() or not is_fine(values):
                 continue
-            without = distance - (space[:, at][:, None] - space[:, at]) ** 2
-            np.fill_diagonal(without, np.inf)
-            ordered = values[_nearest(without)]
+            without = apart - (space[:, at][:, None] - space[near, at]) ** 2
+            order = _nearest(without, _MOST_NEIGHBOURS)
+            ordered = values[np.take_along_axis(near, order, axis=1)]
             means = np.cumsum(ordered, axis=1) / np.arange(1, _MOST_NEIGHBOURS + 1)
             equal = np.abs(means - values[:, None]) < _EQUAL * spread[at]
             equal[:, 0] = False
@@ -162,9 +166,10 @@ def _of_neighbours(numbers: Numbers) -> dict[str, str]:
     return found
 
 
-def _nearest(distance: FloatArray) -> IntArray:
-    """Return the nearest rows of each row, nearest first."""
-    some = np.argpartition(distance, _MOST_NEIGHBOURS, axis=1)[:, :_MOST_NEIGHBOURS]
+def _nearest(distance: FloatArray, n: int) -> IntArray:
+    """Return the places of the ``n`` smallest of each row, smallest first."""
+    n = min(n, distance.shape[1])
+    some = np.argpartition(distance, n - 1, axis=1)[:, :n]
     order = np.argsort(np.take_along_axis(distance, some, axis=1), axis=1)
     nearest: IntArray = np.take_along_axis(some, order, axis=1)
     return nearest
