@@ -9,7 +9,7 @@ Clean studies are drawn alike, half of them in bare frames, half in feature tabl
 Run:  python -P benchmarks/leakage_rates.py --work FOLDER [--run mended] [--seeds 200] [--n-jobs 2]
       python -P benchmarks/leakage_rates.py --work FOLDER --show fault seed
 Studies lie in FOLDER, a row each; what is there is not run again. ``--run`` names the state of the
-trace: ``first`` is the one that had never met these faults, and stays in the table. Writes
+trace: ``first`` is the one that had never met the seven, and stays in the table. Writes
 benchmarks/results/leakage_rates.csv (one row per run, fault, form and class) and
 docs/_figures/leakage_rates.png.
 """
@@ -166,6 +166,8 @@ def summarised(studies: pd.DataFrame) -> pd.DataFrame:
     """Return one row per run, fault, form (``all``: those of a class together) and class."""
     rows = []
     for (run, fault), of in studies.groupby(["run", "fault"], sort=False):
+        if run == "first" and fault not in OWN_FAULTS:
+            continue
         if fault in CLEAN:
             rows += [_false_alarms(run, fault, name, of) for name in CLASSES]
             continue
@@ -250,8 +252,8 @@ def draw(summary: pd.DataFrame) -> None:
         figure, (above, below) = plt.subplots(
             2,
             1,
-            figsize=(130 / 25.4, 150 / 25.4),
-            height_ratios=[len(lines), 7],
+            figsize=(130 / 25.4, 165 / 25.4),
+            height_ratios=[len(lines), 8],
             layout="constrained",
         )
         labels = []
@@ -272,9 +274,12 @@ def draw(summary: pd.DataFrame) -> None:
         above.invert_yaxis()
         above.set_xlim(-0.03, 1.03)
         above.set_xlabel("right answers (95 % interval); open: before the trace had met the fault")
+        above.axhline(
+            list(lines["fault"].isin(OWN_FAULTS)).index(True) - 0.5, color="k", linewidth=0.8
+        )
         for name, colour in colours.items():
             above.plot([], [], "o-", color=colour, ms=3, label=name.replace("_", " "))
-        above.legend(loc="lower left")
+        figure.legend(loc="outside upper center", ncols=len(colours))
         clean_rows = of_all[(of_all["run"] == last) & of_all["fault"].isin(CLEAN)]
         for place, row in enumerate(clean_rows.to_dict("records")):
             _mark(below, place, row, colours[row["class"]])
