@@ -32,7 +32,7 @@ from tumor_response.evaluation.running import (
     score_rows,
 )
 from tumor_response.evaluation.sampling import Resample
-from tumor_response.exceptions import TumorResponseError
+from tumor_response.exceptions import EvaluationError, TumorResponseError
 
 __all__ = ["ModelSeen", "ResampleSeen", "Work", "seen_resample"]
 
@@ -208,7 +208,11 @@ class _OneModel:
 
     def with_noise(self, noisy: EvaluationRows, fitted: Any, state: State) -> None:
         """Fit with noise out of bag, and note what came out otherwise."""
-        other = self._fit(noisy)
+        try:
+            other = self._fit(noisy)
+        except EvaluationError as error:  # without noise it could be fitted
+            self.seen.changed = [f"the fit fails with noise: {error}"]
+            return
         self.seen.changed, self.seen.scores_changed = self._compared(fitted, state, other)
 
     def with_brought_noise(self, fitted: Any, state: State, seed: int) -> None:
@@ -222,7 +226,11 @@ class _OneModel:
                 self.seen.brought[path] = len(there)
         if self.seen.brought:
             with altered(model, noise_for(brought, test, seed)) as changed:
-                other = self._fit(self.rows, changed)
+                try:
+                    other = self._fit(self.rows, changed)
+                except EvaluationError as error:
+                    self.seen.brought_changed = [f"the fit fails with noise: {error}"]
+                    return
                 given = set(differences(state_of(model), state_of(clone(changed))))
             found = self._compared(fitted, state, other)[0]
             # that the parameters themselves are others is no news

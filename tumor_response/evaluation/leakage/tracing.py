@@ -38,7 +38,7 @@ from tumor_response.outcomes import LabelRule
 from tumor_response.parallel import spread
 from tumor_response.settings import checked_n_jobs
 from tumor_response.table import FeatureTable
-from tumor_response.transformers import block_selectors, is_predictor
+from tumor_response.transformers import block_selectors, blocks_of, is_predictor
 
 if TYPE_CHECKING:
     from tumor_response.evaluation.result import EvaluationResult
@@ -178,7 +178,8 @@ def trace_of_result(
         y=rows.outcome.reindex(index),
         scheme=result.scheme,
         label=rows.label,
-        blocks=rows.blocks,
+        # where names say the block, models were not bound to a mapping
+        blocks=None if rows.blocks == blocks_of(rows.X.columns) else rows.blocks,
         failed="impute",
         sample_weight=weight,
     )

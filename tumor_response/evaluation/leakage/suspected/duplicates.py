@@ -32,6 +32,7 @@ _EXPECTED = 1e-3
 _LEAST_ROWS = 12
 _FURTHEST = 4.0
 _LEAST_SHARE = 0.2
+_LEAST_DISTINCT = 0.8
 
 
 def duplicate_findings(study: LookedAt) -> Iterator[Finding]:
@@ -43,7 +44,9 @@ def duplicate_findings(study: LookedAt) -> Iterator[Finding]:
 
 def _near_rows(study: LookedAt) -> Finding:
     check = "near-duplicate rows of different patients"
-    numbers = study.numbers.take(study.numbers.is_continuous)
+    # a value that many rows have, such as 0, is no sign of a patient
+    apart = study.numbers.n_distinct >= _LEAST_DISTINCT * study.numbers.n_known
+    numbers = study.numbers.take(study.numbers.is_continuous & apart)
     if len(numbers.names) < 2 or len(numbers.values) < _LEAST_ROWS:
         said = f"{len(numbers.names)} continuous column(s) of {len(numbers.values)} rows: too few"
         return Finding(check, NOT_CHECKABLE, said)

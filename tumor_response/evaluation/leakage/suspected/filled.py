@@ -26,6 +26,7 @@ _EQUAL = 1e-9
 
 _ROUNDED = 2e-3
 _MOST_NEIGHBOURS = 10
+_LEAST_VALUES = 3
 
 
 def filled_findings(study: LookedAt) -> Iterator[Finding]:
@@ -89,13 +90,13 @@ def _repeated(study: LookedAt) -> dict[str, tuple[str, str]]:
                 break
         else:
             if labels is not None and len(repeated):
-                told = [
+                told = [  # both classes, or it is one site's lower limit, say
                     _filled_in(column[labels == v], study.patients[labels == v], inside)
                     for v in (0.0, 1.0)
                     if len(inside := repeated[np.isin(repeated, column[labels == v])])
                 ]
                 apart = not set(column[labels == 0]) & set(column[labels == 1]) & set(repeated)
-                if apart and told and all(told):
+                if apart and len(told) == 2 and all(told):
                     found[name] = ("the rows of one class", str(told[0]))
     return found
 
@@ -138,7 +139,7 @@ def _of_neighbours(numbers: Numbers) -> dict[str, str]:
     raw = continuous.values
     if raw.shape[1] < 2 or len(raw) <= _MOST_NEIGHBOURS + 1:
         return {}
-    found: dict[str, str] = {}
+    found: dict[str, npt.NDArray[np.bool_]] = {}
     mean, spread = np.nanmean(raw, axis=0), np.nanstd(raw, axis=0)
     filled = np.where(np.isfinite(raw), raw, mean)
     scaled = (filled - mean) / np.where(spread > 0, spread, 1.0)
@@ -161,9 +162,16 @@ def _of_neighbours(numbers: Numbers) -> dict[str, str]:
             equal[:, 0] = False
             equal &= ~(ordered == values[:, None]).any(axis=1)[:, None]  # copies of a row
             if equal.any():
-                n, k = int(equal.any(axis=1).sum()), int(equal.any(axis=0).argmax()) + 1
-                found[name] = f"{n} value(s) are the mean of the {k} nearest rows' values"
-    return found
+                found[name] = equal
+    if not found:
+        return {}
+    # whoever fills gaps so takes one number of neighbours; by chance it is any
+    k = int(sum(equal.sum(axis=0) for equal in found.values()).argmax())
+    n = {name: int(equal[:, k].sum()) for name, equal in found.items() if equal[:, k].any()}
+    if sum(n.values()) < _LEAST_VALUES:
+        return {}
+    said = f"{sum(n.values())} value(s) are the mean of the {k + 1} nearest rows' values"
+    return dict.fromkeys(n, said)
 
 
 def _nearest(distance: FloatArray, n: int) -> IntArray:

@@ -28,6 +28,9 @@ BoolArray = npt.NDArray[np.bool_]
 
 _NEAR_AUC = 0.95
 _NEAR_RANK = 0.95
+_DERIVED_AUC = 0.93
+_DERIVED_RANK = 0.9
+"""By the baseline volume; a rate is per day, so that the days stand between it and a volume."""
 _CHANCE = 1e-4
 """Of any column of pure noise being suspected, all columns together."""
 
@@ -99,7 +102,7 @@ def _copies(study: LookedAt) -> Iterator[Finding]:
             if not is_class or _beyond_chance(target, share[at], len(numbers.names)):
                 same.setdefault(numbers.names[at], f"{what} in {share[at]:.0%} of its rows")
         if not is_class and not _is_volume(what):
-            for at, rho in _rank_correlations(numbers.rows(there), target).items():
+            for at, rho in _rank_correlations(numbers.rows(there), target, _NEAR_RANK).items():
                 alike.setdefault(numbers.names[at], f"{what}, rank correlation {rho:.3f}")
     yield _told(equal, same, "equal", len(numbers.names))
     yield _told(ordered, alike, "follow", len(numbers.names))
@@ -125,7 +128,7 @@ def _is_volume(name: str) -> bool:
     return "follow_up_cc" in name or "follow_up_mm" in name
 
 
-def _rank_correlations(numbers: Numbers, target: FloatArray) -> dict[int, float]:
+def _rank_correlations(numbers: Numbers, target: FloatArray, near: float) -> dict[int, float]:
     """Return the columns whose rank correlation is near 1 and beyond chance."""
     n, p = numbers.values.shape
     complete = np.nonzero(np.isfinite(numbers.values).all(axis=0))[0]
@@ -134,13 +137,13 @@ def _rank_correlations(numbers: Numbers, target: FloatArray) -> dict[int, float]
     ranks = rankdata(numbers.values[:, complete], axis=0)
     rho = _correlations(ranks, rankdata(target))
     bound = np.tanh(norm.isf(_CHANCE / 2 / p) * np.sqrt(1.06 / (n - 3)))
-    limit = max(_NEAR_RANK, float(bound))
+    limit = max(near, float(bound))
     found = {int(complete[at]): float(rho[at]) for at in np.nonzero(np.abs(rho) >= limit)[0]}
     for at in np.nonzero(~np.isfinite(numbers.values).all(axis=0))[0]:
         there = np.isfinite(numbers.values[:, at])
         if there.sum() >= max(8, n // 2):
             of_known = Numbers(numbers.values[there][:, [at]], [numbers.names[at]])
-            for one in _rank_correlations(of_known, target[there]).values():
+            for one in _rank_correlations(of_known, target[there], near).values():
                 found[int(at)] = one
     return found
 
@@ -157,7 +160,7 @@ def _separating(study: LookedAt) -> Finding:
     check = "columns that tell the classes apart all but perfectly"
     if study.classes is None:
         return Finding(check, NOT_CHECKABLE, "there are no two classes")
-    found = _too_good(study, study.numbers)
+    found = _too_good(study, study.numbers, _NEAR_AUC)
     n = len(study.numbers.names)
     if found:
         _name, auc = max(found.items(), key=lambda one: one[1])
@@ -169,7 +172,7 @@ def _separating(study: LookedAt) -> Finding:
     return Finding(check, PASSED, f"none of {n} columns has an AUC near 0 or 1")
 
 
-def _too_good(study: LookedAt, numbers: Numbers) -> dict[str, float]:
+def _too_good(study: LookedAt, numbers: Numbers, near: float) -> dict[str, float]:
     """Return |AUC| of the columns that are near 1, and beyond the best of so many noise columns."""
     assert study.classes is not None
     classes = study.classes.to_numpy(np.float64, na_value=np.nan)
@@ -189,10 +192,10 @@ def _too_good(study: LookedAt, numbers: Numbers) -> dict[str, float]:
         ranks = rankdata(numbers.values[np.ix_(rows, columns)], axis=0)
         aucs = (ranks[y].sum(axis=0) - n1 * (n1 + 1) / 2) / (n1 * n0)
         aucs = np.maximum(aucs, 1 - aucs)
-        limit = _limit(n1, n0, len(numbers.names), perfect=False)
+        limit = max(near, _limit(n1, n0, len(numbers.names), perfect=False))
         perfect = _limit(n1, n0, len(numbers.names), perfect=True)
-        near = (aucs >= limit) | (aucs >= perfect)
-        found.update({numbers.names[columns[at]]: float(aucs[at]) for at in np.nonzero(near)[0]})
+        good = (aucs >= limit) | (aucs >= perfect)
+        found.update({numbers.names[columns[at]]: float(aucs[at]) for at in np.nonzero(good)[0]})
     return found
 
 
@@ -204,7 +207,7 @@ def _limit(n1: int, n0: int, n_columns: int, perfect: bool) -> float:
         )
         return 1.0 if log_chance < np.log(_CHANCE) else 2.0
     spread = np.sqrt((n1 + n0 + 1) / (12 * n1 * n0))
-    return max(_NEAR_AUC, 0.5 + float(norm.isf(_CHANCE / 2 / n_columns)) * float(spread))
+    return 0.5 + float(norm.isf(_CHANCE / 2 / n_columns)) * float(spread)
 
 
 def _derived(study: LookedAt) -> Finding:
@@ -228,7 +231,7 @@ def _derived(study: LookedAt) -> Finding:
         if study.classes is not None:
             found |= {
                 name: f"|AUC| {auc:.3f} together with the baseline volume"
-                for name, auc in _too_good(study, pair).items()
+                for name, auc in _too_good(study, pair, _DERIVED_AUC).items()
             }
         for what, outcome in _known_outcomes(study).items():
             there = np.isfinite(outcome)
@@ -236,7 +239,9 @@ def _derived(study: LookedAt) -> Finding:
                 continue
             found |= {
                 pair.names[at]: f"rank correlation {rho:.3f} with {what}, by the baseline volume"
-                for at, rho in _rank_correlations(pair.rows(there), outcome[there]).items()
+                for at, rho in _rank_correlations(
+                    pair.rows(there), outcome[there], _DERIVED_RANK
+                ).items()
             }
     if found:
         said = f"{len(found)} column(s): {next(iter(found.values()))}"
