@@ -42,7 +42,7 @@ _SEEN_INTO = ("tumor_response", "sklearn", "xgboost")
 
 
 def fits_frame(
-    rows: EvaluationRows | None, resamples: Sequence[Resample], seen: Sequence[ResampleSeen]
+    patients: IntArray, resamples: Sequence[Resample], seen: Sequence[ResampleSeen]
 ) -> pd.DataFrame:
     """Return the record of fits, one row per resample, model, step and method.
 
@@ -54,8 +54,8 @@ def fits_frame(
         out-of-bag patients in any of them; ``known_by``: how their rows were recognised.
     """
     lines = []
-    for one in seen if rows is not None else ():
-        test = set(rows.patients[resamples[one.number].test].tolist())
+    for one in seen:
+        test = set(patients[resamples[one.number].test].tolist())
         for name, of in one.models.items():
             groups: dict[tuple[str, str], list[Any]] = {}
             for fit in of.fits:
@@ -63,10 +63,9 @@ def fits_frame(
             for (step, method), fits in groups.items():
                 known = [fit.rows for fit in fits if fit.rows is not None]
                 sizes = [
-                    (len(set(rows.patients[k].tolist())), len(k) - len(set(k.tolist())))
-                    for k in known
+                    (len(set(patients[k].tolist())), len(k) - len(set(k.tolist()))) for k in known
                 ]
-                out = {p for k in known for p in rows.patients[k].tolist() if p in test}
+                out = {p for k in known for p in patients[k].tolist() if p in test}
                 lines.append(
                     {
                         "resample": one.number,
@@ -85,7 +84,7 @@ def fits_frame(
     return pd.DataFrame(lines, columns=[*columns, "n_copies", "n_out", "known_by"])
 
 
-def splits_frame(rows: EvaluationRows | None, seen: Sequence[ResampleSeen]) -> pd.DataFrame:
+def splits_frame(patients: IntArray, seen: Sequence[ResampleSeen]) -> pd.DataFrame:
     """Return the inner splits, one row per resample, model, step and source.
 
     Returns
@@ -95,13 +94,13 @@ def splits_frame(rows: EvaluationRows | None, seen: Sequence[ResampleSeen]) -> p
         rows nobody can tell), ``n_both``: most patients that one split had on both sides.
     """
     lines = []
-    for one in seen if rows is not None else ():
+    for one in seen:
         for name, of in one.models.items():
             groups: dict[tuple[str, str], list[int | None]] = {}
             for split in of.splits:
                 both = None
                 if split.train is not None and split.held_out is not None:
-                    both = len(_both(rows, split.train, split.held_out))
+                    both = len(_both(patients, split.train, split.held_out))
                 groups.setdefault((split.step or _WHOLE, split.source), []).append(both)
             lines += [
                 {
@@ -176,7 +175,7 @@ def inner_findings(
                 tested[step] = max(len(found), tested.get(step, 0))
             if split.train is None or held is None:
                 unknown.add(f"{step} ({split.source})")
-            elif n_both := len(_both(rows, split.train, held)):
+            elif n_both := len(_both(rows.patients, split.train, held)):
                 both[step] = max(
                     both.get(step, ("", 0)), (split.source, n_both), key=lambda t: t[1]
                 )
@@ -220,8 +219,8 @@ def inner_findings(
         yield Finding(check, PASSED, "the model makes no inner splits", name)
 
 
-def _both(rows: EvaluationRows, train: IntArray, held_out: IntArray) -> set[int]:
-    return set(rows.patients[train].tolist()) & set(rows.patients[held_out].tolist())
+def _both(patients: IntArray, train: IntArray, held_out: IntArray) -> set[int]:
+    return set(patients[train].tolist()) & set(patients[held_out].tolist())
 
 
 def _row_wise(model: Any) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +37,7 @@ def noisy_table(frame: pd.DataFrame, rows: IntArray, seed: int) -> pd.DataFrame:
     """
     rng = np.random.default_rng(seed)
     wide = _wide_columns(frame)
-    changed: dict[Any, Any] = {}
+    changed: list[pd.Series] = []
     for place, name in enumerate(frame.columns):
         column = frame.iloc[:, place]
         values = column.to_numpy(copy=True)
@@ -48,18 +47,18 @@ def noisy_table(frame: pd.DataFrame, rows: IntArray, seed: int) -> pd.DataFrame:
                 noise[(rng.random(len(rows)) < _MISSING_SHARE) & wide[place]] = np.nan
                 noise[np.isnan(values[rows])] = np.nan
             else:
-                limits = np.iinfo(column.dtype)
+                limits = np.iinfo(str(column.dtype))
                 noise = np.clip(np.rint(noise), limits.min / 2, limits.max / 2)
             values[rows] = noise.astype(column.dtype)
-            changed[place] = pd.Series(values, index=frame.index, name=name)
+            changed.append(pd.Series(values, index=frame.index, name=name))
             continue
         drawn = column.copy()
         known = np.nonzero(column.notna().to_numpy())[0]
         there = rows[column.iloc[rows].notna().to_numpy()]
         if len(known):
             drawn.iloc[there] = column.iloc[rng.choice(known, len(there))].array
-        changed[place] = drawn
-    noisy = pd.concat([changed[place] for place in range(frame.shape[1])], axis=1)
+        changed.append(drawn)
+    noisy: pd.DataFrame = pd.concat(changed, axis=1)
     noisy.columns = frame.columns
     return noisy
 

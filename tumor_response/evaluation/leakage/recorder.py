@@ -230,8 +230,8 @@ class Recorder:
 
     def _note_in(self, above: _Call, here: _Call, answer: Any) -> None:
         """Note in the enclosing call what a call inside it did."""
-        moved = here.method in (*TRANSFORMS, "fit_transform") and here.rows is not None
-        if moved and n_rows_of(answer) == len(here.rows):
+        moves = here.method in (*TRANSFORMS, "fit_transform")
+        if moves and here.rows is not None and n_rows_of(answer) == len(here.rows):
             above.known.append(Matched(answer, here.rows))
         if here.is_fit:
             above.fitted[id(here.estimator)] = (here.estimator, here.rows)

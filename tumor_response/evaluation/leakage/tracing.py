@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
@@ -229,7 +231,7 @@ class _Tracer:
             "evaluate takes the study", FAULT if known else NOT_CHECKABLE, f"refused: {error}"
         )
         predictors = [str(c) for c in self.question.frame.columns if is_predictor(str(c))]
-        return self._trace(predictors, [finding], None, [], [])
+        return self._trace(predictors, [finding], np.empty(0, dtype=np.int64), [], [])
 
     def of_rows(
         self,
@@ -258,13 +260,13 @@ class _Tracer:
             X = rows.shown_to(name)
             recorded.append(brought_statistics(model, X, name))
             recorded += brought_fits(model, X, rows.y, name)
-        return self._trace(_predictors(rows), recorded, rows, resamples, seen)
+        return self._trace(_predictors(rows), recorded, rows.patients, resamples, seen)
 
     def _trace(
         self,
         predictors: list[str],
         recorded: list[Finding],
-        rows: EvaluationRows | None,
+        patients: npt.NDArray[np.int64],
         resamples: Sequence[Resample],
         seen: Sequence[ResampleSeen],
     ) -> LeakageTrace:
@@ -275,8 +277,8 @@ class _Tracer:
             recorded=finding_frame(recorded),
             provable=finding_frame(provable),
             suspected=finding_frame(suspected),
-            fits=fits_frame(rows, resamples, seen),
-            splits=splits_frame(rows, seen),
+            fits=fits_frame(patients, resamples, seen),
+            splits=splits_frame(patients, seen),
             resamples=[one.number for one in seen],
             n_resamples=len(resamples),
         )

@@ -324,7 +324,7 @@ def test_the_trace_is_the_same_in_whatever_parts_it_is_made() -> None:
     work = Work(question, rows, 1)
     together = work([(0, resamples[0]), (5, resamples[5])])
     apart = [*work([(5, resamples[5])]), *work([(0, resamples[0])])][::-1]
-    frames = [fits_frame(rows, resamples, seen) for seen in (together, apart)]
+    frames = [fits_frame(rows.patients, resamples, seen) for seen in (together, apart)]
     pd.testing.assert_frame_equal(*frames)
     assert [one.models["m"].alone for one in together] == [one.models["m"].alone for one in apart]
 

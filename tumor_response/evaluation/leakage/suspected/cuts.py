@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +22,13 @@ __all__ = ["cut_findings"]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-_STATISTICS = {
-    "median": lambda v: np.median(v),
-    "mean": lambda v: v.mean(),
-    "lower tertile": lambda v: np.quantile(v, 1 / 3),
-    "upper tertile": lambda v: np.quantile(v, 2 / 3),
-    "lower quartile": lambda v: np.quantile(v, 0.25),
-    "upper quartile": lambda v: np.quantile(v, 0.75),
+_STATISTICS: dict[str, Callable[[FloatArray], float]] = {
+    "median": lambda v: float(np.median(v)),
+    "mean": lambda v: float(v.mean()),
+    "lower tertile": lambda v: float(np.quantile(v, 1 / 3)),
+    "upper tertile": lambda v: float(np.quantile(v, 2 / 3)),
+    "lower quartile": lambda v: float(np.quantile(v, 0.25)),
+    "upper quartile": lambda v: float(np.quantile(v, 0.75)),
 }
 
 

@@ -18,7 +18,7 @@ from tumor_response.evaluation.leakage.findings import (
     shown,
 )
 from tumor_response.evaluation.leakage.suspected.filled import is_fine
-from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt
+from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt, quantiles
 from tumor_response.transformers import block_of
 
 __all__ = ["duplicate_findings"]
@@ -111,10 +111,11 @@ def closer_than_chance(
 
 def _standardised(values: FloatArray) -> FloatArray:
     """Return robust z-scores, held within four, with missing values in the middle."""
-    low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=0)
+    low, middle, high = quantiles(values, (0.25, 0.5, 0.75))
     spread = np.where(high > low, (high - low) / 1.349, np.nanstd(values, axis=0))
     z = (values - middle) / np.where(spread > 0, spread, 1.0)
-    return np.nan_to_num(np.clip(z, -_FURTHEST, _FURTHEST), nan=0.0)
+    held: FloatArray = np.nan_to_num(np.clip(z, -_FURTHEST, _FURTHEST), nan=0.0)
+    return held
 
 
 def _shared_values(study: LookedAt) -> Finding:

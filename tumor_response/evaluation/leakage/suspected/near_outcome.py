@@ -17,7 +17,7 @@ from tumor_response.evaluation.leakage.findings import (
     Finding,
     shown,
 )
-from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt, Numbers
+from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt, Numbers, ranks
 from tumor_response.outcomes import OUTCOME_COLUMNS
 from tumor_response.transformers import UNNAMED_BLOCK, block_of
 
@@ -98,7 +98,7 @@ def _copies(study: LookedAt) -> Iterator[Finding]:
         share = close.mean(axis=0)
         if is_class:  # a flag that is turned round tells as much
             share = np.maximum(share, np.isclose(values, 1 - target[:, None]).mean(axis=0))
-        for at in np.nonzero(share >= _EQUAL_SHARE)[0]:
+        for at in np.nonzero(share >= _EQUAL_SHARE)[0].tolist():
             if not is_class or _beyond_chance(target, share[at], len(numbers.names)):
                 same.setdefault(numbers.names[at], f"{what} in {share[at]:.0%} of its rows")
         if not is_class and not _is_volume(what):
@@ -130,30 +130,23 @@ def _is_volume(name: str) -> bool:
 
 def _rank_correlations(numbers: Numbers, target: FloatArray, near: float) -> dict[int, float]:
     """Return the columns whose rank correlation is near 1 and beyond chance."""
-    n, p = numbers.values.shape
-    complete = np.nonzero(np.isfinite(numbers.values).all(axis=0))[0]
-    if n < 8 or not len(complete):
+    n_rows, n_columns = numbers.values.shape
+    known = np.isfinite(numbers.values)
+    n = known.sum(axis=0)
+    enough = n >= max(8, n_rows // 2)
+    if not enough.any():
         return {}
-    ranks = rankdata(numbers.values[:, complete], axis=0)
-    rho = _correlations(ranks, rankdata(target))
-    bound = np.tanh(norm.isf(_CHANCE / 2 / p) * np.sqrt(1.06 / (n - 3)))
-    limit = max(near, float(bound))
-    found = {int(complete[at]): float(rho[at]) for at in np.nonzero(np.abs(rho) >= limit)[0]}
-    for at in np.nonzero(~np.isfinite(numbers.values).all(axis=0))[0]:
-        there = np.isfinite(numbers.values[:, at])
-        if there.sum() >= max(8, n // 2):
-            of_known = Numbers(numbers.values[there][:, [at]], [numbers.names[at]])
-            for one in _rank_correlations(of_known, target[there], near).values():
-                found[int(at)] = one
-    return found
-
-
-def _correlations(values: FloatArray, target: FloatArray) -> FloatArray:
-    centred = values - values.mean(axis=0)
-    other = target - target.mean()
+    first = np.where(known, ranks(numbers.values), np.nan)
+    second = np.where(known, rankdata(target)[:, None], np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
-        r = centred.T @ other / np.sqrt((centred**2).sum(axis=0) * (other**2).sum())
-    return np.nan_to_num(np.asarray(r, dtype=np.float64))
+        one = np.nan_to_num(first - np.nansum(first, axis=0) / n)
+        other = np.nan_to_num(second - np.nansum(second, axis=0) / n)
+        rho = (one * other).sum(axis=0)
+        rho /= np.sqrt((one**2).sum(axis=0) * (other**2).sum(axis=0))
+        chance = float(norm.isf(_CHANCE / 2 / n_columns))
+        limit = np.maximum(near, np.tanh(chance * np.sqrt(1.06 / np.maximum(n - 3, 1))))
+        found = np.nonzero(enough & (np.abs(rho) >= limit))[0]
+    return {int(at): float(rho[at]) for at in found}
 
 
 def _separating(study: LookedAt) -> Finding:
@@ -176,26 +169,20 @@ def _too_good(study: LookedAt, numbers: Numbers, near: float) -> dict[str, float
     """Return |AUC| of the columns that are near 1, and beyond the best of so many noise columns."""
     assert study.classes is not None
     classes = study.classes.to_numpy(np.float64, na_value=np.nan)
-    known = np.isfinite(classes)
-    complete = np.isfinite(numbers.values[known]).all(axis=0)
-    parts = [(np.nonzero(complete)[0], known)]
-    for at in np.nonzero(~complete)[0]:
-        there = known & np.isfinite(numbers.values[:, at])
-        if there.sum() >= 0.5 * known.sum():
-            parts.append((np.array([at]), there))
+    rows = np.isfinite(classes)
+    values, y = numbers.values[rows], (classes[rows] == 1)[:, None]
+    known = np.isfinite(values)
+    n1, n0 = (known & y).sum(axis=0), (known & ~y).sum(axis=0)
+    enough = (np.minimum(n1, n0) >= 3) & (n1 + n0 >= 0.5 * len(values))
+    sums = np.where(known & y, ranks(values), 0.0).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        aucs = (sums - n1 * (n1 + 1) / 2) / (n1 * n0)
+    aucs = np.maximum(aucs, 1 - aucs)
     found = {}
-    for columns, rows in parts:
-        y = classes[rows] == 1
-        n1, n0 = int(y.sum()), int((~y).sum())
-        if min(n1, n0) < 3 or not len(columns):
-            continue
-        ranks = rankdata(numbers.values[np.ix_(rows, columns)], axis=0)
-        aucs = (ranks[y].sum(axis=0) - n1 * (n1 + 1) / 2) / (n1 * n0)
-        aucs = np.maximum(aucs, 1 - aucs)
-        limit = max(near, _limit(n1, n0, len(numbers.names), perfect=False))
-        perfect = _limit(n1, n0, len(numbers.names), perfect=True)
-        good = (aucs >= limit) | (aucs >= perfect)
-        found.update({numbers.names[columns[at]]: float(aucs[at]) for at in np.nonzero(good)[0]})
+    for at in np.nonzero(enough & (aucs >= near))[0]:
+        sizes = int(n1[at]), int(n0[at]), len(numbers.names)
+        if aucs[at] >= _limit(*sizes, perfect=bool(aucs[at] == 1.0)):
+            found[numbers.names[at]] = float(aucs[at])
     return found
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.stats import norm
 
 from tumor_response.evaluation.leakage.findings import FAULT, PASSED, Finding, shown
-from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt, Numbers
+from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt, Numbers, quantiles
 
 __all__ = ["scaled_findings"]
 
@@ -56,7 +56,7 @@ def _scales(numbers: Numbers) -> dict[str, BoolArray]:
         mean, sd = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
         n = numbers.n_known
         spreads = (sd, sd * np.sqrt(n / (n - 1)))
-        low, middle, high = np.nanquantile(values, [0.25, 0.5, 0.75], axis=0)
+        low, middle, high = quantiles(values, (0.25, 0.5, 0.75))
         least, most = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
         varies = sd > 0
         centred = varies & (np.abs(mean) < _EXACT * sd)

@@ -23,7 +23,9 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 _N_SHUFFLES = 999
-_CHANCE = 0.002
+_CHANCE = 0.001
+_MOST_ALIKE = 0.7
+"""Of what chance makes sites differ; what harmonisation leaves is less."""
 _LEAST_COLUMNS = 3
 _MOST_COLUMNS = 200
 _EQUAL = 1e-7
@@ -42,7 +44,7 @@ def site_findings(study: LookedAt) -> Iterator[Finding]:
     chosen = numbers.take(np.asarray(complete))
     looked = []
     for name, codes in groupings.items():
-        if finding := _alike(check, chosen, codes, name):
+        if finding := _alike(check, chosen, codes, study.patients, name):
             yield finding
             return
         looked.append(name)
@@ -76,7 +78,9 @@ def _groupings(study: LookedAt) -> dict[str, IntArray]:
     return found
 
 
-def _alike(check: str, numbers: Numbers, codes: IntArray, name: str) -> Finding | None:
+def _alike(
+    check: str, numbers: Numbers, codes: IntArray, patients: IntArray, name: str
+) -> Finding | None:
     """Return a finding if the sites are too much alike."""
     sites = [site for site in np.unique(codes) if site >= 0 and (codes == site).sum() >= 5]
     kept = np.isin(codes, sites)
@@ -95,14 +99,16 @@ def _alike(check: str, numbers: Numbers, codes: IntArray, name: str) -> Finding 
         return None
     rng = np.random.default_rng(0)
     some = rng.permutation(z.shape[1])[:_MOST_COLUMNS]
-    shuffled = np.array([rng.permutation(of) for _ in range(_N_SHUFFLES)])
+    who, first, place = np.unique(patients[kept], return_index=True, return_inverse=True)
+    shuffled = np.array([of[first][rng.permutation(len(who))][place] for _ in range(_N_SHUFFLES)])
     seen = float(np.median(between[some]))
     others = np.median(_between(z[:, some], shuffled, len(sites)), axis=1)
     p = (1 + int((others <= seen).sum())) / (1 + _N_SHUFFLES)
-    if p > _CHANCE:
+    left = float(np.sqrt(seen / np.median(others)))
+    if p > _CHANCE or left > _MOST_ALIKE:
         return None
     said = (
-        f"the means at each {name} differ by {np.sqrt(seen / np.median(others)):.0%} of what they "
+        f"the means at each {name} differ by {left:.0%} of what they "
         f"would between patients dealt out at random (p = {p:.3f}, {values.shape[1]} columns): "
         "ComBat or the like, fitted to all rows"
     )

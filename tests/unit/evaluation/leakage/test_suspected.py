@@ -1,0 +1,276 @@
+"""What numbers give away: each fault by its own check, and clean frames by none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.impute import KNNImputer, SimpleImputer
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+)
+
+import tumor_response as tr
+from tests.unit.evaluation.leakage.planted_faults import cohort
+from tumor_response.evaluation.leakage.suspected import LookedAt, suspected_findings
+
+SCALED = "columns scaled over all rows"
+TURNED = "components or residuals of all rows"
+FILLED = "gaps filled from all rows"
+NEAR = "near-duplicate rows of different patients"
+SHARED = "values that two patients share to the last digit"
+NAMES = "patients under two names"
+LATER = "columns named after the follow-up"
+EQUAL = "values equal to an outcome's"
+ORDER = "columns in the order of an outcome"
+APART = "columns that tell the classes apart all but perfectly"
+GIVES = "columns that give the outcome away beside the baseline volume"
+SITES = "columns harmonised over all rows"
+CUT = "a cut of the outcome that all rows decide"
+FLAG = "predictors cut where all rows say"
+CHOSEN = "columns chosen, or values changed, before they came here"
+
+
+def found(
+    X: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    y: pd.Series | None = None,
+    given: bool = True,
+    is_proven: bool = False,
+) -> dict[str, str]:
+    """Status by check, the continuous end point being cut in the resamples if ``y`` is None."""
+    rate = outcomes["rate_percent_per_day"]
+    classes = rate.gt(rate.median()).astype(float) if y is None else y
+    study = LookedAt(
+        frame=X,
+        predictors=[str(name) for name in X if not str(name).startswith("meta__")],
+        y=rate if y is None else y,
+        classes=classes,
+        is_finished=y is not None,
+        outcomes=outcomes if given else None,
+    )
+    return {one.check: one.status for one in suspected_findings(study, is_proven)}
+
+
+def faults(*given: Any, **more: Any) -> set[str]:
+    return {check for check, status in found(*given, **more).items() if status == "FAULT"}
+
+
+def features(X: pd.DataFrame) -> list[str]:
+    return [name for name in X if name.startswith("radiomics")]
+
+
+def changed(X: pd.DataFrame, by: Callable[[np.ndarray], np.ndarray]) -> pd.DataFrame:
+    return X.assign(**dict(zip(features(X), by(X[features(X)].to_numpy()).T, strict=True)))
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_clean_frames_are_not_accused(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n, p, lesions = int(rng.integers(30, 120)), int(rng.choice([6, 60, 300])), 1 + seed % 2
+    X, outcomes = cohort(n, p, lesions, seed)
+    if seed % 3 == 0:
+        X = changed(X, lambda v: np.where(rng.random(v.shape) < 0.04, np.nan, v))
+    elif seed % 3 == 1:
+        X = changed(X, lambda v: np.log(v))  # features about 0, as a simulation may have them
+    else:
+        X = changed(X, lambda v: np.round(v, 2))
+    assert not faults(X, outcomes)
+    assert found(X, outcomes)[CHOSEN] == "NOT CHECKABLE"
+    assert found(X, outcomes, is_proven=True)[CHOSEN] == "passed"
+
+
+@pytest.mark.parametrize(
+    "scaler",
+    [
+        StandardScaler(),
+        StandardScaler(with_std=False),
+        RobustScaler(),
+        MinMaxScaler(),
+        MaxAbsScaler(),
+        PowerTransformer(),
+        QuantileTransformer(n_quantiles=60),
+        QuantileTransformer(n_quantiles=60, output_distribution="normal"),
+    ],
+    ids=lambda scaler: f"{type(scaler).__name__}{len(repr(scaler))}",
+)
+@pytest.mark.parametrize("digits", ["float64", "float32"])
+def test_scales_of_all_rows(scaler: Any, digits: str) -> None:
+    X, outcomes = cohort()
+    scaled = changed(X, lambda v: scaler.fit_transform(v).astype(digits))
+    assert SCALED in faults(scaled, outcomes)
+
+
+def test_a_scale_of_the_evaluated_rows_and_a_rounded_one() -> None:
+    X, outcomes = cohort()
+    scaled = changed(X, lambda v: (v - v[:50].mean(axis=0)) / v[:50].std(axis=0, ddof=1))
+    assert SCALED not in faults(scaled, outcomes)
+    y = outcomes["rate_percent_per_day"].gt(0.9).astype(float)
+    y.iloc[50:] = np.nan
+    assert SCALED in faults(scaled, outcomes, y=y)
+    rounded = changed(X, lambda v: StandardScaler().fit_transform(v).round(3))
+    assert SCALED in faults(rounded, outcomes)
+
+
+def test_components_and_residuals_of_all_rows() -> None:
+    X, outcomes = cohort()
+    turned = changed(X, lambda v: PCA().fit_transform(v) + 5.0)
+    assert TURNED in faults(turned, outcomes)
+    volume = X["clinical__volume_cc"].to_numpy()
+
+    def residuals(v: np.ndarray) -> np.ndarray:
+        design = np.column_stack([np.ones(len(v)), volume])
+        return v - (design[:, 1:] @ np.linalg.lstsq(design, v, rcond=None)[0][1:])
+
+    assert TURNED in faults(changed(X, residuals), outcomes)
+
+
+@pytest.mark.parametrize(
+    "imputer",
+    [SimpleImputer(), SimpleImputer(strategy="median"), KNNImputer(), KNNImputer(n_neighbors=3)],
+    ids=["mean", "median", "knn5", "knn3"],
+)
+def test_gaps_filled_from_all_rows(imputer: Any) -> None:
+    X, outcomes = cohort()
+    gaps = np.random.default_rng(0).random((60, 12)) < 0.04
+    holed = changed(X, lambda v: np.where(gaps, np.nan, v))
+    assert found(holed, outcomes)[FILLED] == "passed"
+    assert FILLED in faults(changed(holed, imputer.fit_transform), outcomes)
+    constant = changed(holed, lambda v: np.where(gaps, -1.0, v))
+    assert FILLED not in faults(constant, outcomes)
+
+
+def test_gaps_filled_by_the_class_give_it_away() -> None:
+    X, outcomes = cohort()
+    rate = outcomes["rate_percent_per_day"]
+    y = rate.gt(rate.median())
+    holed = changed(
+        X, lambda v: np.where(np.random.default_rng(1).random(v.shape) < 0.1, np.nan, v)
+    )
+    filled = holed.copy()
+    for part in (y, ~y):
+        rows = holed.loc[part, features(X)]
+        filled.loc[part, features(X)] = rows.fillna(rows.median())
+    assert FILLED in faults(filled, outcomes)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+def test_a_duplicate_patient(noise: float) -> None:
+    X, outcomes = cohort(seed=3)
+    numbers = X.select_dtypes("number").columns
+    spread = X[numbers].quantile(0.75) - X[numbers].quantile(0.25)
+    copy = X[numbers].iloc[7] + noise * spread * np.random.default_rng(0).normal(size=len(numbers))
+    double = X.copy()
+    double.loc[double.index[21], numbers] = copy
+    assert NEAR in faults(double, outcomes)
+    if not noise:
+        assert SHARED in faults(double, outcomes)
+    # other units are no other patient
+    assert NEAR in faults(changed(double, lambda v: v * 1000.0), outcomes)
+
+
+def test_a_patient_under_two_names() -> None:
+    X, outcomes = cohort(n=40)
+    X["clinical__weight_kg"] = np.random.default_rng(0).normal(75, 12, 40)
+    X["clinical__height_cm"] = np.random.default_rng(1).normal(170, 9, 40)
+    assert SHARED not in faults(X, outcomes)
+    own = ["clinical__weight_kg", "clinical__height_cm"]
+    two = X.copy()
+    two.loc[two.index[5], own] = X.loc[X.index[4], own]
+    assert SHARED in faults(two, outcomes)
+    for name in ("p001", "P 001", "P001_2", "P1"):
+        tuples = [(name if at == 9 else key[0], key[1]) for at, key in enumerate(X.index)]
+        index = pd.MultiIndex.from_tuples(tuples, names=X.index.names)
+        renamed = [frame.set_axis(index, axis=0) for frame in (X, outcomes)]
+        assert NAMES in faults(*renamed), name
+
+
+def test_columns_that_know_the_outcome() -> None:
+    X, outcomes = cohort()
+    rng = np.random.default_rng(0)
+    rate = outcomes["rate_percent_per_day"]
+    label = rate.gt(rate.median()).astype(float)
+    flipped = label.where(np.arange(60) != 11, 1 - label)
+
+    def with_column(values: Any, **given: Any) -> set[str]:
+        return faults(X.assign(radiomics__original__new=values), outcomes, **given)
+
+    assert EQUAL in with_column(1 - flipped)
+    assert APART in with_column(label + rng.normal(0, 0.2, 60))
+    assert ORDER in with_column(-3 * rate**3)
+    assert GIVES in with_column(outcomes["volume_follow_up_cc"] * rng.normal(1, 0.005, 60))
+    diameter = np.cbrt(outcomes["volume_follow_up_cc"])
+    assert GIVES in with_column(diameter, given=False, y=label)
+    assert EQUAL in with_column(outcomes["interval_days"])
+    assert LATER in faults(X.assign(clinical__volume_follow_up=1.0), outcomes)
+
+
+def test_a_strong_predictor_is_no_copy() -> None:
+    X, outcomes = cohort(n=120)
+    rate = outcomes["rate_percent_per_day"]
+    strong = rate + rate.std() * np.random.default_rng(0).normal(0, 0.6, 120)
+    assert abs(np.corrcoef(strong, rate)[0, 1]) > 0.8
+    assert not faults(X.assign(radiomics__original__new=strong), outcomes)
+
+
+def combat(values: np.ndarray, site: np.ndarray) -> np.ndarray:
+    """Parametric empirical Bayes (Johnson, Li and Rabinovic 2007), written out slowly."""
+    z = (values - values.mean(axis=0)) / values.std(axis=0)
+    adjusted = z.copy()
+    shifts = {s: z[site == s].mean(axis=0) for s in np.unique(site)}
+    for s, shift in shifts.items():
+        n, variance = (site == s).sum(), z[site == s].var(axis=0, ddof=1)
+        tau = shift.var(ddof=1)
+        shrunk = (tau * n * shift + variance * shift.mean()) / (tau * n + variance)
+        adjusted[site == s] = (z[site == s] - shrunk) / np.sqrt(variance)
+    return adjusted * values.std(axis=0) + values.mean(axis=0)
+
+
+@pytest.mark.parametrize("how", ["combat", "per site"])
+def test_harmonised_sites(how: str) -> None:
+    X, outcomes = cohort(n=90, p=40)
+    site = X["meta__site"].to_numpy()
+    effect = np.random.default_rng(0).normal(1.0, 0.3, 40)
+    raw = changed(X, lambda v: np.where((site == "A")[:, None], v * effect, v))
+    assert SITES not in faults(raw, outcomes)
+
+    def per_site(v: np.ndarray) -> np.ndarray:
+        for s in ("A", "B"):
+            v = np.where((site == s)[:, None], v - v[site == s].mean(axis=0) + 7.0, v)
+        return v
+
+    by = per_site if how == "per site" else lambda v: combat(v, site)
+    assert SITES in faults(changed(raw, by), outcomes)
+    without = found(raw.drop(columns="meta__site"), outcomes)
+    assert without[SITES] == "NOT CHECKABLE"
+
+
+def test_cuts_of_all_rows() -> None:
+    X, outcomes = cohort()
+    rate = outcomes["rate_percent_per_day"]
+    for cut in ("median", "upper_tertile"):
+        label = tr.label_responders(outcomes, cut=cut)
+        assert CUT in faults(X, outcomes, y=label)
+        label.attrs = {}
+        assert CUT in faults(X, outcomes, y=label)
+        assert found(X, outcomes, y=label, given=False)[CUT] == "NOT CHECKABLE"
+    fixed = tr.label_responders(outcomes, by="shrinkage_percent", cut=30.0)
+    assert found(X, outcomes, y=fixed)[CUT] == "passed"
+    assert found(X, outcomes)[CUT] == "passed"
+    feature = X[features(X)[0]]
+    flag = feature.gt(feature.median()).astype(float)
+    assert FLAG in faults(X.assign(clinical__high=flag), outcomes)
+    y = rate.gt(rate.median())
+    ordered = np.sort(feature)
+    youden = [abs((feature[y] > cut).mean() - (feature[~y] > cut).mean()) for cut in ordered]
+    best = feature.gt(ordered[int(np.argmax(youden))]).astype(float)
+    assert FLAG in faults(X.assign(clinical__high=best), outcomes)
