@@ -240,6 +240,27 @@ def _row(run: str, fault: str, form: str, of_class: str, n: int, k: int) -> dict
     }
 
 
+def as_markdown(summary: pd.DataFrame) -> str:
+    """Return the table of the guide: rates of the last run, and of the first where it is known."""
+    of_all = summary[summary["form"] == "all"]
+    first = of_all[of_all["run"] == "first"].set_index(["fault", "class"])["rate"]
+    lines = ["| | class | studies | right | 95 % interval | claimed too much | at first |"]
+    lines.append("| --- " * 7 + "|")
+    for row in of_all[of_all["run"] == of_all["run"].iloc[-1]].to_dict("records"):
+        key = (row["fault"], row["class"])
+        cells = [
+            NAMES.get(row["fault"], row["fault"].replace("_", ", in a ")),
+            row["class"].replace("_", " "),
+            row["studies"],
+            f"{row['rate']:.3f}",
+            f"{row['ci_low']:.3f} to {row['ci_high']:.3f}",
+            "" if row["fault"] in CLEAN else int(row["overclaimed"]),
+            f"{first[key]:.2f}" if key in first.index else "",
+        ]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
+
+
 def draw(summary: pd.DataFrame) -> None:
     """Draw the rates with their intervals: faults above, clean studies below."""
     import matplotlib.pyplot as plt
@@ -321,7 +342,7 @@ def main() -> None:
     studies = run_missing(asked.work, asked.run, asked.faults, asked.seeds, asked.n_jobs)
     summary = summarised(studies)
     summary.to_csv(RESULTS, index=False)
-    print(summary[summary["form"] == "all"].to_string(index=False))
+    print(as_markdown(summary))
     draw(summary)
 
 
