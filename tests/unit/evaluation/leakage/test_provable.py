@@ -92,7 +92,7 @@ def test_a_provenance_of_somebody_else(table: tr.FeatureTable) -> None:
 def test_selection_before_the_split_is_proven_in_a_table_alone(
     tmp_path: Path,
 ) -> None:
-    cohort = tr.simulate_cohort(n_patients=24, seed=1, directory=tmp_path)
+    cohort = tr.simulate_cohort(n_patients=10, seed=1, directory=tmp_path)
     table = tr.extract(cohort, [tr.ClinicalFactors(["age", "volume_cc"])])
     rate = tr.shrinkage(cohort)["rate_percent_per_day"]
     given: dict[str, Any] = {"label": tr.ResponderCut("median"), "n_resamples": 1}

@@ -155,6 +155,6 @@ def _is_best(values: FloatArray, label: FloatArray, gap: tuple[float, float]) ->
         return False
     youden = np.abs(np.cumsum(y) / y.sum() - np.cumsum(1 - y) / (1 - y).sum())
     youden[:-1][ordered[1:] == ordered[:-1]] = -1  # no cut between equal values
-    best = int(youden[:-1].argmax())
-    low, high = float(ordered[best]), float(ordered[best + 1])
-    return low <= gap[0] <= high or low <= gap[1] <= high
+    at = int(np.searchsorted(ordered, gap[0], side="right")) - 1
+    # several cuts may be equally good
+    return bool(0 <= at < len(youden) - 1 and youden[at] >= youden[:-1].max() - 1e-9)
