@@ -21,7 +21,7 @@ Three parts, each of which goes on where it was stopped:
 
 Seeds are fixed here, before any was run.
 
-Run:  python -P benchmarks/controls_expectation.py images --work FOLDER [--seeds 12] [--n-jobs 1]
+Run:  python -P benchmarks/controls_expectation.py images --work FOLDER [--first 0] [--seeds 12]
       python -P benchmarks/controls_expectation.py calibration [--seeds 120] [--n-jobs 1]
       python -P benchmarks/controls_expectation.py power [--seeds 300]
       python -P benchmarks/controls_expectation.py time
@@ -100,10 +100,10 @@ def done(path: Path) -> set[tuple[object, ...]]:
     return set(frame[[c for c in ("seed", "setting") if c in frame]].itertuples(index=False))
 
 
-def images(work: Path, n_seeds: int, n_jobs: int) -> None:
+def images(work: Path, first: int, n_seeds: int, n_jobs: int) -> None:
     """Simulate, extract once, and give each cohort four responses."""
     there = {seed for (seed,) in done(IMAGES)}
-    for seed in range(FIRST_SEED, FIRST_SEED + n_seeds):
+    for seed in range(FIRST_SEED + first, FIRST_SEED + first + n_seeds):
         if seed not in there:
             appended(IMAGES, list(one_cohort(seed, work, n_jobs)))
             print(f"seed {seed} {time.strftime('%H:%M')}", flush=True)
@@ -390,6 +390,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=("images", "calibration", "power", "time", "figure"))
     parser.add_argument("--work", type=Path)
+    parser.add_argument("--first", type=int, default=0, help="seeds to pass over, for images")
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--n-jobs", type=int, default=1)
     arguments = parser.parse_args()
@@ -397,7 +398,7 @@ def main() -> None:
         case "images":
             if arguments.work is None:
                 parser.error("images needs --work FOLDER")
-            images(arguments.work, arguments.seeds or 12, arguments.n_jobs)
+            images(arguments.work, arguments.first, arguments.seeds or 12, arguments.n_jobs)
         case "calibration":
             calibration(arguments.seeds or 120, arguments.n_jobs)
         case "power":
