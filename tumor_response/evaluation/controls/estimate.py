@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
 from tumor_response.cohort import Cohort
-from tumor_response.evaluation.controls.extracting import Plan
+from tumor_response.evaluation.controls.extracting import Plan, random_table
 from tumor_response.evaluation.controls.negative import one_model, plan_of
 from tumor_response.evaluation.controls.settings import ControlsSettings, shortened
 from tumor_response.evaluation.evaluating import draw_resamples
@@ -22,8 +20,7 @@ from tumor_response.evaluation.rows import EvaluationRows, prepare_rows
 from tumor_response.evaluation.running import score_resamples
 from tumor_response.evaluation.sampling import Bootstrap632Plus, Scheme
 from tumor_response.exceptions import EvaluationError
-from tumor_response.features.base import FeatureExtractor, FeatureSpec
-from tumor_response.features.checks import checked_specs
+from tumor_response.features.base import KEY_ROLE, FeatureExtractor
 from tumor_response.features.run_estimate import ExtractionEstimate
 from tumor_response.features.run_progress import duration_text
 from tumor_response.outcomes import LabelRule
@@ -136,10 +133,15 @@ exclude
     """
     workers = worker_count(checked_n_jobs(n_jobs))
     name, estimator = one_model(model)
-    plan = plan_of(cohort, extractors, name, estimator, settings)
-    given = table
-    if given is None:
-        given = _of_the_shape([s for block in checked_specs(cohort, plan.own) for s in block], y)
+    plan = plan_of(cohort, extractors, name, estimator, settings, table)
+    specs = plan.specs(cohort)
+    if table is None and (keys := [spec.column for spec in specs if spec.role == KEY_ROLE]):
+        raise EvaluationError(
+            f"{keys[0]!r} leads to images; extract the table first and give it as table=, since "
+            "random numbers say nothing of how long a model of images is fitted.",
+            code="table_needed",
+        )
+    given = random_table(specs, cohort.keys) if table is None else table
     full = Bootstrap632Plus() if scheme is None else scheme
     rows = prepare_rows({name: estimator}, given, y, label, "impute", None)
     wanted = plan.extractors(with_own=table is None)
@@ -182,22 +184,3 @@ def _seconds_per_fit(rows: EvaluationRows, scheme: Scheme) -> float:
             score_resamples(rows, None, [(0, resample)])
             seconds.append(time.perf_counter() - started)
     return min(seconds)
-
-
-def _of_the_shape(specs: Sequence[FeatureSpec], y: pd.Series) -> pd.DataFrame:
-    """Return random numbers, and random levels, of the columns that there will be."""
-    rng = np.random.default_rng(0)
-    columns: dict[str, npt.NDArray[np.float64] | pd.Categorical] = {}
-    for spec in specs:
-        if spec.role == "key":
-            raise EvaluationError(
-                f"The model reads images by {spec.column!r}; extract the table first and give it "
-                "as table=, since random numbers say nothing of how long its fits take.",
-                code="table_needed",
-            )
-        if spec.categories:
-            drawn = rng.choice(list(spec.categories), len(y))
-            columns[spec.column] = pd.Categorical(drawn, categories=list(spec.categories))
-        else:
-            columns[spec.column] = rng.normal(size=len(y))
-    return pd.DataFrame(columns, index=y.index)

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from tumor_response.cohort import BaselineCase, Cohort
 from tumor_response.evaluation.controls.settings import ControlName, ControlsSettings
 from tumor_response.exceptions import EvaluationError, FeatureError
 from tumor_response.features.altered import Altered
-from tumor_response.features.base import FeatureExtractor, FeatureSpec, FeatureValues
+from tumor_response.features.base import KEY_ROLE, FeatureExtractor, FeatureSpec, FeatureValues
+from tumor_response.features.checks import checked_specs
 from tumor_response.features.clinical import ClinicalFactors
 from tumor_response.features.memory import Extent, extractor_bytes
 from tumor_response.features.radiomics import Radiomics, RadiomicsSettings
@@ -25,7 +27,7 @@ from tumor_response.quality import ExclusionRule, QualitySettings
 from tumor_response.settings import canonical_json
 from tumor_response.table import FeatureTable, extract
 
-__all__ = ["ControlTables", "Extraction", "InBlock", "Plan", "control_tables"]
+__all__ = ["ControlTables", "Extraction", "InBlock", "Plan", "control_tables", "random_table"]
 
 REFERENCE = "controls_reference"
 """Block of what the expectations are made of: shape and histogram of the unaltered image."""
@@ -148,6 +150,10 @@ class Plan:
         found += [InBlock(one, name) for name, some in self.controls.items() for one in some]
         return [*found, _reference()] if self.controls else found
 
+    def specs(self, cohort: Cohort) -> list[FeatureSpec]:
+        """Return the dictionary rows of the model's own extractors."""
+        return [spec for block in checked_specs(cohort, self.own) for spec in block]
+
     def altered_blocks(self, name: ControlName) -> set[str]:
         """Return the blocks that a control replaces."""
         return {one.block for one in self.controls[name]}
@@ -238,6 +244,23 @@ def control_tables(
         reference.assign(**{LOG_VOLUME: np.log(volume.where(volume > 0))}),
         whole.failures[whole.failures["block"].isin([REFERENCE, "case"])],
     )
+
+
+def random_table(specs: Sequence[FeatureSpec], index: pd.Index) -> pd.DataFrame:
+    """Return random numbers, and random levels, of the columns that there will be.
+
+    Whatever does not hang on the values can be tried on it before an image is read.
+    """
+    rng = np.random.default_rng(0)
+    columns: dict[str, npt.NDArray[np.float64] | pd.Categorical] = {}
+    for spec in specs:
+        levels = ["key"] if spec.role == KEY_ROLE else list(spec.categories)
+        if levels:
+            drawn = rng.choice(levels, len(index))
+            columns[spec.column] = pd.Categorical(drawn, categories=levels)
+        else:
+            columns[spec.column] = rng.normal(size=len(index))
+    return pd.DataFrame(columns, index=index)
 
 
 def _reference() -> FeatureExtractor:

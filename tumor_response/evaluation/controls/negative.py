@@ -17,6 +17,7 @@ from tumor_response.evaluation.controls.extracting import (
     Extraction,
     Plan,
     control_tables,
+    random_table,
 )
 from tumor_response.evaluation.controls.null import null_of_rows
 from tumor_response.evaluation.controls.result import EXPECTED, NegativeControls
@@ -33,7 +34,7 @@ from tumor_response.outcomes import LabelRule
 from tumor_response.quality import ExclusionRule, QualitySettings
 from tumor_response.settings import checked_n_jobs
 from tumor_response.table import FeatureTable
-from tumor_response.transformers import block_of, blocks_of
+from tumor_response.transformers import block_of, blocks_of, is_predictor
 
 __all__ = ["negative_controls", "one_model", "plan_of", "table_controls"]
 
@@ -137,12 +138,13 @@ def negative_controls(
     """
     n_jobs = checked_n_jobs(n_jobs)
     name, estimator = one_model(model)
-    plan = plan_of(cohort, extractors, name, estimator, settings)
-    extraction = Extraction(n_jobs, cache_dir, quality, exclude)
-    # what can be refused before the images are read is refused before
     scheme = _checked_scheme(scheme)
-    tables = control_tables(cohort, plan, table, extraction)
+    plan = plan_of(cohort, extractors, name, estimator, settings, table)
     given = _Given(y, label, failed, sample_weight, None)
+    if table is None:
+        # an outcome or a model that will not do is refused before the first image is read
+        given.rows(name, estimator, ControlTables(random_table(plan.specs(cohort), cohort.keys)))
+    tables = control_tables(cohort, plan, table, Extraction(n_jobs, cache_dir, quality, exclude))
     return _controlled(name, estimator, tables, plan, given, scheme, settings, n_jobs)
 
 
@@ -206,10 +208,16 @@ def plan_of(
     name: str,
     model: BaseEstimator,
     settings: ControlsSettings,
+    table: FeatureTable | pd.DataFrame | None = None,
 ) -> Plan:
-    """Return which extractors stand in which control, from what the model uses of their columns."""
+    """Return which extractors stand in which control, from what the model uses of their columns.
+
+    Blocks that a table has beside theirs are left alone by all controls.
+    """
     specs = checked_specs(cohort, list(extractors))
     columns = [spec.column for block in specs for spec in block]
+    if table is not None:
+        columns = list(map(str, table.data if isinstance(table, FeatureTable) else table))
     empty = pd.DataFrame(columns=columns, dtype=float)
     used = columns_used(name, model, empty, blocks_of(columns))
     of_columns = {block_of(column) for some in used.values() for column in some}
@@ -272,7 +280,8 @@ def _controlled(
         check_values(of_control, [c for columns in used.values() for c in columns])
         compared.append(Compared(_renamed(rows, name, control, of_control)))
         if control in _QUANTITIES:
-            left = [c for c in flat if block_of(c) not in plan.altered_blocks(control)]
+            replaced = plan.altered_blocks(control)
+            left = [c for c in flat if is_predictor(c) and block_of(c) not in replaced]
             compared.append(Compared(_of_kept(rows, control, tables, left)))
             blocks = sorted({block_of(column) for column in left})
             expectations[control] = " and ".join([_QUANTITIES[control], *blocks])

@@ -28,7 +28,7 @@ def draw_controls(controls: NegativeControls, ax: Axes | None) -> Axes:
         ax.axvspan(interval.low, interval.high, color=COLOURS[0], alpha=0.12, linewidth=0)
         ax.axvline(value, color=COLOURS[0], linewidth=0.8)
         ax.plot(value, 0, "o", color=COLOURS[0], ms=4, label=controls.model)
-        for place, (name, row) in enumerate(summary.iterrows(), start=1):
+        for place, (_, row) in enumerate(summary.iterrows(), start=1):
             first = place == 1
             ax.plot([row["ci_low"], row["ci_high"]], [place] * 2, color=COLOURS[1], linewidth=0.8)
             ax.plot(
@@ -47,11 +47,11 @@ def draw_controls(controls: NegativeControls, ax: Axes | None) -> Axes:
                 ms=3,
                 label="its expectation" if first else None,
             )
-            del name
         names = [controls.model, *(CALLED[str(name)] for name in summary.index)]
         ax.set_yticks(range(len(names)), names)
-        ax.invert_yaxis()
-        ax.set_xlabel(MEASURE_NAMES[controls.null.measure])
-        ax.set_title(f"Permutation p = {controls.p_value:.3f}", loc="left", fontsize=6.5)
-        ax.legend(loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=3)
+        ax.set_ylim(len(names) - 0.4, -0.6)
+        measure = MEASURE_NAMES[controls.null.measure]
+        ax.set_xlabel(f"{measure} (permutation p = {controls.p_value:.3f})")
+        # above: the figure's height, and with it the room below, hangs on how many there are
+        ax.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3)
     return ax

@@ -326,3 +326,23 @@ def test_the_null_of_a_model_is_the_same_with_and_without_images(study, texture)
     settings = FEW.model_copy(update={"n_resamples": 2})
     apart = table_controls(MeanDifference(), table, y["texture"], settings=settings)
     pd.testing.assert_frame_equal(apart.null.values, texture.null.values, check_exact=True)
+
+
+def test_a_wrong_outcome_is_refused_before_an_image_is_read(study, monkeypatch):
+    cohort, y, _ = study
+    asked = []
+    monkeypatch.setattr(Voxels, "extract", lambda self, case: asked.append(case))
+    with pytest.raises(EvaluationError) as told:
+        negative_controls(cohort, [Voxels()], MeanDifference(), y["volume"] * 3, settings=FEW)
+    assert told.value.code == "y"
+    assert not asked
+
+
+def test_blocks_of_the_table_that_no_extractor_made_are_left_alone(study):
+    cohort, _, _ = study
+    table = tr.extract(cohort, [Voxels()], quality=None).data.assign(genes__a=1.0)
+    model = tr.make_model("logistic", blocks=["voxels", "genes"])
+    plan = plan_of(cohort, [Voxels()], "m", model, FEW, table)
+    assert plan.altered_blocks("noise_images") == {"voxels"}
+    with pytest.raises(EvaluationError, match="genes"):
+        plan_of(cohort, [Voxels()], "m", model, FEW)
