@@ -67,11 +67,13 @@ def fast_side(settings: Any) -> Side:
     """Return what takes a case to its row with the fast engine."""
     import tumor_response as tr
     from tumor_response.cohort import BaselineCase
+    from tumor_response.features.radiomics.fast.surroundings import KEPT
     from tumor_response.imaging import read_image, read_mask
 
     extractor = tr.Radiomics(settings, engine="fast")
 
     def row(case: Case) -> dict[str, float]:
+        KEPT.forget()  # a case is repeated here, but stands for one that is new
         image, mask = read_image(Path(case[1])), read_mask(Path(case[2]))
         return dict(extractor.extract(BaselineCase(case[0], "1", image, mask)).values)
 

@@ -32,6 +32,8 @@ def staged(image_path: Path, mask_path: Path) -> dict[str, float]:
     from tumor_response.features.radiomics.fast.image_types import image_types
     from tumor_response.features.radiomics.fast.prepare import prepare
     from tumor_response.features.radiomics.fast.shape import shape_features
+    from tumor_response.features.radiomics.fast.surroundings import KEPT
+    from tumor_response.features.radiomics.matrices.flat import Layout
     from tumor_response.imaging import read_image, read_mask
 
     seconds: dict[str, float] = defaultdict(float)
@@ -48,25 +50,30 @@ def staged(image_path: Path, mask_path: Path) -> dict[str, float]:
     parameters = extractor.settings.parameters()
     setting = parameters["setting"]
     extractor.extract(BaselineCase("P", "1", image, mask))  # the columns are made once
+    KEPT.forget()
     now = time.process_time()
     extractor.extract(BaselineCase("P", "1", image, mask))
     stage("extract")
+    KEPT.forget()
+    now = time.process_time()
     prepared = prepare(image, mask, setting)
     stage("resample")
     shape_features(prepared.shape_region)
     stage("shape")
+    layout = Layout.around(prepared.mask, 1)
     for name, region in image_types(prepared, parameters):
         stage(f"filter {name.split('-')[0]}")
         binned = discretise(region, setting, region.pixel_type)
+        levels = layout.filled(binned.levels)
         stage("discretise")
         inside = region.values[region.mask]
         first_order.pyradiomics_features(inside, setting, binned, region.voxel_volume_mm3)
         stage("firstorder")
         for family, features in engine._DIRECTIONAL.items():
-            features(binned.levels, binned.n_levels, setting, region.spacing_mm)
+            features(levels, binned.n_levels, setting, region.spacing_mm)
             stage(family)
         for family, features in engine._UNDIRECTED.items():
-            features(binned.levels, binned.n_levels, setting)
+            features(levels, binned.n_levels, setting)
             stage(family)
     return seconds
 

@@ -1,6 +1,6 @@
 """What repeats of a case cost: against a fresh extraction, and for 30 perturbations x 100 cases.
 
-    python -P benchmarks/robustness_speed.py [--parts ratio cohort jobs machine] [--cases lung1 ...]
+    python -P benchmarks/robustness_speed.py [--parts boxes ratio ...] [--cases lung1 ...]
 
 Preset ``head_neck_ct`` (1,316 columns), fast engine, one thread each.
 
@@ -16,10 +16,12 @@ the unaltered case and all repeats, and what 30 repeats of 100 such cases take o
 are 30 repeats in ``gtv`` and ``full``; 10 in ``gtv_512`` and 5 in ``ptv``, which count three and
 six times (fewer repeats share fewer boxes, so that these are a little too slow).
 
+``boxes``: of 30 contours, how many have the bounding box of the unaltered one or of one before.
+
 ``jobs``: ``tr.extract`` over the ten 30 cc regions with two workers.
 
 Groups of cases: ``full``: lung CTs of 512 x 512 in a slice. ``cut``: sarcoma CTs, cut to the limb.
-``ptv``: ten head-and-neck CTs as OpenKBP has them, 128 x 128 x 128 with voxels of 3.5 to 4.4 mm,
+``ptv``: ten head-and-neck CTs as OpenKBP has them, 128 x 128 x 128 with voxels of some 4 mm,
 and PTV70, which is a planning volume and several times as large as a tumour. ``gtv``: the same,
 PTV70 shrunk along its normal to 30 cc. ``gtv_512``: these regions on the CT read between its voxels
 at four times the resolution in a slice, which is the size of a planning CT; it is smooth, and so is
@@ -47,7 +49,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "robustness_speed.csv"
-PARTS = ("machine", "ratio", "cohort", "jobs")
+PARTS = ("machine", "boxes", "ratio", "cohort", "jobs")
 GTV_CC = 30.0
 TURNS = 2
 GROUPS = ("full", "gtv_512", "gtv", "ptv", "cut")
@@ -219,6 +221,33 @@ def ratio(group: str, name: str, paths: tuple[Path, Path], other: Any, core: int
         }
 
 
+def boxes(group: str, name: str, paths: tuple[Path, Path]) -> Iterator[Row]:
+    """Yield how many of 30 contours have a box that was there before."""
+    from tumor_response.cohort import BaselineCase
+    from tumor_response.features.altered import altered_case, case_rng
+    from tumor_response.imaging import bounding_box
+    from tumor_response.imaging.perturb import plausible_contours, standard_perturbations
+
+    rules = {k: r for k, r in standard_perturbations().items() if not r.touches_image}
+    rules["contour_1mm"] = plausible_contours(observer_sd_mm=1.0)
+    case = BaselineCase("P", "1", *paths)
+    for rule, how in rules.items():
+        seen, again = {bounding_box(case.mask)}, 0
+        for repeat in range(30):
+            altered = altered_case(case, how.draw(case_rng(0, repeat, case.mask)))
+            box = bounding_box(altered.mask)
+            again += box in seen
+            seen.add(box)
+        yield {
+            "part": "boxes",
+            "group": group,
+            "case": name,
+            "rule": rule,
+            "n_repeats": 30,
+            "n_boxes_again": again,
+        }
+
+
 def rules_of(kind: str) -> Any:
     """Return the contour alone, or patient, noise and contour together."""
     from tumor_response.imaging.perturb import PerturbationChain, standard_perturbations
@@ -333,6 +362,12 @@ def measured(
     ]
     wanted.sort(key=lambda case: GROUPS.index(case[0]))
     os.sched_setaffinity(0, cores[:1])
+    if "boxes" in arguments.parts:
+        for group, name, *paths in wanted:
+            if group in ("full", "gtv") and not any(
+                row[:3] == ("boxes", group, name) for row in done
+            ):
+                yield from boxes(group, name, (paths[0], paths[1]))
     if "ratio" in arguments.parts:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as other:

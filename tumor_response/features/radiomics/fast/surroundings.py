@@ -88,11 +88,12 @@ class Surroundings:
                     self._entries.remove(entry)
                     self._entries.append(entry)
                     return entry.values
-        made = _Entry(grid, np.array(source), make())
-        with self._lock:
-            self._entries.append(made)
-            self._let_go()
-        return made.values
+        values = make()
+        if source.nbytes + values.nbytes <= self._most_bytes:
+            with self._lock:
+                self._entries.append(_Entry(grid, np.array(source), values))
+                self._let_go()
+        return values
 
     def filtered(
         self, values: NDArray[Any], settings: Hashable, make: Callable[[], NDArray[Any]]
