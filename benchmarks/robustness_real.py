@@ -124,6 +124,8 @@ def measure(data: Path, work: Path, n_jobs: int, only: list[str] | None) -> None
             }
             done = pd.concat([done, rows.assign(**facts)], ignore_index=True)
         print(f"{name}: {time.time() - start:.0f} s", flush=True)
+        order = [list(perturbations()).index(name) for name in done["perturbation"]]
+        done = done.iloc[pd.Series(order).argsort(kind="stable")].reset_index(drop=True)
         ordered = [*KEYS, *(column for column in done if column not in KEYS)]
         done[ordered].to_csv(RESULTS, index=False, float_format="%.4g")
 
