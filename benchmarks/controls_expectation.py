@@ -373,8 +373,8 @@ def draw() -> None:
                         continue
                     mean, low, high = interval(values)
                     y = place + shift
-                    ax.plot([low, high], [y, y], color=colour, linewidth=0.9)
-                    ax.plot(mean, y, "o", color=colour, ms=3)
+                    ax.plot(values, [y] * len(values), "o", color=colour, ms=2, alpha=0.35, mew=0)
+                    ax.plot(mean, y, "o", color=colour, ms=3.5)
                     expected = rows["expectation"].mean()
                     if np.isfinite(expected):
                         ax.plot(expected, y, "D", mfc="none", mec=colour, mew=0.7, ms=4.5)
@@ -386,17 +386,27 @@ def draw() -> None:
         axes[0].invert_yaxis()
         n_seeds = frame["seed"].nunique()
         marks = [
-            plt.Line2D([], [], color=colour, marker="o", ms=3, label=f"{name}, 95 % interval")
+            plt.Line2D(
+                [],
+                [],
+                color=colour,
+                marker="o",
+                ms=3,
+                ls="",
+                label=f"{name}, mean (faint: cohorts)",
+            )
             for name, colour in zip(MODELS, COLOURS, strict=False)
         ]
         marks.append(
-            plt.Line2D([], [], color=NEUTRAL, marker="D", mfc="none", ls="", label="expectation")
+            plt.Line2D(
+                [], [], color=NEUTRAL, marker="D", mfc="none", ls="", label="mean expectation"
+            )
         )
         figure.legend(
             handles=marks,
             loc="outside lower center",
             ncols=3,
-            title=f"means over {n_seeds} simulated cohorts of {N_PATIENTS} patients",
+            title=f"{n_seeds} simulated cohorts of {N_PATIENTS} patients (faint)",
             title_fontsize=6.5,
         )
         figure.savefig(FIGURE, dpi=160, metadata={"Software": None})
