@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 
 from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import FeatureError
@@ -109,7 +108,7 @@ class Altered:
 
     def drawn(self, case: BaselineCase) -> Alteration:
         """Return the alteration of a case."""
-        return self.rule.draw(case_rng(self.seed, self.repeat, case.mask))
+        return self.rule.draw(case_rng(self.seed, self.repeat, image_sha256(case.mask)))
 
     def extract(self, case: BaselineCase) -> FeatureValues:
         """Return the altered case's values.
@@ -153,14 +152,20 @@ def altered_case(case: BaselineCase, alteration: Alteration) -> BaselineCase:
     )
 
 
-def case_rng(seed: int, repeat: int, mask: sitk.Image) -> np.random.Generator:
+def case_rng(seed: int, repeat: int, mask_sha256: str) -> np.random.Generator:
     """Return the random generator of a case: it hangs on seed, repeat and contour alone.
+
+    Parameters
+    ----------
+    seed, repeat
+        Whole numbers from 0 on.
+    mask_sha256
+        :func:`tumor_response.features.voxel_hash.image_sha256` of the contour as drawn.
 
     Examples
     --------
-    >>> mask = sitk.Image(4, 4, 4, sitk.sitkUInt8)
-    >>> case_rng(0, 1, mask).random() == case_rng(0, 1, mask).random()
+    >>> case_rng(0, 1, "ab" * 32).random() == case_rng(0, 1, "ab" * 32).random()
     True
     """
-    text = canonical_json([seed, repeat, image_sha256(mask)])
+    text = canonical_json([seed, repeat, mask_sha256])
     return np.random.default_rng(int(hashlib.sha256(text.encode()).hexdigest(), 16))

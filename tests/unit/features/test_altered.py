@@ -13,6 +13,7 @@ from tests.unit import cases
 from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import CaseError, FeatureError
 from tumor_response.features.altered import Altered, altered_case, case_rng
+from tumor_response.features.voxel_hash import image_sha256
 
 MEAN = "radiomics__original__firstorder_Mean"
 
@@ -132,6 +133,6 @@ def test_what_cannot_be_altered_is_refused(extractor, rule, seed):
 
 
 def test_the_generator_is_the_same_in_every_process():
-    first = case_rng(0, 0, cases.mask()).integers(2**62)
-    assert first == case_rng(0, 0, cases.mask()).integers(2**62)
-    assert case_rng(0, 0, cases.mask(8.0)).integers(2**62) != first
+    first = case_rng(0, 0, image_sha256(cases.mask())).integers(2**62)
+    assert first == case_rng(0, 0, image_sha256(cases.mask())).integers(2**62)
+    assert case_rng(0, 0, image_sha256(cases.mask(8.0))).integers(2**62) != first

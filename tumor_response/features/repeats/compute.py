@@ -14,6 +14,7 @@ from tumor_response.features.altered import altered_case, case_rng
 from tumor_response.features.base import FeatureExtractor
 from tumor_response.features.case_facts import keeps_contour
 from tumor_response.features.repeats.plan import RepeatPlan
+from tumor_response.features.voxel_hash import image_sha256
 from tumor_response.imaging import Alteration
 
 __all__ = ["CaseRepeats"]
@@ -61,11 +62,12 @@ class CaseRepeats:
         every = {one.block: one for one in plan.extractors}
         self._fill(0, case, every)
         waiting: list[tuple[int, Alteration]] = []
+        drawn_by = image_sha256(case.mask)
         for name, rule in plan.rules.items():
             touched = False
             for draw in range(plan.n_repeats):
                 row = self._rows[name, draw]
-                alteration = rule.draw(case_rng(plan.seed_of(name), draw, case.mask))
+                alteration = rule.draw(case_rng(plan.seed_of(name), draw, drawn_by))
                 self.draws[row] = alteration.record()
                 shown = None if touched else self._altered(row, alteration)
                 touched = touched or (shown is not None and shown.image is not case.image)
