@@ -19,8 +19,9 @@ from sklearn.preprocessing import FunctionTransformer
 
 import tumor_response as tr
 from tests.unit.repeat_rules import stored_repeats
+from tumor_response.evaluation.controls import permutation_null, table_controls
 from tumor_response.evaluation.kept_fits import KeptFits
-from tumor_response.exceptions import FeatureError, ModelError, SettingsError
+from tumor_response.exceptions import EvaluationError, FeatureError, ModelError, SettingsError
 from tumor_response.transformers import BlockSelector, StableColumns, selection_record, stable_steps
 from tumor_response.transformers.stable import with_stable
 
@@ -365,3 +366,29 @@ def test_a_selector_hands_keys_on_when_asked_and_scores_rows_without(study):
     without = selector.transform(study.X.drop(columns=KEY))
     assert without.columns.tolist() == COLUMNS[:2]
     assert BlockSelector(blocks).fit_transform(study.X).columns.tolist() == COLUMNS[:2]
+
+
+def test_beside_combat_it_judges_values_that_are_not_yet_harmonised(study):
+    site = pd.Categorical(np.where(np.arange(len(study.X)) % 2, "A", "B"))
+    X = study.X.assign(meta__site=site)
+    X.loc[X["meta__site"] == "A", COLUMNS] += 3.0
+    with pytest.raises(EvaluationError, match=r"unaltered"):
+        _evaluated_with_combat(study, X)  # values that were moved have no repeats of their own
+    result = _evaluated_with_combat(study, study.X.assign(meta__site=site))
+    assert np.isfinite(result.oob_aucs("m")).all()
+    assert list(result.rows.models["m"].named_steps)[:3] == ["stable", "harmonise", "blocks"]
+
+
+def _evaluated_with_combat(study, X):
+    model = tr.make_model("logistic", ["radiomics"], stable=study.step(), harmonise="combat")
+    return tr.evaluate({"m": model}, X, study.y, tr.Bootstrap632Plus(n_resamples=3, seed=0))
+
+
+def test_controls_refuse_what_has_no_repeats_of_altered_values(study):
+    model = tr.make_model("logistic", ["radiomics"], stable=study.step())
+    with pytest.raises(EvaluationError, match="without stable=") as refused:
+        table_controls(model, study.X, study.y)
+    assert refused.value.code == "unsupported_model"
+    result = tr.evaluate({"m": model}, study.X, study.y, tr.Bootstrap632Plus(n_resamples=3))
+    null = permutation_null(result, "m", n_permutations=19, n_resamples=2)
+    assert 0 < null.p_value <= 1

@@ -35,6 +35,7 @@ from tumor_response.quality import ExclusionRule, QualitySettings
 from tumor_response.settings import checked_n_jobs
 from tumor_response.table import FeatureTable
 from tumor_response.transformers import block_of, blocks_of, is_predictor
+from tumor_response.transformers.stable import stable_steps
 
 __all__ = ["negative_controls", "one_model", "plan_of", "table_controls"]
 
@@ -115,7 +116,8 @@ def negative_controls(
     EvaluationError
         As :func:`tumor_response.evaluate`; codes ``control_failed``: a control lacks a block for
         some lesions; ``other_table``: the table is not of this cohort or these extractors;
-        ``one_model``; ``nothing_to_permute``.
+        ``one_model``; ``nothing_to_permute``; ``unsupported_model``: a model that chooses columns
+        by repeats.
     FeatureError
         As :func:`tumor_response.extract`.
 
@@ -297,7 +299,7 @@ def _controlled(
 
 
 def one_model(model: BaseEstimator | Mapping[str, BaseEstimator]) -> tuple[str, BaseEstimator]:
-    """Return the name and the estimator; more than one are refused."""
+    """Return the name and the estimator; more than one, and a choice by repeats, are refused."""
     named = dict(model) if isinstance(model, Mapping) else {"model": model}
     if len(named) != 1:
         raise EvaluationError(
@@ -305,7 +307,15 @@ def one_model(model: BaseEstimator | Mapping[str, BaseEstimator]) -> tuple[str, 
             "model has controls of its own; with the same cache_dir images are read once.",
             code="one_model",
         )
-    return next(iter(named.items()))
+    name, estimator = next(iter(named.items()))
+    if any(step.icc is None for step in stable_steps(estimator)):
+        raise EvaluationError(
+            f"model {name!r} chooses columns by repeats of the images as they are, and a control "
+            "has other values, of which there are no repeats. Give the model without stable=; "
+            "tr.evaluation.permutation_null(result, name) permutes labels of the whole model.",
+            code="unsupported_model",
+        )
+    return name, estimator
 
 
 def _checked_scheme(scheme: Scheme | None) -> Scheme:
