@@ -2,8 +2,8 @@
 
 THE COHORT IS SIMULATED, at two sites with different scanners, with contours that are off by a
 millimetre. Did a model see patients that it is judged on (leakage trace)? Does it use what it seems
-to use (negative controls)? Would it say the same of another contour (repeats)? Can the features tell
-the site, and does the outcome go with it? Page one of the report has what each question found.
+to use (negative controls)? Would it say the same of another contour (repeats)? Can the features
+tell the site, and does the outcome go with it? Page one of the report has what each found.
 
 Run:  python examples/06_can_it_be_believed.py OUT [--patients 60] [--resamples 200]
 """

@@ -115,3 +115,19 @@ def test_ablation(tmp_path: Path) -> None:
     assert "configurations tried on this outcome: 10, in 2 evaluations" in run.stdout
     assert {path.name for path in tmp_path.glob("*.png")} == {"forest.png", "combinations.png"}
     assert (tmp_path / "study" / "plan.json").is_file()
+
+
+def test_can_it_be_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TUMOR_RESPONSE_KEY_FILE", str(tmp_path / "key.txt"))
+    command = [sys.executable, "-W", "error::RuntimeWarning"]
+    command += [str(EXAMPLES / "06_can_it_be_believed.py"), str(tmp_path / "out")]
+    command += ["--patients", "24", "--resamples", "8", "--permutations", "19", "--repeats", "2"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=540)
+    assert run.returncode == 0, run.stderr
+    assert "Leakage trace: resamples 0, 4, 7 of 8 were watched." in run.stdout
+    assert "FAULT" not in run.stdout
+    assert "For reading, not for selecting" in run.stdout
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for heading in ("Leakage trace", "Negative controls", "Robustness", "Sites"):
+        assert f">{heading}</h2>" in page
+    assert "not asked" not in page
