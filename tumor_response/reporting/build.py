@@ -157,6 +157,7 @@ def report(
         reading=front.reading,
         comparisons=front.comparisons,
         strip=found.strip(),
+        strip_reading=found.reading(),
         sections=all_sections(
             result,
             front.model,

@@ -92,8 +92,11 @@ class Evidence:
                         f"The leakage trace has {class_} {len(faults)} fault(s): {listed}. The "
                         "figures below may be too high because of it."
                     )
-        told += [text for one in self.controls for text in one.verdicts()]
         return told + [one.verdict for one in self.sites if one.is_confounded]
+
+    def reading(self) -> list[str]:
+        """Return the sentences that stand under the strip."""
+        return [text for one in self.controls for text in one.verdicts()]
 
     def strip(self) -> Table:
         """Return the table of page one: a row for each instrument, asked or not."""

@@ -198,7 +198,7 @@ def _of_robustness(robustness: Robustness) -> list[Part]:
             alt="Share of columns of each family with a good intraclass correlation under each "
             "perturbation; the table below has the blocks' figures.",
             caption="Share of each family's columns whose ICC is 0.75 or more by its lower limit.",
-            width_mm=60 + 12 * n_perturbations,
+            width_mm=max(110, 60 + 12 * n_perturbations),
             height_mm=35 + 5 * n_families,
         ),
         Table(

@@ -83,4 +83,5 @@ class Page:
     reading: Sequence[str]
     comparisons: Table | None
     strip: Table
+    strip_reading: Sequence[str]
     sections: Sequence[Section] = field(default=())

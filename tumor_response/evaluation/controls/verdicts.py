@@ -62,7 +62,7 @@ def _of_the_null(controls: NegativeControls) -> list[str]:
     told = []
     if null.sees_outcomes:
         told.append(
-            f"On permuted labels {null.model} reaches a mean {measure} of {null.mean:.2f}, "
+            f"On permuted labels “{null.model}” reaches a mean {measure} of {null.mean:.2f}, "
             f"expected {CHANCE[null.measure]:g}: there is nothing to find, so that something in "
             "its pipeline sees outcomes of the patients it is judged on. No figure of this "
             "evaluation can be believed before that is found."
@@ -70,7 +70,7 @@ def _of_the_null(controls: NegativeControls) -> list[str]:
     if null.p_value > LEVEL:
         low, high = null.p_interval
         told.append(
-            f"{null.model} is not shown to be better than on permuted labels: "
+            f"“{null.model}” is not shown to be better than on permuted labels: "
             f"p = {null.p_value:.3f} ({null.n_permutations} permutations, Monte Carlo interval "
             f"{low:.3f} to {high:.3f}; {measure} {null.observed[null.headline]:.2f}, permuted "
             f"{null.mean:.2f})."
@@ -81,7 +81,7 @@ def _of_the_null(controls: NegativeControls) -> list[str]:
 def _not_beaten(controls: NegativeControls, name: str, row: pd.Series) -> str:
     if row["verdict"] == "undecided":
         note = controls.compare(name)["note"]
-        return f"Whether {controls.model} beats {CALLED[name]} cannot be told: {note}."
+        return f"Whether “{controls.model}” beats {CALLED[name]} cannot be told: {note}."
     measure, value = MEASURE_NAMES[controls.null.measure], row[controls.result.headline]
     numbers = (
         f"{measure} {row['model_value']:.2f} against {value:.2f}, difference "
@@ -89,11 +89,11 @@ def _not_beaten(controls: NegativeControls, name: str, row: pd.Series) -> str:
     ).replace("-", "−")
     if name == "context_only":
         return (
-            f"{controls.model} does not beat {CALLED[name]}: {numbers}. That its signal sits in "
+            f"“{controls.model}” does not beat {CALLED[name]}: {numbers}. That its signal sits in "
             "the tumour is not shown."
         )
     return (
-        f"{controls.model} does not beat {CALLED[name]}, which keeps {row['keeps']}: {numbers}. "
+        f"“{controls.model}” does not beat {CALLED[name]}, which keeps {row['keeps']}: {numbers}. "
         "That it uses anything else is not shown."
     )
 

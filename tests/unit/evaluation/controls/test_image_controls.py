@@ -117,8 +117,8 @@ def test_a_signal_of_volume_alone_is_the_same_shuffled_and_in_noise(study):
         assert summary.loc[name, "auc_oob"] > 0.8
         assert summary.loc[name, "expectation"] > 0.8
     told = " ".join(controls.verdicts())
-    assert "size does not beat shuffled voxels, which keeps volume, shape, histogram" in told
-    assert "size does not beat noise images" in told
+    assert "“size” does not beat shuffled voxels, which keeps volume, shape, histogram" in told
+    assert "“size” does not beat noise images" in told
     assert controls.p_value == 0.05
 
 
