@@ -177,11 +177,10 @@ def summarised(studies: pd.DataFrame) -> pd.DataFrame:
             those = [name for name, form in forms.items() if form.belongs == belongs]
             groups.append(("all", of[of["form"].isin(those)]))
         rows += [_answers(run, fault, name, some) for name, some in groups if len(some)]
-    order = [*FAULTS, *CLEAN]
+    runs = sorted(studies["run"].unique(), key=lambda run: run != "first")
+    orders = {"run": runs.index, "fault": [*FAULTS, *CLEAN].index}
     return pd.DataFrame(rows).sort_values(
-        ["run", "fault"],
-        key=lambda c: c.map(order.index) if c.name == "fault" else c,
-        kind="stable",
+        ["run", "fault"], key=lambda column: column.map(orders[column.name]), kind="stable"
     )
 
 

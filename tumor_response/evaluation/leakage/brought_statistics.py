@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.base import clone
 
 from tumor_response.evaluation.leakage.carried import fitted_parts, leaves
-from tumor_response.evaluation.leakage.findings import FAULT, NOT_CHECKABLE, PASSED, Finding
+from tumor_response.evaluation.leakage.findings import FAULT, NOT_CHECKABLE, PASSED, Checked
 from tumor_response.evaluation.leakage.state import differences, state_of
 
 __all__ = ["brought_fits", "brought_statistics"]
@@ -21,7 +21,7 @@ FloatArray = npt.NDArray[np.float64]
 _LEAST_COLUMNS = 3
 
 
-def brought_statistics(model: Any, X: pd.DataFrame, name: str) -> Finding:
+def brought_statistics(model: Any, X: pd.DataFrame, name: str) -> Checked:
     """Look for means, medians, spreads and limits of all rows in an unfitted model.
 
     Parameters
@@ -44,16 +44,16 @@ def brought_statistics(model: Any, X: pd.DataFrame, name: str) -> Finding:
             enough = n >= max(1, min(_LEAST_COLUMNS, len(values)))
             if enough and np.allclose(values[there], all_rows[there], rtol=1e-9, atol=0):
                 said = f"{n} numbers equal the columns' {of} over all {len(X)} rows"
-                return Finding(check, FAULT, said, f"{name}: {path}")
-    return Finding(check, PASSED, "none found", name)
+                return Checked(check, FAULT, said, f"{name}: {path}")
+    return Checked(check, PASSED, "none found", name)
 
 
-def brought_fits(model: Any, X: pd.DataFrame, y: npt.NDArray[Any], name: str) -> Iterator[Finding]:
+def brought_fits(model: Any, X: pd.DataFrame, y: npt.NDArray[Any], name: str) -> Iterator[Checked]:
     """Yield a finding for each step that arrives fitted, so that no resample refits it."""
     check = "steps that arrive fitted"
     parts = fitted_parts(model)
     if not parts:
-        yield Finding(check, PASSED, "none; every step is fitted in each resample", name)
+        yield Checked(check, PASSED, "none; every step is fitted in each resample", name)
     for path, part in parts:
         own = state_of(part)
         refitted = None
@@ -64,11 +64,11 @@ def brought_fits(model: Any, X: pd.DataFrame, y: npt.NDArray[Any], name: str) ->
                 continue
             if not differences(own, state_of(refitted)):
                 said = "fitted to all rows beforehand: fitting it anew to them gives the same state"
-                yield Finding(check, FAULT, said, f"{name}: {path}")
+                yield Checked(check, FAULT, said, f"{name}: {path}")
                 break
         else:
             said = "nobody can tell which patients it was fitted to"
-            yield Finding(check, NOT_CHECKABLE, said, f"{name}: {path}")
+            yield Checked(check, NOT_CHECKABLE, said, f"{name}: {path}")
 
 
 def _statistics(numbers: pd.DataFrame) -> dict[str, FloatArray]:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-__all__ = ["FAULT", "NOT_CHECKABLE", "PASSED", "STATUSES", "Finding", "Status", "finding_frame"]
+__all__ = ["FAULT", "NOT_CHECKABLE", "PASSED", "STATUSES", "Checked", "Status", "finding_frame"]
 
 Status = Literal["passed", "FAULT", "NOT CHECKABLE"]
 
@@ -17,7 +17,7 @@ NOT_CHECKABLE: Status = "NOT CHECKABLE"
 STATUSES: tuple[Status, ...] = (FAULT, NOT_CHECKABLE, PASSED)
 
 
-class Finding(NamedTuple):
+class Checked(NamedTuple):
     """One check and its result.
 
     Attributes
@@ -37,15 +37,15 @@ class Finding(NamedTuple):
     where: str = ""
 
 
-def finding_frame(findings: Iterable[Finding]) -> pd.DataFrame:
+def finding_frame(findings: Iterable[Checked]) -> pd.DataFrame:
     """Return a frame of findings, one row each, in their order.
 
     Examples
     --------
-    >>> finding_frame([Finding("patients", PASSED, "no overlap")])["status"].tolist()
+    >>> finding_frame([Checked("patients", PASSED, "no overlap")])["status"].tolist()
     ['passed']
     """
-    return pd.DataFrame(list(findings), columns=list(Finding._fields)).astype("str")
+    return pd.DataFrame(list(findings), columns=list(Checked._fields)).astype("str")
 
 
 def shown(names: Iterable[object], most: int = 4) -> str:

@@ -14,7 +14,7 @@ from tumor_response.evaluation.leakage.findings import (
     FAULT,
     NOT_CHECKABLE,
     PASSED,
-    Finding,
+    Checked,
     shown,
 )
 from tumor_response.evaluation.leakage.one_resample import ModelSeen, ResampleSeen
@@ -120,7 +120,7 @@ def splits_frame(patients: IntArray, seen: Sequence[ResampleSeen]) -> pd.DataFra
 
 def fits_findings(
     rows: EvaluationRows, resamples: Sequence[Resample], name: str, of: OfModel
-) -> Iterator[Finding]:
+) -> Iterator[Checked]:
     """Yield whether any fit saw rows of out-of-bag patients, or was made to score test rows."""
     check = "rows that fits saw"
     n_fits, out, unknown, scoring = 0, dict[str, int](), set[str](), dict[str, int]()
@@ -139,26 +139,26 @@ def fits_findings(
     if out:
         worst = max(out.values())
         said = f"{len(out)} step(s) were fitted to rows of up to {worst} out-of-bag patients"
-        yield Finding(check, FAULT, said, f"{name}: {', '.join(out)}")
+        yield Checked(check, FAULT, said, f"{name}: {', '.join(out)}")
     elif unknown and any(
         seen.brought or seen.changed or seen.is_restless or seen.refused for _, seen in of
     ):
         said = f"{n_fits} fits; of some nobody can tell whose rows they were given"
-        yield Finding(check, NOT_CHECKABLE, said, f"{name}: {', '.join(sorted(unknown))}")
+        yield Checked(check, NOT_CHECKABLE, said, f"{name}: {', '.join(sorted(unknown))}")
     else:
         said = f"{n_fits} fits in {len(of)} resamples, all to training patients alone"
         if unknown:
             # inside a fit there are its own rows and what the model brings, and it brings none
             said += f"; rows of {shown(sorted(unknown))} are made of those of the fit around them"
-        yield Finding(check, PASSED, said, name)
+        yield Checked(check, PASSED, said, name)
     if scoring:
         said = "fitted to the very rows that are to be scored, test patients together"
-        yield Finding("fits while scoring", FAULT, said, f"{name}: {', '.join(scoring)}")
+        yield Checked("fits while scoring", FAULT, said, f"{name}: {', '.join(scoring)}")
 
 
 def inner_findings(
     rows: EvaluationRows, resamples: Sequence[Resample], name: str, model: Any, of: OfModel
-) -> Iterator[Finding]:
+) -> Iterator[Checked]:
     """Yield whether inner splits keep the copies and lesions of a patient together."""
     check = "copies of a patient across inner folds"
     both: dict[str, tuple[str, int]] = {}
@@ -186,7 +186,7 @@ def inner_findings(
         said = (
             f"rows of up to {max(tested.values())} out-of-bag patients were held out inside a fit"
         )
-        yield Finding(
+        yield Checked(
             "test patients in early stopping or tuning", FAULT, said, f"{name}: {', '.join(tested)}"
         )
     if both:
@@ -194,7 +194,7 @@ def inner_findings(
             f"{step}: {source}, {n} patients on both sides" if n else f"{step}: {source}"
             for step, (source, n) in both.items()
         ]
-        yield Finding(check, FAULT, "; ".join(told), f"{name}: {', '.join(both)}")
+        yield Checked(check, FAULT, "; ".join(told), f"{name}: {', '.join(both)}")
         return
     foreign = sorted(_foreign(model))
     sources = {split.source for _, seen in of for split in seen.splits}
@@ -205,18 +205,18 @@ def inner_findings(
             f"{n_splits} inner splits in {len(of)} resamples, by luck without a patient on both "
             f"sides: {shown(sorted(sources))} does not ask whose rows they are"
         )
-        yield Finding(check, NOT_CHECKABLE, said, name)
+        yield Checked(check, NOT_CHECKABLE, said, name)
     elif unknown:
         said = "inner splits whose rows nobody can tell"
-        yield Finding(check, NOT_CHECKABLE, said, f"{name}: {', '.join(sorted(unknown))}")
+        yield Checked(check, NOT_CHECKABLE, said, f"{name}: {', '.join(sorted(unknown))}")
     elif foreign and not n_splits:
         said = f"no inner split was seen; what {shown(foreign)} does by itself is not seen into"
-        yield Finding(check, NOT_CHECKABLE, said, name)
+        yield Checked(check, NOT_CHECKABLE, said, name)
     elif n_splits:
         said = f"{n_splits} inner splits in {len(of)} resamples, every patient on one side"
-        yield Finding(check, PASSED, said, name)
+        yield Checked(check, PASSED, said, name)
     else:
-        yield Finding(check, PASSED, "the model makes no inner splits", name)
+        yield Checked(check, PASSED, "the model makes no inner splits", name)
 
 
 def _both(patients: IntArray, train: IntArray, held_out: IntArray) -> set[int]:

@@ -12,7 +12,7 @@ from tumor_response.evaluation.leakage.findings import (
     FAULT,
     NOT_CHECKABLE,
     PASSED,
-    Finding,
+    Checked,
     shown,
 )
 from tumor_response.exceptions import TumorResponseError
@@ -46,7 +46,7 @@ _OPERATIONS = "operations on the table"
 
 def provable_findings(
     table: FeatureTable | pd.DataFrame, predictors: Sequence[str]
-) -> Iterator[Finding]:
+) -> Iterator[Checked]:
     """Yield what a feature table proves; of a bare frame nothing can be proven.
 
     Parameters
@@ -58,36 +58,36 @@ def provable_findings(
     """
     if not isinstance(table, FeatureTable):
         for check in (_VALUES, _ROLES, _OPERATIONS):
-            yield Finding(check, NOT_CHECKABLE, "a bare frame says nothing of its origin")
+            yield Checked(check, NOT_CHECKABLE, "a bare frame says nothing of its origin")
         return
     yield from _values(table)
     yield _roles(table, predictors)
     yield _operations(table)
 
 
-def _values(table: FeatureTable) -> Iterator[Finding]:
+def _values(table: FeatureTable) -> Iterator[Checked]:
     provenance = table.provenance
     written = provenance.get("data_sha256")
     selected = [name for name in _SELECTED if name in provenance]
     if written is None:
         said = "the provenance holds no hash of the data: not made by tr.extract, or by hand"
-        yield Finding(_VALUES, NOT_CHECKABLE, said)
+        yield Checked(_VALUES, NOT_CHECKABLE, said)
     elif selected:
         said = (
             f"{' and '.join(selected)}: the hash is of the whole table, which this is not; give "
             "the whole table and choose by blocks="
         )
-        yield Finding(_VALUES, NOT_CHECKABLE, said)
+        yield Checked(_VALUES, NOT_CHECKABLE, said)
         yield _whole_blocks(table)
     elif (found := _hash(table.data)) != written:
         said = (
             f"the data hash to {found[:12]}, extraction wrote {str(written)[:12]}: rows, columns "
             "or values were changed since"
         )
-        yield Finding(_VALUES, FAULT, said)
+        yield Checked(_VALUES, FAULT, said)
     else:
         said = f"{table.data.shape[0]} rows, {table.data.shape[1]} columns hash to {found[:12]}"
-        yield Finding(_VALUES, PASSED, said)
+        yield Checked(_VALUES, PASSED, said)
 
 
 def _hash(data: pd.DataFrame) -> str:
@@ -97,52 +97,52 @@ def _hash(data: pd.DataFrame) -> str:
         return "nothing that extraction writes"
 
 
-def _whole_blocks(table: FeatureTable) -> Finding:
+def _whole_blocks(table: FeatureTable) -> Checked:
     """Say whether the blocks of a selection have all the columns that their extractors write."""
     check = "blocks of a selection are whole"
     there = table.dictionary.index[table.dictionary["role"] != "meta"]
     try:
         made = extractors_of(table.provenance)
     except (TumorResponseError, KeyError, TypeError, ValueError) as error:
-        return Finding(check, NOT_CHECKABLE, f"the extractors cannot be made again: {error}")
+        return Checked(check, NOT_CHECKABLE, f"the extractors cannot be made again: {error}")
     blocks = set(table.dictionary.loc[there, "block"])
     written = [s.column for e in made if e.block in blocks for s in e.feature_specs()]
     lacking = sorted(set(written) - set(there))
     if lacking and "selected_columns" in table.provenance:
         said = f"{len(lacking)} of {len(written)} columns are left out, as the selection says"
-        return Finding(check, NOT_CHECKABLE, said)
+        return Checked(check, NOT_CHECKABLE, said)
     if lacking:
         said = f"{len(lacking)} of {len(written)} columns were left out by name: {shown(lacking)}"
-        return Finding(check, FAULT, said)
-    return Finding(
+        return Checked(check, FAULT, said)
+    return Checked(
         check, PASSED, f"all {len(written)} columns of {shown(sorted(blocks))} are there"
     )
 
 
-def _roles(table: FeatureTable, predictors: Sequence[str]) -> Finding:
+def _roles(table: FeatureTable, predictors: Sequence[str]) -> Checked:
     roles = table.dictionary["role"].reindex([c for c in predictors if c in table.data]).astype(str)
     allowed = (*PREDICTOR_ROLES, KEY_ROLE)
     later = roles[~roles.isin(allowed)]
     if later.empty:
-        return Finding(_ROLES, PASSED, f"{len(roles)} columns are {' or '.join(allowed)}")
+        return Checked(_ROLES, PASSED, f"{len(roles)} columns are {' or '.join(allowed)}")
     after = later[later.isin(("delivered", "post_baseline"))]
     if after.empty:
         said = f"{len(later)} column(s) have a role that says nothing: {shown(later.unique())}"
-        return Finding(_ROLES, NOT_CHECKABLE, said, ", ".join(later.index[:4]))
+        return Checked(_ROLES, NOT_CHECKABLE, said, ", ".join(later.index[:4]))
     said = f"{len(after)} column(s) are {' or '.join(sorted(after.unique()))}"
-    return Finding(_ROLES, FAULT, said, ", ".join(after.index[:4]))
+    return Checked(_ROLES, FAULT, said, ", ".join(after.index[:4]))
 
 
-def _operations(table: FeatureTable) -> Finding:
+def _operations(table: FeatureTable) -> Checked:
     provenance: dict[str, Any] = table.provenance
     chosen = [f"{name}: {shown(provenance[name])}" for name in _SELECTED if name in provenance]
     others = [name for name in provenance if name not in (*_WRITTEN, *_SELECTED)]
     if others:
         said = f"the provenance names what extraction did not write: {shown(others)}"
-        return Finding(_OPERATIONS, NOT_CHECKABLE, said)
+        return Checked(_OPERATIONS, NOT_CHECKABLE, said)
     if not set(provenance) >= {"extractors", "data_sha256"}:
-        return Finding(_OPERATIONS, NOT_CHECKABLE, "the provenance does not say what was done")
+        return Checked(_OPERATIONS, NOT_CHECKABLE, "the provenance does not say what was done")
     if "selected_columns" in provenance:
         said = f"columns were chosen by name, nobody knows by what: {chosen[-1]}"
-        return Finding(_OPERATIONS, NOT_CHECKABLE, said)
-    return Finding(_OPERATIONS, PASSED, "; ".join(chosen) or "none since extraction")
+        return Checked(_OPERATIONS, NOT_CHECKABLE, said)
+    return Checked(_OPERATIONS, PASSED, "; ".join(chosen) or "none since extraction")

@@ -13,7 +13,7 @@ from tumor_response.evaluation.leakage.findings import (
     FAULT,
     NOT_CHECKABLE,
     PASSED,
-    Finding,
+    Checked,
     Status,
     shown,
 )
@@ -31,7 +31,7 @@ _SAME_SCORE = 1e-5
 """Relative; networks compute in single precision, and sums change their order with the rows."""
 
 
-def resample_findings(rows: EvaluationRows, resamples: Sequence[Resample]) -> Iterator[Finding]:
+def resample_findings(rows: EvaluationRows, resamples: Sequence[Resample]) -> Iterator[Checked]:
     """Say whether any patient is on both sides of any resample, and how many copies there are."""
     check = "patients on both sides of a resample"
     both: dict[int, set[int]] = {}
@@ -48,23 +48,23 @@ def resample_findings(rows: EvaluationRows, resamples: Sequence[Resample]) -> It
             f"in {len(both)} of {len(resamples)} resamples patients are trained on and tested on; "
             f"in resample {number} {len(found)}: {shown(names)}"
         )
-        yield Finding(check, FAULT, said)
+        yield Checked(check, FAULT, said)
     else:
         said = f"none in any of {len(resamples)} resamples; {copies} copies in the training rows"
-        yield Finding(check, PASSED, said)
+        yield Checked(check, PASSED, said)
 
 
-def unchanged_rows(rows: EvaluationRows, frame: pd.DataFrame, y: pd.Series) -> Finding:
+def unchanged_rows(rows: EvaluationRows, frame: pd.DataFrame, y: pd.Series) -> Checked:
     """Say whether the rows that models are shown are the table's, value by value."""
     check = "values on their way from the table into the evaluation"
     there = frame.loc[rows.X.index, list(rows.X.columns)]
     outcome = y.reindex(rows.X.index).to_numpy(dtype=np.float64, na_value=np.nan)
     if there.equals(rows.X) and np.array_equal(outcome, rows.outcome.to_numpy(np.float64)):
-        return Finding(check, PASSED, f"{rows.X.shape[0]} rows, none changed")
-    return Finding(check, FAULT, "the evaluation shows its models other values than the table's")
+        return Checked(check, PASSED, f"{rows.X.shape[0]} rows, none changed")
+    return Checked(check, FAULT, "the evaluation shows its models other values than the table's")
 
 
-def same_scores(seen: Sequence[ResampleSeen], known: Sequence[ResampleScores]) -> Finding:
+def same_scores(seen: Sequence[ResampleSeen], known: Sequence[ResampleScores]) -> Checked:
     """Say whether the watched runs gave the scores that the evaluation had."""
     check = "the watched runs are the evaluation's"
     other = [
@@ -76,20 +76,20 @@ def same_scores(seen: Sequence[ResampleSeen], known: Sequence[ResampleScores]) -
     ]
     if other:
         said = f"scores differ from the evaluation's: {shown(other)}; this trace is of other fits"
-        return Finding(check, NOT_CHECKABLE, said)
-    return Finding(check, PASSED, f"the same scores to the last bit in {len(seen)} resamples")
+        return Checked(check, NOT_CHECKABLE, said)
+    return Checked(check, PASSED, f"the same scores to the last bit in {len(seen)} resamples")
 
 
 def model_findings(
     rows: EvaluationRows,
     resamples: Sequence[Resample],
     seen: Sequence[ResampleSeen],
-) -> Iterator[Finding]:
+) -> Iterator[Checked]:
     """Yield what the watched resamples show of each model."""
     for one in seen:
         if one.failed:
             said = f"resample {one.number} could not be run: {one.failed}"
-            yield Finding("watched runs", NOT_CHECKABLE, said)
+            yield Checked("watched runs", NOT_CHECKABLE, said)
     ran = [one for one in seen if not one.failed]
     for name, model in rows.models.items():
         if not ran:
@@ -102,7 +102,7 @@ def model_findings(
         yield _alone(name, of)
 
 
-def _noise(name: str, of: list[tuple[int, ModelSeen]]) -> Finding:
+def _noise(name: str, of: list[tuple[int, ModelSeen]]) -> Checked:
     check = "refit with out-of-bag rows replaced by noise"
     refused = [seen.refused for _, seen in of if seen.refused]
     changed = [(number, seen) for number, seen in of if seen.changed or seen.scores_changed]
@@ -111,12 +111,12 @@ def _noise(name: str, of: list[tuple[int, ModelSeen]]) -> Finding:
         paths = shown(seen.changed) or "nothing that can be looked into"
         predictions = "predictions change" if seen.scores_changed else "predictions stay"
         said = f"the fit changes in {len(changed)} of {len(of)} resamples; in {number}: {paths}"
-        return Finding(check, FAULT, f"{said}; {predictions}", name)
+        return Checked(check, FAULT, f"{said}; {predictions}", name)
     if refused:
-        return Finding(check, NOT_CHECKABLE, f"not run: {refused[0]}", name)
+        return Checked(check, NOT_CHECKABLE, f"not run: {refused[0]}", name)
     if any(seen.is_restless for _, seen in of):
         said = "two fits to the same rows predict differently, so that no two can be compared"
-        return Finding(check, NOT_CHECKABLE, said, name)
+        return Checked(check, NOT_CHECKABLE, said, name)
     opaque = sorted({path for _, seen in of for path in seen.opaque})
     n = min(seen.n_compared for _, seen in of)
     said = f"the same in {len(of)} resamples, bit by bit: {n} parts of the fitted state"
@@ -126,38 +126,38 @@ def _noise(name: str, of: list[tuple[int, ModelSeen]]) -> Finding:
     if opaque:
         # what cannot be looked into may still show in what it predicts
         said += f"; not looked into: {shown(opaque)}, yet all predictions are the same"
-    return Finding(check, PASSED, said, name)
+    return Checked(check, PASSED, said, name)
 
 
-def _brought(name: str, of: list[tuple[int, ModelSeen]]) -> Finding:
+def _brought(name: str, of: list[tuple[int, ModelSeen]]) -> Checked:
     check = "rows of test patients that the model brings along"
     found = {path: n for _, seen in of for path, n in seen.brought.items()}
     if not found:
-        return Finding(check, PASSED, "none found in its parameters, functions and variables", name)
+        return Checked(check, PASSED, "none found in its parameters, functions and variables", name)
     where = f"{name}: {', '.join(found)}"
     n = max(found.values())
     changed = sorted({path for _, seen in of for path in seen.brought_changed})
     if changed:
         said = f"rows of {n} out-of-bag patients; noise in them changes the fit: {shown(changed)}"
-        return Finding(check, FAULT, said, where)
+        return Checked(check, FAULT, said, where)
     if any(seen.is_restless for _, seen in of):
         said = f"rows of {n} out-of-bag patients; whether the fit uses them cannot be told"
-        return Finding(check, NOT_CHECKABLE, said, where)
+        return Checked(check, NOT_CHECKABLE, said, where)
     said = f"rows of {n} out-of-bag patients, and noise in them changes nothing that is fitted"
-    return Finding(check, PASSED, said, where)
+    return Checked(check, PASSED, said, where)
 
 
-def _alone(name: str, of: list[tuple[int, ModelSeen]]) -> Finding:
+def _alone(name: str, of: list[tuple[int, ModelSeen]]) -> Checked:
     check = "test rows scored one by one"
     errors = [str(seen.alone["error"]) for _, seen in of if "error" in seen.alone]
     n = sum(int(seen.alone.get("n", 0)) for _, seen in of)
     if errors:
         said = f"a test row cannot be scored by itself: {errors[0]}"
-        return Finding(check, FAULT, said, name)
+        return Checked(check, FAULT, said, name)
     worst = max(float(seen.alone.get("difference", 0.0)) for _, seen in of)
     status: Status = PASSED if worst <= _SAME_SCORE else FAULT
     said = f"{n} rows, largest difference to their score among the others {worst:.2g} (relative)"
-    return Finding(check, status, said, name)
+    return Checked(check, status, said, name)
 
 
 def _patient(rows: EvaluationRows, code: int) -> Any:

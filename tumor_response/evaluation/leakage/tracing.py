@@ -16,7 +16,7 @@ from tumor_response.evaluation.leakage.findings import (
     FAULT,
     NOT_CHECKABLE,
     PASSED,
-    Finding,
+    Checked,
     finding_frame,
 )
 from tumor_response.evaluation.leakage.inner import fits_frame, splits_frame
@@ -228,7 +228,7 @@ class _Tracer:
     def of_refused(self, error: EvaluationError | OutcomeError) -> LeakageTrace:
         """Return the trace of a study that an evaluation refuses."""
         known = error.code in ("outcome_as_predictor", "outcome_fitted_on_all")
-        finding = Finding(
+        finding = Checked(
             "evaluate takes the study", FAULT if known else NOT_CHECKABLE, f"refused: {error}"
         )
         predictors = [str(c) for c in self.question.frame.columns if is_predictor(str(c))]
@@ -266,7 +266,7 @@ class _Tracer:
     def _trace(
         self,
         predictors: list[str],
-        recorded: list[Finding],
+        recorded: list[Checked],
         patients: npt.NDArray[np.int64],
         resamples: Sequence[Resample],
         seen: Sequence[ResampleSeen],

@@ -168,7 +168,8 @@ def test_rows_that_are_brought_along_and_not_used_are_no_fault() -> None:
     ],
 )
 def test_statistics_and_fitted_steps_of_all_rows(step: Callable[[], Any], checks: set[str]) -> None:
-    assert set(recorded_faults(traced(make_pipeline(step(), logistic())))) == checks
+    model = make_pipeline(step(), StandardScaler(), logistic())
+    assert set(recorded_faults(traced(model))) == checks
 
 
 def test_a_fitted_step_of_unknown_rows_is_not_passed() -> None:

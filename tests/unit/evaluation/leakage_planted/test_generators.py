@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import pytest
 
 import tumor_response as tr
 from tests.planted_faults import FAULTS, Study, clean, planted
@@ -24,9 +23,8 @@ def seed_of(fault: str, form: str) -> int:
     return next(seed for seed in range(20) if form_of(fault, seed) == form)
 
 
-@pytest.mark.parametrize("fault", ["duplicate", "oversampled"])
-def test_a_seed_gives_one_study(fault):
-    first, second, other = (planted(fault, seed) for seed in (4, 4, 5))
+def test_a_seed_gives_one_study():
+    first, second, other = (planted("oversampled", seed) for seed in (4, 4, 5))
     pd.testing.assert_frame_equal(frame_of(first), frame_of(second))
     pd.testing.assert_series_equal(first.y, second.y)
     assert repr(first.models) == repr(second.models)

@@ -18,7 +18,7 @@ SMALL = [
     ("signature", 14, "provable", "what extraction wrote"),
     ("imputation", 31, "suspected", "gaps filled"),
     ("duplicate", 15, "suspected", "two patients share"),
-    ("missing_tells", 16, "suspected", ""),
+    ("label_column", 7, "suspected", "tell the classes apart"),
 ]
 
 

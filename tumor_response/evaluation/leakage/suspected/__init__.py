@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tumor_response.evaluation.leakage.findings import NOT_CHECKABLE, PASSED, Finding
+from tumor_response.evaluation.leakage.findings import NOT_CHECKABLE, PASSED, Checked
 from tumor_response.evaluation.leakage.suspected.cuts import cut_findings
 from tumor_response.evaluation.leakage.suspected.duplicates import duplicate_findings
 from tumor_response.evaluation.leakage.suspected.filled import filled_findings
@@ -16,7 +16,7 @@ from tumor_response.evaluation.leakage.suspected.sites import site_findings
 __all__ = ["LookedAt", "suspected_findings"]
 
 
-def suspected_findings(study: LookedAt, is_proven: bool) -> Iterator[Finding]:
+def suspected_findings(study: LookedAt, is_proven: bool) -> Iterator[Checked]:
     """Yield all suspicions, and what cannot be one.
 
     Parameters
@@ -34,10 +34,10 @@ def suspected_findings(study: LookedAt, is_proven: bool) -> Iterator[Finding]:
     yield from cut_findings(study)
     check = "columns chosen, or values changed, before they came here"
     if is_proven:
-        yield Finding(check, PASSED, "the data are what extraction wrote (see provable)")
+        yield Checked(check, PASSED, "the data are what extraction wrote (see provable)")
     else:
         said = (
             "whoever chose columns by the outcome, or fitted something to all rows that leaves no "
             "exact trace, cannot be found in a frame; give the FeatureTable of tr.extract"
         )
-        yield Finding(check, NOT_CHECKABLE, said)
+        yield Checked(check, NOT_CHECKABLE, said)

@@ -11,7 +11,7 @@ from tumor_response.evaluation.leakage.findings import (
     FAULT,
     NOT_CHECKABLE,
     PASSED,
-    Finding,
+    Checked,
     shown,
 )
 from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt
@@ -32,18 +32,18 @@ _STATISTICS: dict[str, Callable[[FloatArray], float]] = {
 }
 
 
-def cut_findings(study: LookedAt) -> Iterator[Finding]:
+def cut_findings(study: LookedAt) -> Iterator[Checked]:
     """Yield whether classes, or predictors of two values, follow a cut of all rows."""
     yield _of_outcome(study)
     yield _of_predictors(study)
 
 
-def _of_outcome(study: LookedAt) -> Finding:
+def _of_outcome(study: LookedAt) -> Checked:
     check = "a cut of the outcome that all rows decide"
     if study.classes is None:
-        return Finding(check, PASSED, "the outcome is not cut into two classes")
+        return Checked(check, PASSED, "the outcome is not cut into two classes")
     if not study.is_finished:
-        return Finding(check, PASSED, "the cut is fitted to the training rows of each resample")
+        return Checked(check, PASSED, "the cut is fitted to the training rows of each resample")
     label = study.classes.to_numpy(np.float64, na_value=np.nan)
     given = study.y.attrs.get("cut"), study.y.attrs.get("by")
     columns = (
@@ -63,16 +63,16 @@ def _of_outcome(study: LookedAt) -> Finding:
         of = _statistic_in(values[np.isfinite(values)], gap, given[0])
         if of is not None:
             said = f"the classes are those of {name} cut at the {of} of all rows"
-            return Finding(check, FAULT, f"{said}; give the end point itself with label=", name)
+            return Checked(check, FAULT, f"{said}; give the end point itself with label=", name)
         said = f"the classes follow {name}, cut between {gap[0]:.6g} and {gap[1]:.6g}, no statistic"
-        return Finding(check, PASSED, said, name)
+        return Checked(check, PASSED, said, name)
     n1, n0 = int((label == 1).sum()), int((label == 0).sum())
     even = (
         "; as many of one class as of the other, as a median makes them" if abs(n1 - n0) < 2 else ""
     )
     missing = "without the end point" if not columns else "no end point gives these classes"
     said = f"classes cut beforehand, {n1} and {n0}{even}; {missing} nobody can tell by which rows"
-    return Finding(check, NOT_CHECKABLE, said)
+    return Checked(check, NOT_CHECKABLE, said)
 
 
 def _gap(values: FloatArray, label: FloatArray) -> tuple[float, float] | None:
@@ -109,7 +109,7 @@ def _holds_round_number(low: float, high: float) -> bool:
     return bool(np.floor(high / step) > np.floor(low / step) or low <= 0 <= high)
 
 
-def _of_predictors(study: LookedAt) -> Finding:
+def _of_predictors(study: LookedAt) -> Checked:
     """Look for columns of two values that are another column cut where the outcome says."""
     check = "predictors cut where all rows say"
     numbers = study.numbers
@@ -137,13 +137,13 @@ def _of_predictors(study: LookedAt) -> Finding:
         said = (
             f"{len(found)} column(s) are another one cut by all rows: {next(iter(found.values()))}"
         )
-        return Finding(check, FAULT, said, shown(found))
+        return Checked(check, FAULT, said, shown(found))
     if n_pairs:
-        return Finding(check, PASSED, f"{n_pairs} column(s) are another one cut, at no statistic")
+        return Checked(check, PASSED, f"{n_pairs} column(s) are another one cut, at no statistic")
     if len(flags):
         said = f"{len(flags)} column(s) of two values, and what they were cut from is not here"
-        return Finding(check, NOT_CHECKABLE, said)
-    return Finding(check, PASSED, "no column has two values only")
+        return Checked(check, NOT_CHECKABLE, said)
+    return Checked(check, PASSED, "no column has two values only")
 
 
 def _is_best(values: FloatArray, label: FloatArray, gap: tuple[float, float]) -> bool:

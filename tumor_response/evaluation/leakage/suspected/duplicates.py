@@ -14,7 +14,7 @@ from tumor_response.evaluation.leakage.findings import (
     FAULT,
     NOT_CHECKABLE,
     PASSED,
-    Finding,
+    Checked,
     shown,
 )
 from tumor_response.evaluation.leakage.suspected.filled import is_fine
@@ -35,21 +35,21 @@ _LEAST_SHARE = 0.2
 _LEAST_DISTINCT = 0.8
 
 
-def duplicate_findings(study: LookedAt) -> Iterator[Finding]:
+def duplicate_findings(study: LookedAt) -> Iterator[Checked]:
     """Yield pairs of rows under two patients' names that look like one patient."""
     yield _near_rows(study)
     yield _shared_values(study)
     yield _similar_names(study)
 
 
-def _near_rows(study: LookedAt) -> Finding:
+def _near_rows(study: LookedAt) -> Checked:
     check = "near-duplicate rows of different patients"
     # a value that many rows have, such as 0, is no sign of a patient
     apart = study.numbers.n_distinct >= _LEAST_DISTINCT * study.numbers.n_known
     numbers = study.numbers.take(study.numbers.is_continuous & apart)
     if len(numbers.names) < 2 or len(numbers.values) < _LEAST_ROWS:
         said = f"{len(numbers.names)} continuous column(s) of {len(numbers.values)} rows: too few"
-        return Finding(check, NOT_CHECKABLE, said)
+        return Checked(check, NOT_CHECKABLE, said)
     spaces = {"all columns": numbers}
     blocks = {block_of(name) for name in numbers.names}
     for block in sorted(blocks) if len(blocks) > 1 else ():
@@ -65,9 +65,9 @@ def _near_rows(study: LookedAt) -> Finding:
                 f"{len(pairs)} pair(s) lie closer in {where} than chance would put "
                 f"{expected:.1g} pairs of patients"
             )
-            return Finding(check, FAULT, said, _named(study.frame.index, pairs))
+            return Checked(check, FAULT, said, _named(study.frame.index, pairs))
     said = f"no pair of patients lies closer than chance makes, in {', '.join(spaces)}"
-    return Finding(check, PASSED, said)
+    return Checked(check, PASSED, said)
 
 
 def closer_than_chance(
@@ -118,7 +118,7 @@ def _standardised(values: FloatArray) -> FloatArray:
     return held
 
 
-def _shared_values(study: LookedAt) -> Finding:
+def _shared_values(study: LookedAt) -> Checked:
     """Look for numbers with all their digits that two patients share and nobody else has."""
     check = "values that two patients share to the last digit"
     numbers = study.numbers
@@ -140,11 +140,11 @@ def _shared_values(study: LookedAt) -> Finding:
     if pairs:
         most = max(pairs.values(), key=len)
         said = f"{len(pairs)} pair(s), up to {len(most)} column(s), e.g. {shown(most, 2)}"
-        return Finding(check, FAULT, said, _named(study.frame.index, list(pairs)))
+        return Checked(check, FAULT, said, _named(study.frame.index, list(pairs)))
     if not fine:
         said = "no column has numbers with digits enough; rounded values are shared by chance"
-        return Finding(check, NOT_CHECKABLE, said)
-    return Finding(check, PASSED, f"none in {len(fine)} columns")
+        return Checked(check, NOT_CHECKABLE, said)
+    return Checked(check, PASSED, f"none in {len(fine)} columns")
 
 
 def _too_many(names: list[str], fine: list[str]) -> bool:
@@ -156,7 +156,7 @@ def _too_many(names: list[str], fine: list[str]) -> bool:
     )
 
 
-def _similar_names(study: LookedAt) -> Finding:
+def _similar_names(study: LookedAt) -> Checked:
     check = "patients under two names"
     names = pd.Index(study.frame.index.get_level_values("patient_id").astype(str)).unique()
     alike: dict[str, list[str]] = {}
@@ -176,8 +176,8 @@ def _similar_names(study: LookedAt) -> Finding:
     found = [*same, *extended]
     if found:
         said = f"{len(found)} name(s) differ from another in writing or by an ending alone"
-        return Finding(check, FAULT, said, shown([" / ".join(one) for one in found]))
-    return Finding(check, PASSED, f"no two of {len(names)} names differ in writing alone")
+        return Checked(check, FAULT, said, shown([" / ".join(one) for one in found]))
+    return Checked(check, PASSED, f"no two of {len(names)} names differ in writing alone")
 
 
 def _plain(name: str) -> str:

@@ -11,7 +11,7 @@ from tumor_response.evaluation.leakage.findings import (
     FAULT,
     NOT_CHECKABLE,
     PASSED,
-    Finding,
+    Checked,
     shown,
 )
 from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt, Numbers
@@ -29,7 +29,7 @@ _MOST_NEIGHBOURS = 10
 _LEAST_VALUES = 3
 
 
-def filled_findings(study: LookedAt) -> Iterator[Finding]:
+def filled_findings(study: LookedAt) -> Iterator[Checked]:
     """Yield what the columns show of filled gaps."""
     check = "gaps filled from all rows"
     found = _repeated(study)
@@ -39,15 +39,15 @@ def filled_findings(study: LookedAt) -> Iterator[Finding]:
     if found:
         rows, first = next(iter(found.values()))
         said = f"{len(found)} column(s) hold what looks filled in from {rows}: {first}"
-        yield Finding(check, FAULT, said, shown(found))
+        yield Checked(check, FAULT, said, shown(found))
     elif n_gaps:
-        yield Finding(check, PASSED, f"no filled value was found; {n_gaps} gaps are still there")
+        yield Checked(check, PASSED, f"no filled value was found; {n_gaps} gaps are still there")
     else:
         said = (
             "no value repeats a mean, a median or a mean of neighbours; what a regression filled "
             "in looks like any other value"
         )
-        yield Finding(check, NOT_CHECKABLE, said)
+        yield Checked(check, NOT_CHECKABLE, said)
 
 
 def is_fine(values: FloatArray) -> bool:

@@ -14,7 +14,7 @@ from tumor_response.evaluation.leakage.findings import (
     FAULT,
     NOT_CHECKABLE,
     PASSED,
-    Finding,
+    Checked,
     shown,
 )
 from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt, Numbers, ranks
@@ -48,7 +48,7 @@ _LATER = re.compile(
 )
 
 
-def near_outcome_findings(study: LookedAt) -> Iterator[Finding]:
+def near_outcome_findings(study: LookedAt) -> Iterator[Checked]:
     """Yield columns that copy an outcome or tell the classes apart too well."""
     yield _by_name(study)
     yield from _copies(study)
@@ -56,7 +56,7 @@ def near_outcome_findings(study: LookedAt) -> Iterator[Finding]:
     yield _derived(study)
 
 
-def _by_name(study: LookedAt) -> Finding:
+def _by_name(study: LookedAt) -> Checked:
     check = "columns named after the follow-up"
     later = []
     for name in study.predictors:
@@ -66,8 +66,8 @@ def _by_name(study: LookedAt) -> Finding:
             later.append(name)
     if later:
         said = f"{len(later)} predictor(s) bear the name of what is known after treatment only"
-        return Finding(check, FAULT, said, shown(later))
-    return Finding(check, PASSED, f"none of {len(study.predictors)} predictors")
+        return Checked(check, FAULT, said, shown(later))
+    return Checked(check, PASSED, f"none of {len(study.predictors)} predictors")
 
 
 def _known_outcomes(study: LookedAt) -> dict[str, FloatArray]:
@@ -81,7 +81,7 @@ def _known_outcomes(study: LookedAt) -> dict[str, FloatArray]:
     return known
 
 
-def _copies(study: LookedAt) -> Iterator[Finding]:
+def _copies(study: LookedAt) -> Iterator[Checked]:
     """Look for values equal to an outcome's, and for the same order of patients."""
     equal, ordered = "values equal to an outcome's", "columns in the order of an outcome"
     numbers = study.numbers
@@ -108,11 +108,11 @@ def _copies(study: LookedAt) -> Iterator[Finding]:
     yield _told(ordered, alike, "follow", len(numbers.names))
 
 
-def _told(check: str, found: Mapping[str, str], verb: str, n_columns: int) -> Finding:
+def _told(check: str, found: Mapping[str, str], verb: str, n_columns: int) -> Checked:
     if found:
         said = f"{len(found)} column(s) {verb} {next(iter(found.values()))}"
-        return Finding(check, FAULT, said, shown(found))
-    return Finding(check, PASSED, f"none of {n_columns} columns")
+        return Checked(check, FAULT, said, shown(found))
+    return Checked(check, PASSED, f"none of {n_columns} columns")
 
 
 def _beyond_chance(target: FloatArray, share: float, n_columns: int) -> bool:
@@ -149,10 +149,10 @@ def _rank_correlations(numbers: Numbers, target: FloatArray, near: float) -> dic
     return {int(at): float(rho[at]) for at in found}
 
 
-def _separating(study: LookedAt) -> Finding:
+def _separating(study: LookedAt) -> Checked:
     check = "columns that tell the classes apart all but perfectly"
     if study.classes is None:
-        return Finding(check, NOT_CHECKABLE, "there are no two classes")
+        return Checked(check, NOT_CHECKABLE, "there are no two classes")
     found = _too_good(study, study.numbers, _NEAR_AUC)
     n = len(study.numbers.names)
     if found:
@@ -161,8 +161,8 @@ def _separating(study: LookedAt) -> Finding:
             f"{len(found)} column(s) with |AUC| of {auc:.3f}; of {n} columns of noise none would "
             "come so near 1. A predictor this good is possible, and rare"
         )
-        return Finding(check, FAULT, said, shown(found))
-    return Finding(check, PASSED, f"none of {n} columns has an AUC near 0 or 1")
+        return Checked(check, FAULT, said, shown(found))
+    return Checked(check, PASSED, f"none of {n} columns has an AUC near 0 or 1")
 
 
 def _too_good(study: LookedAt, numbers: Numbers, near: float) -> dict[str, float]:
@@ -197,13 +197,13 @@ def _limit(n1: int, n0: int, n_columns: int, perfect: bool) -> float:
     return 0.5 + float(norm.isf(_CHANCE / 2 / n_columns)) * float(spread)
 
 
-def _derived(study: LookedAt) -> Finding:
+def _derived(study: LookedAt) -> Checked:
     """Look for volumes after treatment: beside the baseline volume they give the outcome away."""
     check = "columns that give the outcome away beside the baseline volume"
     numbers = study.numbers
     before = _baseline_volume(study)
     if before is None:
-        return Finding(check, NOT_CHECKABLE, "there is no baseline volume to hold them against")
+        return Checked(check, NOT_CHECKABLE, "there is no baseline volume to hold them against")
     positive = (numbers.values > 0) | np.isnan(numbers.values)
     usable = np.asarray(positive.all(axis=0) & numbers.is_continuous)
     chosen = numbers.take(usable)
@@ -232,8 +232,8 @@ def _derived(study: LookedAt) -> Finding:
             }
     if found:
         said = f"{len(found)} column(s): {next(iter(found.values()))}"
-        return Finding(check, FAULT, said, shown(found))
-    return Finding(check, PASSED, f"none of {len(chosen.names)} positive columns")
+        return Checked(check, FAULT, said, shown(found))
+    return Checked(check, PASSED, f"none of {len(chosen.names)} positive columns")
 
 
 def _baseline_volume(study: LookedAt) -> FloatArray | None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-from tumor_response.evaluation.leakage.findings import FAULT, PASSED, Finding, shown
+from tumor_response.evaluation.leakage.findings import FAULT, PASSED, Checked, shown
 from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt, Numbers, quantiles
 
 __all__ = ["scaled_findings"]
@@ -28,7 +28,7 @@ _LEAST_COLUMNS = 3
 _UNCORRELATED = 1e-9
 
 
-def scaled_findings(study: LookedAt) -> Iterator[Finding]:
+def scaled_findings(study: LookedAt) -> Iterator[Checked]:
     """Yield what the columns show of having been scaled, centred or turned together."""
     continuous = study.numbers.take(study.numbers.is_continuous)
     check = "columns scaled over all rows"
@@ -37,12 +37,12 @@ def scaled_findings(study: LookedAt) -> Iterator[Finding]:
             if columns.any():
                 names = [n for n, yes in zip(continuous.names, columns, strict=True) if yes]
                 said = f"{len(names)} of {len(continuous.names)} columns have {how} over {rows}"
-                yield Finding(check, FAULT, said, shown(names))
+                yield Checked(check, FAULT, said, shown(names))
                 return
     said = (
         f"none of {len(continuous.names)} columns has the mean, spread, range or ranks of a scale"
     )
-    yield Finding(check, PASSED, said)
+    yield Checked(check, PASSED, said)
     yield _turned(study, continuous)
 
 
@@ -113,7 +113,7 @@ def _even(ordered: FloatArray) -> BoolArray:
     return np.asarray((steps.min(axis=0) > 0) & (np.ptp(steps, axis=0) < 1e-6 * steps.mean(axis=0)))
 
 
-def _turned(study: LookedAt, numbers: Numbers) -> Finding:
+def _turned(study: LookedAt, numbers: Numbers) -> Checked:
     """Look for columns without any correlation: components, or residuals, of all rows."""
     check = "components or residuals of all rows"
     for rows, which in study.row_sets.items():
@@ -132,5 +132,5 @@ def _turned(study: LookedAt, numbers: Numbers) -> Finding:
                 f"{n_pairs} pair(s) of columns have a correlation of exactly 0 over {rows}, "
                 f"{int(none[most].sum())} of them with one column"
             )
-            return Finding(check, FAULT, said, repr(numbers.names[chosen[most]]))
-    return Finding(check, PASSED, "no two columns have a correlation of exactly 0")
+            return Checked(check, FAULT, said, repr(numbers.names[chosen[most]]))
+    return Checked(check, PASSED, "no two columns have a correlation of exactly 0")

@@ -12,7 +12,7 @@ from tumor_response.evaluation.leakage.findings import (
     FAULT,
     NOT_CHECKABLE,
     PASSED,
-    Finding,
+    Checked,
     shown,
 )
 from tumor_response.evaluation.leakage.suspected.looked_at import LookedAt, Numbers
@@ -22,8 +22,8 @@ __all__ = ["site_findings"]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-_N_SHUFFLES = 999
-_CHANCE = 0.001
+_N_SHUFFLES = 1999
+_CHANCE = 0.0005
 _MOST_ALIKE = 0.7
 """Of what chance makes sites differ; what harmonisation leaves is less."""
 _LEAST_COLUMNS = 3
@@ -32,13 +32,13 @@ _EQUAL = 1e-11
 """Of a standardised column's variance between sites, which chance makes about 1."""
 
 
-def site_findings(study: LookedAt) -> Iterator[Finding]:
+def site_findings(study: LookedAt) -> Iterator[Checked]:
     """Yield whether the columns of different sites or scanners were made alike."""
     check = "columns harmonised over all rows"
     groupings = _groupings(study)
     if not groupings:
         said = "no column says the site or the scanner, so that nobody can compare them"
-        yield Finding(check, NOT_CHECKABLE, said)
+        yield Checked(check, NOT_CHECKABLE, said)
         return
     numbers = study.numbers
     complete = np.isfinite(numbers.values).all(axis=0) & numbers.is_continuous
@@ -50,7 +50,7 @@ def site_findings(study: LookedAt) -> Iterator[Finding]:
             return
         looked.append(name)
     said = f"between {shown(looked)} the columns differ as much as chance makes them, or more"
-    yield Finding(check, PASSED, said)
+    yield Checked(check, PASSED, said)
 
 
 def _groupings(study: LookedAt) -> dict[str, IntArray]:
@@ -81,7 +81,7 @@ def _groupings(study: LookedAt) -> dict[str, IntArray]:
 
 def _alike(
     check: str, numbers: Numbers, codes: IntArray, patients: IntArray, name: str
-) -> Finding | None:
+) -> Checked | None:
     """Return a finding if the sites are too much alike."""
     sites = [site for site in np.unique(codes) if site >= 0 and (codes == site).sum() >= 5]
     kept = np.isin(codes, sites)
@@ -95,7 +95,7 @@ def _alike(
     if exact.sum() >= min(2, len(exact)):  # one in a thousand rounded ones may by chance
         names = [n for n, yes in zip(numbers.names, exact, strict=True) if yes]
         said = f"{len(names)} column(s) have the same mean at every {name}, to the last digits"
-        return Finding(check, FAULT, said, shown(names))
+        return Checked(check, FAULT, said, shown(names))
     if values.shape[1] < _LEAST_COLUMNS:
         return None
     rng = np.random.default_rng(0)
@@ -110,10 +110,10 @@ def _alike(
         return None
     said = (
         f"the means at each {name} differ by {left:.0%} of what they "
-        f"would between patients dealt out at random (p = {p:.3f}, {values.shape[1]} columns): "
+        f"would between patients dealt out at random (p = {p:.4f}, {values.shape[1]} columns): "
         "ComBat or the like, fitted to all rows"
     )
-    return Finding(check, FAULT, said, name)
+    return Checked(check, FAULT, said, name)
 
 
 def _between(z: FloatArray, groupings: IntArray, n_sites: int) -> FloatArray:
