@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,11 +124,13 @@ class Work:
     def __call__(self, tasks: list[tuple[int, Resample]]) -> list[ResampleSeen]:
         """Trace some resamples."""
         before = np.random.get_state()  # noqa: NPY002 - see seed_of_everybody
+        plain_before = random.getstate()
         try:
             with threadpool_limits(1):
                 return [seen_resample(self, number, resample) for number, resample in tasks]
         finally:
             np.random.set_state(before)  # noqa: NPY002
+            random.setstate(plain_before)
 
 
 def seen_resample(work: Work, number: int, resample: Resample) -> ResampleSeen:

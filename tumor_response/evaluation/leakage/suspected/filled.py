@@ -27,6 +27,8 @@ _EQUAL = 1e-9
 _ROUNDED = 2e-3
 _MOST_NEIGHBOURS = 10
 _LEAST_VALUES = 3
+_MOST_PARTS = 12
+_WHOLE = 1e-6
 
 
 def filled_findings(study: LookedAt) -> Iterator[Checked]:
@@ -53,19 +55,30 @@ def filled_findings(study: LookedAt) -> Iterator[Checked]:
 def is_fine(values: FloatArray) -> bool:
     """Tell numbers with all their digits from rounded ones, whose values repeat by chance.
 
-    Fine: fewer than half of them are whole multiples of the ten-millionth part of their spread.
+    Fine: fewer than half of them are whole multiples of the ten-millionth part of their spread, and
+    they are not whole steps apart, as counts are even after they were scaled.
 
     Examples
     --------
     >>> is_fine(np.sqrt(np.arange(1.0, 30.0))), is_fine(np.arange(1.0, 30.0) / 100)
     (True, False)
+    >>> is_fine(np.array([3.0, 5.0, 8.0, 9.0, 21.0]) / 7)
+    False
     """
     spread = float(values.std())
     if not spread > 0:
         return False
     step = 10.0 ** (np.floor(np.log10(spread)) - 7)
     rounded = np.rint(values / step) * step
-    return bool(np.mean(np.abs(values - rounded) < 1e-3 * step) < 0.5)
+    return bool(np.mean(np.abs(values - rounded) < 1e-3 * step) < 0.5) and not _is_grid(values)
+
+
+def _is_grid(values: FloatArray) -> bool:
+    """Tell whether all values are whole steps apart, of the smallest distance or a part of it."""
+    apart = np.diff(np.unique(values))
+    apart = apart[apart > 1e-12 * np.abs(values).max()]  # equal but for rounding
+    steps = apart[:, None] / (apart.min() / np.arange(1, _MOST_PARTS + 1))
+    return bool((np.abs(steps - np.rint(steps)) < _WHOLE).all(axis=0).any())
 
 
 def _repeated(study: LookedAt) -> dict[str, tuple[str, str]]:
