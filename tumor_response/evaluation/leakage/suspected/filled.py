@@ -27,6 +27,9 @@ _EQUAL = 1e-9
 _ROUNDED = 2e-3
 _MOST_NEIGHBOURS = 10
 _LEAST_VALUES = 3
+_LEAST_SPIKE = 4
+_MOST_REPEATED = 0.05
+"""Of the other values, that may repeat: a site with few gaps, and chance among rounded numbers."""
 _MOST_PARTS = 12
 _WHOLE = 1e-6
 
@@ -34,7 +37,7 @@ _WHOLE = 1e-6
 def filled_findings(study: LookedAt) -> Iterator[Checked]:
     """Yield what the columns show of filled gaps."""
     check = "gaps filled from all rows"
-    found = _repeated(study)
+    found = _repeated(study) or _spikes(study)
     if not found:
         found = {name: ("all rows", said) for name, said in _of_neighbours(study.numbers).items()}
     n_gaps = int(np.isnan(study.numbers.values).sum())
@@ -112,6 +115,25 @@ def _repeated(study: LookedAt) -> dict[str, tuple[str, str]]:
                 if apart and len(told) == 2 and all(told):
                     found[name] = ("the rows of one class", str(told[0]))
     return found
+
+
+def _spikes(study: LookedAt) -> dict[str, tuple[str, str]]:
+    """Return columns in which a value repeats as no other does, if there are several.
+
+    Such as the medians of each site: no statistic of all rows, and yet no measurement.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for at, name in enumerate(study.numbers.names):
+        known = _once_per_patient(study.numbers.values[:, at], study.patients)
+        values, counts = np.unique(known, return_counts=True)
+        # a limit of detection lies at an end
+        inside = (values > values[:1]) & (values < values[-1:]) & (values != np.rint(values))
+        spikes = inside & (counts >= _LEAST_SPIKE)
+        others = counts[~spikes]
+        if spikes.any() and len(others) >= 8 and (others > 1).sum() <= _MOST_REPEATED * len(others):
+            said = f"{counts[spikes].max()} values are {values[spikes][0]:.6g}, few others repeat"
+            found[name] = ("some rows", said)
+    return found if len(found) >= 2 else {}
 
 
 def _filled_in(column: FloatArray, patients: IntArray, repeated: FloatArray) -> str | None:
