@@ -69,8 +69,8 @@ def _means(study: LookedAt) -> Checked:
     if study.classes is not None:
         outcomes["the class"] = study.classes.to_numpy(np.float64, na_value=np.nan)
     if study.outcomes is not None:
-        for name, column in study.outcomes.select_dtypes("number").items():
-            outcomes[str(name)] = column.to_numpy(np.float64, na_value=np.nan)
+        for name, known in study.outcomes.select_dtypes("number").items():
+            outcomes[str(name)] = known.to_numpy(np.float64, na_value=np.nan)
     numbers = study.numbers
     few = (numbers.n_distinct >= _LEAST_VALUES) & (numbers.n_distinct <= 0.5 * numbers.n_known)
     found: dict[str, str] = {}
