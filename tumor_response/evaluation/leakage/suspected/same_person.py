@@ -61,8 +61,8 @@ def _endings(study: LookedAt) -> Checked:
 def _alike(study: LookedAt) -> Checked:
     r"""Look for patients who agree in all that is of a person.
 
-    A pair agrees by chance with the product over the columns of the share of pairs that agree in
-    each; over all pairs fewer than a thousandth of one is expected of pairs that are called alike.
+    A pair agrees by chance with the product over the columns of the share of other pairs that agree
+    in each; over all pairs fewer than a thousandth of one is expected of pairs that are called alike.
     """
     check = "patients alike in all that is said of the person"
     n = len(study.frame)
@@ -72,9 +72,8 @@ def _alike(study: LookedAt) -> Checked:
     first, second = np.nonzero(np.triu(study.patients[:, None] != study.patients, 1))
     if not len(first):
         return Checked(check, NOT_CHECKABLE, "there is one patient")
-    expected = np.full(len(first), np.log(len(first)))
+    of_a_person = []
     agree = np.ones(len(first), dtype=np.bool_)
-    used = 0
     for name in columns:
         codes = pd.factorize(study.frame[name])[0]
         known = (codes[first] >= 0) & (codes[second] >= 0)
@@ -82,9 +81,14 @@ def _alike(study: LookedAt) -> Checked:
         # what no two patients share is measured of a lesion; what all share says nothing
         if not known.any() or not same.any() or same.sum() == known.sum():
             continue
-        used += 1
+        of_a_person.append((known, same))
         agree &= same | ~known
-        expected += np.where(known, np.log(same.sum() / known.sum()), 0.0)
+    used = len(of_a_person)
+    expected = np.full(len(first), np.log(len(first)))
+    for known, same in of_a_person:
+        # the suspected pairs themselves are no measure of chance
+        share = ((same & ~agree).sum() + 1) / ((known & ~agree).sum() + 1)
+        expected += np.where(known, np.log(share), 0.0)
     alike = agree & (expected < np.log(_EXPECTED))
     if alike.any():
         patients = study.frame.index.get_level_values("patient_id")
