@@ -79,8 +79,9 @@ def brought_rows(model: Any, known: KnownRows) -> BroughtRows:
             continue
         rows = known.by_index(leaf)
         if rows is not None:
-            shared = [c for c in getattr(leaf, "columns", ()) if c in known.X]
-            if not (shared and _is_of_the_table(leaf[shared], known.X[shared], rows)):
+            held = leaf if isinstance(leaf, pd.DataFrame) else pd.DataFrame(leaf)
+            shared = [c for c in held.columns if c in known.X]
+            if not (shared and _is_of_the_table(held[shared], known.X[shared], rows)):
                 brought.others_values[path] = bool(shared)
         if rows is None and leaf.ndim == 2:
             rows = known.by_values(leaf)

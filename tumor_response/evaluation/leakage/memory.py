@@ -95,16 +95,18 @@ def remembered(
         break
     if not written:
         return Memory()
-    try:
-        with _as_before(variables, emptied):
-            again = scores()
-        with _as_before(variables, emptied):
-            other_scores()
-            after = scores()
-    except TumorResponseError as error:
-        return Memory(written, unknown=str(error))
+    with _as_before(variables, emptied):
+        again = scores()
     if first.tobytes() != again.tobytes():
         return Memory(written, unknown="two fits after nothing predict differently")
+    with _as_before(variables, emptied):
+        # it is to be remembered, whether or not it ends well
+        with suppress(TumorResponseError):
+            other_scores()
+        try:
+            after = scores()
+        except TumorResponseError:  # which it was not before
+            return Memory(written, changes=True)
     return Memory(written, changes=first.tobytes() != after.tobytes())
 
 

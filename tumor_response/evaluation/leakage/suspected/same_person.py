@@ -62,7 +62,7 @@ def _alike(study: LookedAt) -> Checked:
     r"""Look for patients who agree in all that is of a person.
 
     A pair agrees by chance with the product over the columns of the share of other pairs that agree
-    in each; over all pairs fewer than a thousandth of one is expected of pairs that are called alike.
+    in each; of pairs that are called alike fewer than a thousandth of one is expected over all.
     """
     check = "patients alike in all that is said of the person"
     n = len(study.frame)
