@@ -61,7 +61,14 @@ NAMES = {
     "signature": "a signature fitted to all",
     "tuned_before": "a penalty tuned on all",
 }
-_SAME_PERSON = ("near-duplicate rows", "two patients share", "patients under two names")
+_SAME_PERSON = (
+    "near-duplicate rows",
+    "two patients share",
+    "patients under two names",
+    "lesions of a patient",
+    "said of the person",
+    "two names are one person",
+)
 _COPY = (
     "equal to an outcome",
     "order of an outcome",
@@ -82,11 +89,11 @@ RIGHT = {
     "follow_up": (*_COPY, "named after the follow-up", "known before treatment"),
     "combat": ("columns harmonised", _CHOSEN),
     "cut": ("a cut of the outcome",),
-    "oversampled": _SAME_PERSON,
-    "target_encoded": (_CHOSEN,),
-    "missing_tells": (),
+    "oversampled": (*_SAME_PERSON, "between two others"),
+    "target_encoded": ("mean outcome of their rows", _CHOSEN),
+    "missing_tells": ("gaps follow the classes",),
     "signature": (_CHOSEN, *_COPY),
-    "tuned_before": (),
+    "tuned_before": ("settings chosen beforehand",),
 }
 """Parts of the names of the checks that speak of a fault, where suspicion or ignorance is the right
 answer; another check's accusation of the same study is luck, and not counted. What is recorded or

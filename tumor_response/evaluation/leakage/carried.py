@@ -22,7 +22,15 @@ import pandas as pd
 from tumor_response.evaluation.leakage.known_rows import KnownRows
 from tumor_response.evaluation.leakage.noise import noisy_outcome, noisy_table
 
-__all__ = ["BroughtRows", "altered", "brought_rows", "fitted_parts", "leaves"]
+__all__ = [
+    "BroughtRows",
+    "altered",
+    "brought_rows",
+    "fitted_parts",
+    "leaves",
+    "own_classes",
+    "own_functions",
+]
 
 IntArray = npt.NDArray[np.int64]
 Leaf = np.ndarray[Any, Any] | pd.DataFrame | pd.Series
@@ -45,9 +53,13 @@ class BroughtRows:
     ----------
     rows_at : dict of str to ndarray of int64
         From the path of each table, array or column to the row numbers in it; -1 for others.
+    others_values : dict of str to bool
+        Those that name the rows by their index and hold other values than the table; whether they
+        are of the table's columns.
     """
 
     rows_at: dict[str, IntArray] = field(default_factory=dict)
+    others_values: dict[str, bool] = field(default_factory=dict)
 
     def patients_of(self, known: KnownRows, rows: IntArray) -> set[int]:
         """Return those of the rows' patients that are in it."""
@@ -66,6 +78,11 @@ def brought_rows(model: Any, known: KnownRows) -> BroughtRows:
         if len(leaf) < _LEAST_ROWS:
             continue
         rows = known.by_index(leaf)
+        if rows is not None:
+            held = leaf if isinstance(leaf, pd.DataFrame) else pd.DataFrame(leaf)
+            shared = [c for c in held.columns if c in known.X]
+            if not (shared and _is_of_the_table(held[shared], known.X[shared], rows)):
+                brought.others_values[path] = bool(shared)
         if rows is None and leaf.ndim == 2:
             rows = known.by_values(leaf)
         if rows is None and leaf.ndim == 1:
@@ -78,6 +95,13 @@ def brought_rows(model: Any, known: KnownRows) -> BroughtRows:
         {path: by_length[len(leaf)] for path, leaf in single.items() if len(leaf) in by_length}
     )
     return brought
+
+
+def _is_of_the_table(leaf: pd.DataFrame, X: pd.DataFrame, rows: IntArray) -> bool:
+    there = rows >= 0
+    own = X.iloc[rows[there]].astype(object)
+    held = leaf[there].astype(object)
+    return bool(((own.to_numpy() == held.to_numpy()) | own.isna().to_numpy()).all())
 
 
 def leaves(model: Any) -> Iterator[tuple[str, Leaf]]:
@@ -141,6 +165,25 @@ def fitted_parts(model: Any) -> list[tuple[str, Any]]:
     walk = _Walk(lambda _path, leaf: leaf)
     walk.copy_of("", model, 0)
     return [(path, part) for path, part in walk.estimators if _is_fitted(part)]
+
+
+def own_functions(model: Any) -> list[tuple[str, types.FunctionType]]:
+    """Return the functions of a model that are of no package which holds no study's data."""
+    walk = _Walk(lambda _path, leaf: leaf)
+    walk.copy_of("", model, 0)
+    return [(path, f) for path, f in walk.functions if _is_own(f.__module__)]
+
+
+def own_classes(model: Any) -> list[type]:
+    """Return the classes of a model's estimators that are of no such package."""
+    walk = _Walk(lambda _path, leaf: leaf)
+    walk.copy_of("", model, 0)
+    classes = {base: None for _, part in walk.estimators for base in type(part).__mro__}
+    return [kind for kind in classes if _is_own(kind.__module__)]
+
+
+def _is_own(module: str | None) -> bool:
+    return (module or "builtins").partition(".")[0] not in (*_OURS, *_CLOSED)
 
 
 def _is_fitted(part: Any) -> bool:
@@ -213,7 +256,7 @@ class _Walk:
             self.functions += [
                 (f"{path or kind.__name__}.{name}()", method)
                 for base in kind.__mro__
-                if base.__module__.partition(".")[0] not in (*_OURS, *_CLOSED)
+                if _is_own(base.__module__)
                 for name, method in vars(base).items()
                 if isinstance(method, types.FunctionType)
             ]

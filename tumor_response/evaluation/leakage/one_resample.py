@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import random
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from tumor_response.evaluation.leakage.carried import altered, brought_rows, noise_for
 from tumor_response.evaluation.leakage.known_rows import KnownRows
+from tumor_response.evaluation.leakage.memory import Memory, remembered
 from tumor_response.evaluation.leakage.noise import noisy_outcome, noisy_table
 from tumor_response.evaluation.leakage.recorder import (
     FitSeen,
@@ -64,8 +66,13 @@ class ModelSeen:
         Rows that the model brings along: path, and how many out-of-bag patients are in it.
     brought_changed : list of str
         Parts of the state that noise in these changed.
+    looked_up : dict of str to bool
+        Those of other values than the table's that predictions, not fits, follow; whether they are
+        of the table's columns.
     alone : dict of str to Any
         Test rows scored one by one: ``n``, the largest ``difference``, or the ``error``.
+    memory : Memory
+        Whether its fits depend on earlier fits.
     refused : str
         Why the run with noise could not be made; empty if it could.
     """
@@ -80,7 +87,9 @@ class ModelSeen:
     is_restless: bool = False
     brought: dict[str, int] = field(default_factory=dict)
     brought_changed: list[str] = field(default_factory=list)
+    looked_up: dict[str, bool] = field(default_factory=dict)
     alone: dict[str, Any] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
     refused: str = ""
 
 
@@ -123,11 +132,13 @@ class Work:
     def __call__(self, tasks: list[tuple[int, Resample]]) -> list[ResampleSeen]:
         """Trace some resamples."""
         before = np.random.get_state()  # noqa: NPY002 - see seed_of_everybody
+        plain_before = random.getstate()
         try:
             with threadpool_limits(1):
                 return [seen_resample(self, number, resample) for number, resample in tasks]
         finally:
             np.random.set_state(before)  # noqa: NPY002
+            random.setstate(plain_before)
 
 
 def seen_resample(work: Work, number: int, resample: Resample) -> ResampleSeen:
@@ -152,6 +163,7 @@ def seen_resample(work: Work, number: int, resample: Resample) -> ResampleSeen:
         if noisy is not None:
             one.with_noise(noisy, fitted[name], state)
         one.with_brought_noise(fitted[name], state, work.seed + number)
+        one.after_others(work.seed + number)
     return ResampleSeen(number, by_model, scores)
 
 
@@ -232,9 +244,21 @@ class _OneModel:
                     self.seen.brought_changed = [f"the fit fails with noise: {error}"]
                     return
                 given = set(differences(state_of(model), state_of(clone(changed))))
-            found = self._compared(fitted, state, other)[0]
+            found, moved = self._compared(fitted, state, other)
             # that the parameters themselves are others is no news
             self.seen.brought_changed = [path for path in found if path not in given]
+            if moved and not self.seen.brought_changed:
+                self.seen.looked_up = brought.others_values
+
+    def after_others(self, seed: int) -> None:
+        """Fit after nothing and after a fit to noise, and note whether predictions differ."""
+        everybody = np.arange(len(self.rows.X), dtype=np.int64)
+        other = replace(self.rows, X=noisy_table(self.rows.X, everybody, seed))
+        self.seen.memory = remembered(
+            self.rows.models[self.name],
+            lambda: self._scores(self._fit(self.rows)),
+            lambda: self._scores(self._fit(other)),
+        )
 
     def _compared(self, fitted: Any, state: State, other: Any) -> tuple[list[str], bool]:
         """Return what differs between two fits beyond what differs without any reason."""

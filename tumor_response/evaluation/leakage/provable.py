@@ -125,12 +125,9 @@ def _roles(table: FeatureTable, predictors: Sequence[str]) -> Checked:
     later = roles[~roles.isin(allowed)]
     if later.empty:
         return Checked(_ROLES, PASSED, f"{len(roles)} columns are {' or '.join(allowed)}")
-    after = later[later.isin(("delivered", "post_baseline"))]
-    if after.empty:
-        said = f"{len(later)} column(s) have a role that says nothing: {shown(later.unique())}"
-        return Checked(_ROLES, NOT_CHECKABLE, said, ", ".join(later.index[:4]))
-    said = f"{len(after)} column(s) are {' or '.join(sorted(after.unique()))}"
-    return Checked(_ROLES, FAULT, said, ", ".join(after.index[:4]))
+    said = f"{len(later)} column(s) are {' or '.join(sorted(later.unique()))}"
+    said += f"; what is not {' or '.join(PREDICTOR_ROLES)} may be no predictor"
+    return Checked(_ROLES, FAULT, said, ", ".join(later.index[:4]))
 
 
 def _operations(table: FeatureTable) -> Checked:

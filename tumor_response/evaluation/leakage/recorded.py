@@ -98,6 +98,7 @@ def model_findings(
         yield from fits_findings(rows, resamples, name, of)
         yield from inner_findings(rows, resamples, name, model, of)
         yield _noise(name, of)
+        yield _memory(name, of)
         yield _brought(name, of)
         yield _alone(name, of)
 
@@ -129,6 +130,20 @@ def _noise(name: str, of: list[tuple[int, ModelSeen]]) -> Checked:
     return Checked(check, PASSED, said, name)
 
 
+def _memory(name: str, of: list[tuple[int, ModelSeen]]) -> Checked:
+    check = "fits depend on earlier fits"
+    memories = [seen.memory for _, seen in of]
+    written = sorted({path for one in memories for path in one.where})
+    if any(one.changes for one in memories):
+        said = "a fit to other rows before changes its predictions, by what is kept in"
+        return Checked(check, FAULT, f"{said} {shown(written)}", name)
+    if unknown := next((one.unknown for one in memories if one.unknown), ""):
+        return Checked(check, NOT_CHECKABLE, f"{shown(written)}: {unknown}", name)
+    if written:
+        return Checked(check, PASSED, f"{shown(written)} is written, and changes nothing", name)
+    return Checked(check, PASSED, "they write to no variable of its modules and classes", name)
+
+
 def _brought(name: str, of: list[tuple[int, ModelSeen]]) -> Checked:
     check = "rows of test patients that the model brings along"
     found = {path: n for _, seen in of for path, n in seen.brought.items()}
@@ -143,6 +158,12 @@ def _brought(name: str, of: list[tuple[int, ModelSeen]]) -> Checked:
     if any(seen.is_restless for _, seen in of):
         said = f"rows of {n} out-of-bag patients; whether the fit uses them cannot be told"
         return Checked(check, NOT_CHECKABLE, said, where)
+    if looked_up := {path: own for _, seen in of for path, own in seen.looked_up.items()}:
+        said = (
+            f"values of {n} out-of-bag patients, other than the table's, are looked up when they "
+            f"are scored: {shown(looked_up)}; whose rows made them does not show"
+        )
+        return Checked(check, FAULT if any(looked_up.values()) else NOT_CHECKABLE, said, where)
     said = f"rows of {n} out-of-bag patients, and noise in them changes nothing that is fitted"
     return Checked(check, PASSED, said, where)
 

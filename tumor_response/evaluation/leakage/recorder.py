@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -248,11 +249,12 @@ class Recorder:
 
 
 def seed_of_everybody() -> None:
-    """Seed NumPy's global generator, which estimators without a seed of their own draw from.
+    """Seed the global generators, which estimators without a seed of their own draw from.
 
-    So that two fits to the same rows can be compared.
+    NumPy's and Python's, so that two fits to the same rows can be compared.
     """
     np.random.seed(0)  # noqa: NPY002
+    random.seed(0)
 
 
 def _held_out(train: IntArray, scored: IntArray, all_rows: IntArray) -> bool:

@@ -88,12 +88,13 @@ class _Reader:
             case np.ndarray():
                 return self._of_array(path, value)
             case pd.DataFrame():
-                columns = {str(place): value.iloc[:, place] for place in range(value.shape[1])}
+                self.digests[path] = f"frame {_of_list([str(kind) for kind in value.dtypes])}"
+                columns = {
+                    str(place): value.iloc[:, place].to_numpy() for place in range(value.shape[1])
+                }
                 return [("index", value.index), ("columns", value.columns), *columns.items()]
             case pd.Series():
                 return [("index", value.index), ("", value.to_numpy()), ("name", str(value.name))]
-            case pd.Index():
-                return [("", value.to_numpy())]
             case Mapping():
                 self.digests[path] = type(value).__name__
                 return [(f"[{_key(key)}]", item) for key, item in value.items()]
@@ -166,8 +167,14 @@ def _plain(value: Any) -> str | None:
     if isinstance(value, (*_PLAIN, np.generic)) or value is Ellipsis:
         return repr(value)
     if isinstance(value, list) and all(type(one) in (str, int, bool) for one in value):
-        return hashlib.sha256(repr(value).encode()).hexdigest()
+        return _of_list(value)
+    if isinstance(value, pd.Index):  # by content: copies of a frame may share it or not
+        return f"{value.dtype} {_of_list([list(value.names), value.tolist()])}"
     return None
+
+
+def _of_list(values: list[Any]) -> str:
+    return hashlib.sha256(repr(values).encode()).hexdigest()
 
 
 def _key(key: Any) -> str:

@@ -286,9 +286,12 @@ class _Tracer:
 
     def _looked_at(self, predictors: list[str]) -> LookedAt:
         label, y = self.question.label, self.y
-        classes = None
+        classes, fixed = None, None
         if label is not None:
-            classes = label.label(y, label.fit(y.dropna()))
+            fitted = label.fit(y.dropna())
+            classes = label.label(y, fitted)
+            if not label.is_fitted and isinstance(label.cut, (int, float)):
+                fixed = label.threshold(fitted)
         elif set(y.dropna().unique()) == {0.0, 1.0}:
             classes = y
         outcomes = self.outcomes
@@ -299,6 +302,7 @@ class _Tracer:
             classes=classes,
             is_finished=label is None or not label.is_fitted,
             outcomes=None if outcomes is None else outcomes.reindex(y.index),
+            fixed_cut=fixed,
         )
 
 

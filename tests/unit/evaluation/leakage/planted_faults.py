@@ -151,3 +151,39 @@ class TunedByHand(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> Any:
         return self.model_.predict_proba(self.scaler_.transform(np.asarray(X)))
+
+
+REMEMBERED: dict[Any, Any] = {}
+
+
+class Remembers(TransformerMixin, BaseEstimator):
+    """Centres by the means of its first fit, of all fits so far, or of these rows, kept by them."""
+
+    def __init__(self, kind: str = "first") -> None:
+        self.kind = kind
+
+    def fit(self, X: pd.DataFrame, y: Any = None) -> Remembers:
+        key = X.to_numpy().tobytes() if self.kind == "by content" else "mean"
+        if key not in REMEMBERED:
+            REMEMBERED[key] = X.mean()
+        elif self.kind == "running":
+            REMEMBERED[key] = (REMEMBERED[key] + X.mean()) / 2
+        self.mean_ = REMEMBERED[key]
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        return X - self.mean_
+
+
+class LooksUp(TransformerMixin, BaseEstimator):
+    """Takes a patient's values from a table that it was given."""
+
+    def __init__(self, held: pd.DataFrame) -> None:
+        self.held = held
+
+    def fit(self, X: pd.DataFrame, y: Any = None) -> LooksUp:
+        self.fitted_ = True
+        return self
+
+    def transform(self, X: pd.DataFrame) -> pd.DataFrame:
+        return self.held.loc[X.index]

@@ -79,7 +79,7 @@ def test_a_column_from_the_follow_up(table: tr.FeatureTable) -> None:
     dictionary.loc["clinical__age", "role"] = "post_baseline"
     assert statuses(replace(table, dictionary=dictionary))[ROLES] == "FAULT"
     dictionary.loc["clinical__age", "role"] = "something"
-    assert statuses(replace(table, dictionary=dictionary))[ROLES] == "NOT CHECKABLE"
+    assert statuses(replace(table, dictionary=dictionary))[ROLES] == "FAULT"
 
 
 def test_a_provenance_of_somebody_else(table: tr.FeatureTable) -> None:

@@ -25,8 +25,11 @@ from sklearn.svm import SVC
 
 import tumor_response as tr
 from tests.unit.evaluation.leakage.planted_faults import (
+    REMEMBERED,
     ByItsBatch,
     ByRow,
+    LooksUp,
+    Remembers,
     ScaledWithAll,
     StoppedByRows,
     StoppedByTheTestRows,
@@ -45,6 +48,7 @@ INNER = "copies of a patient across inner folds"
 NOISE = "refit with out-of-bag rows replaced by noise"
 BROUGHT = "rows of test patients that the model brings along"
 ALONE = "test rows scored one by one"
+EARLIER = "fits depend on earlier fits"
 STATISTICS = "statistics of all rows in the model's parameters"
 FITTED = "steps that arrive fitted"
 
@@ -345,3 +349,28 @@ def test_what_cannot_be_run_is_not_passed() -> None:
     trace = traced(make_pipeline(FunctionTransformer(fails), logistic()))
     assert status_of(trace, "watched runs") == "NOT CHECKABLE"
     assert "not today" in str(trace)
+
+
+def test_a_forest_without_a_seed_is_the_same_twice() -> None:
+    forest = RandomForestClassifier(5, random_state=None)
+    trace = traced(forest)
+    assert recorded_faults(trace) == []
+    assert status_of(trace, NOISE) == "passed"
+
+
+@pytest.mark.parametrize("kind", ["first", "running"])
+def test_a_step_that_remembers_earlier_fits(kind: str) -> None:
+    REMEMBERED.clear()
+    trace = traced(make_pipeline(Remembers(kind), logistic()))
+    assert EARLIER in recorded_faults(trace)
+    assert set(REMEMBERED) == {"mean"}  # as the watched run left it
+    by_content = traced(make_pipeline(Remembers("by content"), logistic()))
+    assert EARLIER not in recorded_faults(by_content)
+    assert status_of(by_content, EARLIER) == "passed"
+
+
+@pytest.mark.parametrize("values", ["harmonised", "own"])
+def test_values_that_are_looked_up_by_patient(values: str) -> None:
+    held = X if values == "own" else (X - MEANS).div(SPREADS)
+    trace = traced(make_pipeline(LooksUp(held), logistic()))
+    assert recorded_faults(trace) == ([] if values == "own" else [BROUGHT])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,16 @@ from sklearn.preprocessing import (
 
 import tumor_response as tr
 from tests.unit.evaluation.leakage.planted_faults import cohort
+from tumor_response.evaluation.leakage.findings import Checked
 from tumor_response.evaluation.leakage.suspected import LookedAt, suspected_findings
+from tumor_response.evaluation.leakage.suspected.cuts import cut_findings
+from tumor_response.evaluation.leakage.suspected.duplicates import duplicate_findings
+from tumor_response.evaluation.leakage.suspected.filled import filled_findings
+from tumor_response.evaluation.leakage.suspected.made_rows import made_rows
+from tumor_response.evaluation.leakage.suspected.near_outcome import near_outcome_findings
+from tumor_response.evaluation.leakage.suspected.same_person import same_person_findings
+from tumor_response.evaluation.leakage.suspected.sites import site_findings
+from tumor_response.evaluation.leakage.suspected.telling import telling_findings
 
 SCALED = "columns scaled over all rows"
 TURNED = "components or residuals of all rows"
@@ -37,6 +46,11 @@ GIVES = "columns that give the outcome away beside the baseline volume"
 SITES = "columns harmonised over all rows"
 CUT = "a cut of the outcome that all rows decide"
 FLAG = "predictors cut where all rows say"
+GAPS = "gaps follow the classes"
+MEANS = "values that are the mean outcome of their rows"
+BETWEEN = "rows on the straight line between two others"
+ALIKE = "patients alike in all that is said of the person"
+ENDINGS = "names that look like lesions of a patient"
 CHOSEN = "columns chosen, or values changed, before they came here"
 
 
@@ -46,6 +60,7 @@ def found(
     y: pd.Series | None = None,
     given: bool = True,
     is_proven: bool = False,
+    by: Callable[[LookedAt], Iterable[Checked]] | None = None,
 ) -> dict[str, str]:
     """Status by check, the continuous end point being cut in the resamples if ``y`` is None."""
     rate = outcomes["rate_percent_per_day"]
@@ -58,7 +73,8 @@ def found(
         is_finished=y is not None,
         outcomes=outcomes if given else None,
     )
-    return {one.check: one.status for one in suspected_findings(study, is_proven)}
+    findings = suspected_findings(study, is_proven) if by is None else by(study)
+    return {one.check: one.status for one in findings}
 
 
 def faults(*given: Any, **more: Any) -> set[str]:
@@ -280,3 +296,165 @@ def test_cuts_of_all_rows() -> None:
     youden = [abs((feature[y] > cut).mean() - (feature[~y] > cut).mean()) for cut in ordered]
     best = feature.gt(ordered[int(np.argmax(youden))]).astype(float)
     assert FLAG in faults(X.assign(clinical__high=best), outcomes)
+
+
+def test_a_round_cut_between_the_middle_rows_is_no_statistic() -> None:
+    X, outcomes = cohort()
+    shrinkage = outcomes["shrinkage_percent"]
+    middle = shrinkage.sort_values().iloc[29:31].mean()
+    moved = outcomes.assign(shrinkage_percent=shrinkage - middle + 35.001)
+    label = moved["shrinkage_percent"].gt(35.0).astype(float)
+    only = moved.drop(columns=[c for c in moved if c.startswith("log_") or "change" in c])
+    assert found(X, only, y=label, by=cut_findings)[CUT] == "NOT CHECKABLE"
+    label.attrs = {"cut": 35.0, "by": "shrinkage_percent"}
+    assert found(X, moved, y=label, by=cut_findings)[CUT] == "passed"
+    label.attrs["cut"] = float(moved["shrinkage_percent"].median())
+    assert CUT in faults(X, moved, y=label, by=cut_findings)
+
+
+@pytest.mark.parametrize(("cut", "status"), [(0.95, "passed"), (0.9371, "NOT CHECKABLE")])
+def test_a_cut_given_as_a_number(cut: float, status: str) -> None:
+    X, outcomes = cohort()
+    rate = outcomes["rate_percent_per_day"]
+
+    def said(number: float) -> str:
+        study = LookedAt(
+            frame=X,
+            predictors=features(X),
+            y=rate,
+            classes=rate.gt(number).astype(float),
+            is_finished=True,
+            outcomes=None,
+            fixed_cut=number,
+        )
+        return next(one.status for one in cut_findings(study) if one.check == CUT)
+
+    assert said(cut) == status
+    assert said(float(rate.median())) == "FAULT"
+
+
+def test_the_baseline_volume_gives_no_change_in_cc_away() -> None:
+    X, outcomes = cohort(n=100)
+    share = 0.01 * outcomes["shrinkage_percent"].clip(22, 34)
+    steady = outcomes[["volume_baseline_cc", "rate_percent_per_day"]].assign(
+        volume_change_cc=-share * outcomes["volume_baseline_cc"]
+    )
+    volume = X["clinical__volume_cc"]
+    assert volume.corr(steady["volume_change_cc"], method="spearman") < -0.95
+    assert not faults(X, steady, by=near_outcome_findings)
+
+
+def test_limits_of_detection_and_scaled_counts_are_shared_by_chance() -> None:
+    X, outcomes = cohort(n=80)
+    rng = np.random.default_rng(0)
+    marker = rng.lognormal(1.0, 1.0, 80)
+    ordered = np.sort(marker)
+    clipped = np.clip(marker, ordered[1], ordered[-2])  # two patients at either limit
+    assert not faults(X.assign(clinical__marker=clipped), outcomes, by=duplicate_findings)
+
+    def both(study: LookedAt) -> list[Checked]:
+        return [*duplicate_findings(study), *filled_findings(study)]
+
+    counts = np.round(np.exp(rng.normal(5.0, 0.6, 80))) * 0.0137
+    assert not faults(X.assign(clinical__count=counts), outcomes, by=both)
+
+
+def test_the_site_of_a_tumour_is_nothing_to_harmonise_by() -> None:
+    X, outcomes = cohort(n=90, p=40)
+    site = X["meta__site"].to_numpy()
+
+    def alike(v: np.ndarray) -> np.ndarray:
+        for s in ("A", "B"):
+            v = np.where((site == s)[:, None], v - v[site == s].mean(axis=0) + 7.0, v)
+        return v
+
+    same = changed(X, alike)
+    assert SITES in faults(same, outcomes, by=site_findings)
+    for name in ("clinical__subsite", "clinical__tumour_site"):
+        assert SITES not in faults(
+            same.rename(columns={"meta__site": name}), outcomes, by=site_findings
+        )
+
+
+def test_gaps_that_follow_the_classes() -> None:
+    X, outcomes = cohort()
+    rate = outcomes["rate_percent_per_day"]
+    good = rate.gt(rate.median()).to_numpy()
+    values = np.random.default_rng(0).normal(250, 60, 60).round()
+    other = good.copy()
+    other[[3, 40]] = ~other[[3, 40]]
+    assert GAPS in faults(
+        X.assign(clinical__platelets=np.where(other, np.nan, values)), outcomes, by=telling_findings
+    )
+    some = np.random.default_rng(1).random(60) < np.where(good, 0.6, 0.2)
+    with_gaps = X.assign(clinical__platelets=np.where(some, np.nan, values))
+    assert GAPS not in faults(with_gaps, outcomes, by=telling_findings)
+
+
+@pytest.mark.parametrize("of", ["class", "rate"])
+def test_categories_replaced_by_mean_outcomes(of: str) -> None:
+    X, outcomes = cohort()
+    rate = outcomes["rate_percent_per_day"]
+    y = rate.gt(rate.median()).astype(float) if of == "class" else rate
+    subsite = np.random.default_rng(0).integers(0, 6, 60)
+    encoded = y.groupby(subsite).transform("mean")
+    assert MEANS in faults(X.assign(clinical__subsite=encoded), outcomes, by=telling_findings)
+    half = np.arange(60) % 2 == 0  # means of other patients
+    others = pd.Series(subsite, index=X.index).map(y[half].groupby(subsite[half]).mean())
+    assert MEANS not in faults(
+        X[~half].assign(clinical__subsite=others), outcomes[~half], by=telling_findings
+    )
+
+
+def test_rows_made_between_two_patients() -> None:
+    X, outcomes = cohort(n=60, p=30)
+    rng = np.random.default_rng(0)
+    made = X.copy()
+    numbers = X.select_dtypes("number").columns
+    for row in (50, 53, 57):
+        one, other = rng.choice(40, 2, replace=False)
+        way = rng.random()
+        between = X[numbers].iloc[one] * (1 - way) + X[numbers].iloc[other] * way
+        made.loc[made.index[row], numbers] = between
+    assert BETWEEN in faults(made, outcomes, by=lambda study: [made_rows(study)])
+    line = np.outer(np.arange(60.0) ** 1.5, np.arange(1.0, 31.0))  # all rows on one line
+    assert BETWEEN not in faults(
+        changed(X, lambda _: line), outcomes, by=lambda study: [made_rows(study)]
+    )
+
+
+def test_lesions_given_as_patients() -> None:
+    X, outcomes = cohort(n=60)
+    rng = np.random.default_rng(0)
+    of = np.repeat(np.arange(40), [2] * 20 + [1] * 20)
+    person = {
+        "clinical__age": rng.normal(62, 9, 40).round(1)[of],
+        "clinical__haemoglobin": rng.normal(13.5, 1.6, 40).round(1)[of],
+        "clinical__stage": rng.integers(1, 5, 40).astype(float)[of],
+        "meta__day": rng.integers(0, 2000, 40)[of],
+        "meta__site": rng.choice(["A", "B"], 40)[of],
+    }
+    lesions = X.assign(**person)
+    assert ALIKE in faults(lesions, outcomes, by=same_person_findings)
+    apart = lesions.assign(meta__day=np.arange(60), clinical__age=rng.normal(62, 9, 60).round())
+    assert ALIKE not in faults(apart, outcomes, by=same_person_findings)
+    names = [f"HN-{100 + patient:04d}_{1 + at % 2}" for at, patient in enumerate(of)]
+    hospitals = [f"H{1 + at % 4}-{at // 4}" for at in range(60)]
+    for given, accused in ((names, True), (hospitals, False)):
+        index = pd.MultiIndex.from_product([given, ["1"]], names=X.index.names)
+        renamed = [frame.set_axis(index, axis=0) for frame in (X, outcomes)]
+        assert (ENDINGS in faults(*renamed, by=same_person_findings)) == accused
+
+
+def test_gaps_filled_by_site() -> None:
+    X, outcomes = cohort(n=80)
+    gaps = np.random.default_rng(0).random((80, 12)) < 0.25
+    holed = changed(X, lambda v: np.where(gaps, np.nan, v))
+    of_site = holed.groupby("meta__site")[features(X)].transform("median")
+    assert FILLED in faults(holed.fillna(of_site), outcomes, by=filled_findings)
+
+
+def test_what_nobody_can_know_is_said() -> None:
+    statuses = found(*cohort())
+    for check in ("whether two names are one person", "settings chosen beforehand"):
+        assert statuses[check] == "NOT CHECKABLE"

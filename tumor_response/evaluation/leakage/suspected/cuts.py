@@ -44,6 +44,8 @@ def _of_outcome(study: LookedAt) -> Checked:
         return Checked(check, PASSED, "the outcome is not cut into two classes")
     if not study.is_finished:
         return Checked(check, PASSED, "the cut is fitted to the training rows of each resample")
+    if study.fixed_cut is not None:
+        return _of_number(check, study.y.to_numpy(np.float64, na_value=np.nan), study.fixed_cut)
     label = study.classes.to_numpy(np.float64, na_value=np.nan)
     given = study.y.attrs.get("cut"), study.y.attrs.get("by")
     columns = (
@@ -55,17 +57,11 @@ def _of_outcome(study: LookedAt) -> Checked:
             if name in SHRANK_SIGN or study.outcomes.shape[1] == 1
         }
     )
-    for name, values in columns.items():
-        if given[1] is not None and name != given[1]:
-            continue
-        if (gap := _gap(values, label)) is None:
-            continue
-        of = _statistic_in(values[np.isfinite(values)], gap, given[0])
-        if of is not None:
-            said = f"the classes are those of {name} cut at the {of} of all rows"
-            return Checked(check, FAULT, f"{said}; give the end point itself with label=", name)
-        said = f"the classes follow {name}, cut between {gap[0]:.6g} and {gap[1]:.6g}, no statistic"
-        return Checked(check, PASSED, said, name)
+    gaps = {name: gap for name, values in columns.items() if (gap := _gap(values, label))}
+    if given[1] in gaps and isinstance(given[0], (int, float)):
+        return _of_number(check, columns[given[1]], float(given[0]), given[1])
+    if gaps:
+        return _between(check, gaps, columns)
     n1, n0 = int((label == 1).sum()), int((label == 0).sum())
     even = (
         "; as many of one class as of the other, as a median makes them" if abs(n1 - n0) < 2 else ""
@@ -73,6 +69,53 @@ def _of_outcome(study: LookedAt) -> Checked:
     missing = "without the end point" if not columns else "no end point gives these classes"
     said = f"classes cut beforehand, {n1} and {n0}{even}; {missing} nobody can tell by which rows"
     return Checked(check, NOT_CHECKABLE, said)
+
+
+def _of_number(check: str, values: FloatArray, cut: float, name: str = "") -> Checked:
+    """Hold a cut that is known as a number against the statistics of all rows, to all digits."""
+    known = values[np.isfinite(values)]
+    close = 1e-9 * max(1e-3, float(np.abs(known).max()))
+    of = next((n for n, of in _STATISTICS.items() if abs(of(known) - cut) <= close), None)
+    is_round = _round_number(cut - close, cut + close) is not None
+    if of is not None:
+        said = f"the number {cut:.10g} is the {of} of all rows; give label= what is to be fitted"
+        # of rounded end points a round number may be a median as well
+        return Checked(check, NOT_CHECKABLE if is_round else FAULT, said, name)
+    if is_round:
+        return Checked(check, PASSED, f"the cut is {cut:.6g}, no statistic of all rows", name)
+    said = (
+        f"the cut is {cut:.6g}, no statistic of all rows; by which rows it was chosen is not said"
+    )
+    return Checked(check, NOT_CHECKABLE, said, name)
+
+
+def _between(
+    check: str, gaps: dict[str, tuple[float, float]], columns: dict[str, FloatArray]
+) -> Checked:
+    """Judge a cut of which only the two rows are known that it lies between.
+
+    The gap holds other numbers as well as statistics. One that people choose beforehand, in any of
+    the columns that order the patients alike, is as good an explanation.
+    """
+    found = {
+        name: of
+        for name, gap in gaps.items()
+        if (of := _quantile_in(columns[name][np.isfinite(columns[name])], gap))
+    }
+    first, (low, high) = next(iter(gaps.items()))
+    where = next(iter(found), first)
+    chosen = {
+        name: number for name, gap in gaps.items() if (number := _round_number(*gap)) is not None
+    }
+    if not found:
+        said = f"the classes follow {first}, cut between {low:.6g} and {high:.6g}, no statistic"
+        return Checked(check, PASSED, said, first)
+    said = f"the classes are those of {where} cut at the {found[where]} of all rows"
+    if chosen:
+        name, number = next(iter(chosen.items()))
+        said += f", and as well those of {name} cut at {number:g}; its attrs would say which"
+        return Checked(check, NOT_CHECKABLE, said, where)
+    return Checked(check, FAULT, f"{said}; give the end point itself with label=", where)
 
 
 def _gap(values: FloatArray, label: FloatArray) -> tuple[float, float] | None:
@@ -88,25 +131,25 @@ def _gap(values: FloatArray, label: FloatArray) -> tuple[float, float] | None:
     return None
 
 
-def _statistic_in(values: FloatArray, gap: tuple[float, float], cut: object) -> str | None:
-    """Return which statistic of the values the cut is; None for none.
+def _quantile_in(values: FloatArray, gap: tuple[float, float]) -> str | None:
+    """Return which quantile of the values lies in a gap; None for none. Nobody cuts at a mean."""
+    inside = (n for n, of in _STATISTICS.items() if n != "mean" and gap[0] <= of(values) <= gap[1])
+    return next(inside, None)
 
-    The gap between two neighbours holds whole numbers as well as statistics; a number that
-    somebody would choose beforehand is believed.
+
+def _round_number(low: float, high: float) -> float | None:
+    """Return a number that people choose, of one digit or of two of which the last is 5.
+
+    Examples
+    --------
+    >>> _round_number(34.7, 35.2), _round_number(-36.0, -34.0), _round_number(1.46, 1.47)
+    (35.0, -35.0, None)
     """
-    if isinstance(cut, (int, float)) and np.isfinite(cut):
-        close = 1e-9 * max(1.0, float(np.abs(values).max()))
-        found = {n: abs(of(values) - cut) <= close for n, of in _STATISTICS.items()}
-        return next((name for name, yes in found.items() if yes), None)
-    inside = [name for name, of in _STATISTICS.items() if gap[0] <= of(values) <= gap[1]]
-    return inside[0] if inside and not _holds_round_number(*gap) else None
-
-
-def _holds_round_number(low: float, high: float) -> bool:
-    """Tell whether a number of one digit lies between the ends."""
-    size = max(abs(low), abs(high))
-    step = 10.0 ** np.floor(np.log10(size)) if size > 0 else 1.0
-    return bool(np.floor(high / step) > np.floor(low / step) or low <= 0 <= high)
+    if low <= 0 <= high:
+        return 0.0
+    step = 5 * 10.0 ** (np.floor(np.log10(max(abs(low), abs(high)))) - 1)
+    number = float(np.floor(high / step) * step)
+    return number if number >= low else None
 
 
 def _of_predictors(study: LookedAt) -> Checked:
@@ -128,7 +171,7 @@ def _of_predictors(study: LookedAt) -> Checked:
                 continue
             n_pairs += 1
             known = values[np.isfinite(values)]
-            of = _statistic_in(known, gap, None)
+            of = None if _round_number(*gap) is not None else _quantile_in(known, gap)
             if of is None and label is not None and _is_best(values, label, gap):
                 of = "best point for the outcome"
             if of is not None:

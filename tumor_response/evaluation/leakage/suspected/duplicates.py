@@ -130,7 +130,8 @@ def _shared_values(study: LookedAt) -> Checked:
             continue
         fine.append(name)
         values, counts = np.unique(known, return_counts=True)
-        for value in values[(counts >= 2) & (values != np.rint(values))]:
+        inside = (values > values[0]) & (values < values[-1])  # no limits of detection
+        for value in values[inside & (counts >= 2) & (values != np.rint(values))]:
             rows = np.nonzero(column == value)[0]
             who = {int(study.patients[row]): int(row) for row in rows[::-1]}
             if len(who) == 2:

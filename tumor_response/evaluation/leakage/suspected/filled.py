@@ -27,12 +27,17 @@ _EQUAL = 1e-9
 _ROUNDED = 2e-3
 _MOST_NEIGHBOURS = 10
 _LEAST_VALUES = 3
+_LEAST_SPIKE = 4
+_MOST_REPEATED = 0.05
+"""Of the other values, that may repeat: a site with few gaps, and chance among rounded numbers."""
+_MOST_PARTS = 12
+_WHOLE = 1e-6
 
 
 def filled_findings(study: LookedAt) -> Iterator[Checked]:
     """Yield what the columns show of filled gaps."""
     check = "gaps filled from all rows"
-    found = _repeated(study)
+    found = _repeated(study) or _spikes(study)
     if not found:
         found = {name: ("all rows", said) for name, said in _of_neighbours(study.numbers).items()}
     n_gaps = int(np.isnan(study.numbers.values).sum())
@@ -53,19 +58,30 @@ def filled_findings(study: LookedAt) -> Iterator[Checked]:
 def is_fine(values: FloatArray) -> bool:
     """Tell numbers with all their digits from rounded ones, whose values repeat by chance.
 
-    Fine: fewer than half of them are whole multiples of the ten-millionth part of their spread.
+    Fine: fewer than half of them are whole multiples of the ten-millionth part of their spread, and
+    they are not whole steps apart, as counts are even after they were scaled.
 
     Examples
     --------
     >>> is_fine(np.sqrt(np.arange(1.0, 30.0))), is_fine(np.arange(1.0, 30.0) / 100)
     (True, False)
+    >>> is_fine(np.array([3.0, 5.0, 8.0, 9.0, 21.0]) / 7)
+    False
     """
     spread = float(values.std())
     if not spread > 0:
         return False
     step = 10.0 ** (np.floor(np.log10(spread)) - 7)
     rounded = np.rint(values / step) * step
-    return bool(np.mean(np.abs(values - rounded) < 1e-3 * step) < 0.5)
+    return bool(np.mean(np.abs(values - rounded) < 1e-3 * step) < 0.5) and not _is_grid(values)
+
+
+def _is_grid(values: FloatArray) -> bool:
+    """Tell whether all values are whole steps apart, of the smallest distance or a part of it."""
+    apart = np.diff(np.unique(values))
+    apart = apart[apart > 1e-12 * np.abs(values).max()]  # equal but for rounding
+    steps = apart[:, None] / (apart.min() / np.arange(1, _MOST_PARTS + 1))
+    return bool((np.abs(steps - np.rint(steps)) < _WHOLE).all(axis=0).any())
 
 
 def _repeated(study: LookedAt) -> dict[str, tuple[str, str]]:
@@ -99,6 +115,25 @@ def _repeated(study: LookedAt) -> dict[str, tuple[str, str]]:
                 if apart and len(told) == 2 and all(told):
                     found[name] = ("the rows of one class", str(told[0]))
     return found
+
+
+def _spikes(study: LookedAt) -> dict[str, tuple[str, str]]:
+    """Return columns in which a value repeats as no other does, if there are several.
+
+    Such as the medians of each site: no statistic of all rows, and yet no measurement.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for at, name in enumerate(study.numbers.names):
+        known = _once_per_patient(study.numbers.values[:, at], study.patients)
+        values, counts = np.unique(known, return_counts=True)
+        # a limit of detection lies at an end
+        inside = (values > values[:1]) & (values < values[-1:]) & (values != np.rint(values))
+        spikes = inside & (counts >= _LEAST_SPIKE)
+        others = counts[~spikes]
+        if spikes.any() and len(others) >= 8 and (others > 1).sum() <= _MOST_REPEATED * len(others):
+            said = f"{counts[spikes].max()} values are {values[spikes][0]:.6g}, few others repeat"
+            found[name] = ("some rows", said)
+    return found if len(found) >= 2 else {}
 
 
 def _filled_in(column: FloatArray, patients: IntArray, repeated: FloatArray) -> str | None:

@@ -101,6 +101,8 @@ class LookedAt:
         Whether ``y`` came as classes, cut beforehand.
     outcomes : DataFrame or None
         All that is known of the end point, in the frame's order.
+    fixed_cut : float or None
+        The number at which ``y`` is cut, where it was given as one.
     """
 
     frame: pd.DataFrame
@@ -109,6 +111,7 @@ class LookedAt:
     classes: pd.Series | None
     is_finished: bool
     outcomes: pd.DataFrame | None
+    fixed_cut: float | None = None
 
     @cached_property
     def numbers(self) -> Numbers:

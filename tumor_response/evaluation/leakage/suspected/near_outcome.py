@@ -31,6 +31,10 @@ _NEAR_RANK = 0.95
 _DERIVED_AUC = 0.93
 _DERIVED_RANK = 0.9
 """By the baseline volume; a rate is per day, so that the days stand between it and a volume."""
+_LEFT_BY_VOLUME = 0.25
+"""Of the distance to 1 that the baseline volume alone leaves; changes in cc are mostly that volume,
+and every column that follows it is near them."""
+
 _CHANCE = 1e-4
 """Of any column of pure noise being suspected, all columns together."""
 
@@ -84,7 +88,7 @@ def _known_outcomes(study: LookedAt) -> dict[str, FloatArray]:
 def _copies(study: LookedAt) -> Iterator[Checked]:
     """Look for values equal to an outcome's, and for the same order of patients."""
     equal, ordered = "values equal to an outcome's", "columns in the order of an outcome"
-    numbers = study.numbers
+    numbers, before = study.numbers, _baseline_volume(study)
     same: dict[str, str] = {}
     alike: dict[str, str] = {}
     for what, outcome in _known_outcomes(study).items():
@@ -102,7 +106,8 @@ def _copies(study: LookedAt) -> Iterator[Checked]:
             if not is_class or _beyond_chance(target, share[at], len(numbers.names)):
                 same.setdefault(numbers.names[at], f"{what} in {share[at]:.0%} of its rows")
         if not is_class and not _is_volume(what):
-            for at, rho in _rank_correlations(numbers.rows(there), target, _NEAR_RANK).items():
+            near = _beside_volume(_NEAR_RANK, _rank_of_volume(before, outcome))
+            for at, rho in _rank_correlations(numbers.rows(there), target, near).items():
                 alike.setdefault(numbers.names[at], f"{what}, rank correlation {rho:.3f}")
     yield _told(equal, same, "equal", len(numbers.names))
     yield _told(ordered, alike, "follow", len(numbers.names))
@@ -216,24 +221,45 @@ def _derived(study: LookedAt) -> Checked:
         values[~np.isfinite(values)] = np.nan
         pair = Numbers(values, chosen.names)
         if study.classes is not None:
+            alone = _too_good(study, Numbers(before[:, None], ["volume"]), 0.0)
+            near = _beside_volume(_DERIVED_AUC, alone.get("volume", 0.0))
             found |= {
                 name: f"|AUC| {auc:.3f} together with the baseline volume"
-                for name, auc in _too_good(study, pair, _DERIVED_AUC).items()
+                for name, auc in _too_good(study, pair, near).items()
             }
         for what, outcome in _known_outcomes(study).items():
             there = np.isfinite(outcome)
             if len(np.unique(outcome[there])) <= 3 or _is_volume(what):
                 continue
+            near = _beside_volume(_DERIVED_RANK, _rank_of_volume(before, outcome))
             found |= {
                 pair.names[at]: f"rank correlation {rho:.3f} with {what}, by the baseline volume"
-                for at, rho in _rank_correlations(
-                    pair.rows(there), outcome[there], _DERIVED_RANK
-                ).items()
+                for at, rho in _rank_correlations(pair.rows(there), outcome[there], near).items()
             }
     if found:
         said = f"{len(found)} column(s): {next(iter(found.values()))}"
         return Checked(check, FAULT, said, shown(found))
     return Checked(check, PASSED, f"none of {len(chosen.names)} positive columns")
+
+
+def _rank_of_volume(before: FloatArray | None, outcome: FloatArray) -> float:
+    """Return the rank correlation of the baseline volume with an outcome, without its sign."""
+    if before is None:
+        return 0.0
+    there = np.isfinite(before) & np.isfinite(outcome)
+    rho = np.corrcoef(rankdata(before[there]), rankdata(outcome[there]))[0, 1]
+    return float(abs(np.nan_to_num(rho)))
+
+
+def _beside_volume(near: float, alone: float) -> float:
+    """Return the limit from which a column tells what the baseline volume alone does not.
+
+    Examples
+    --------
+    >>> _beside_volume(0.9, 0.2), round(_beside_volume(0.9, 0.92), 3)
+    (0.9, 0.98)
+    """
+    return max(near, 1 - _LEFT_BY_VOLUME * (1 - alone))
 
 
 def _baseline_volume(study: LookedAt) -> FloatArray | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -32,6 +33,14 @@ _EQUAL = 1e-11
 """Of a standardised column's variance between sites, which chance makes about 1."""
 
 
+_WHERE = re.compile(
+    r"(?<![a-z])(?:sites?|scanner|cent(?:er|re)|batch|hospital|clinic|institution|vendor|"
+    r"manufacturer|kernel)(?![a-z])"
+)
+_OF_A_TUMOUR = re.compile(r"tumou?r|primary|disease|anatom|lesion|biops|metast")
+"""Where a tumour grows is nothing that anybody harmonises by."""
+
+
 def site_findings(study: LookedAt) -> Iterator[Checked]:
     """Yield whether the columns of different sites or scanners were made alike."""
     check = "columns harmonised over all rows"
@@ -57,20 +66,8 @@ def _groupings(study: LookedAt) -> dict[str, IntArray]:
     """Return what may be a site: columns of few values that are named so."""
     found = {}
     for name in study.frame.columns:
-        bare = str(name).rpartition("__")[2]
-        if not any(
-            word in bare
-            for word in (
-                "site",
-                "scanner",
-                "center",
-                "centre",
-                "batch",
-                "hospital",
-                "vendor",
-                "kernel",
-            )
-        ):
+        bare = str(name).rpartition("__")[2].casefold()
+        if not _WHERE.search(bare) or _OF_A_TUMOUR.search(bare):
             continue
         codes, values = pd.factorize(study.frame[name])
         sizes = np.bincount(codes[codes >= 0], minlength=len(values))
