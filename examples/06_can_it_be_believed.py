@@ -26,7 +26,9 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=200)
     parser.add_argument("--permutations", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=10, help="contours per tumour")
+    parser.add_argument("--n-jobs", type=int, default=2)
     options = parser.parse_args()
+    n_jobs = options.n_jobs
     out: Path = options.out
 
     cohort = tr.simulate_cohort(
@@ -41,7 +43,7 @@ def main() -> None:
     repeats = tr.Repeats(
         [tr.Radiomics("minimal")], contours, options.repeats, out / "store", seed=0
     )
-    table = tr.extract(cohort, [*extractors, repeats], n_jobs=2, cache_dir=out / "cache")
+    table = tr.extract(cohort, [*extractors, repeats], n_jobs=n_jobs, cache_dir=out / "cache")
 
     # columns that do not repeat are left out by the training patients of each fit
     stable = tr.StableColumns(0.75, store=out / "store")
@@ -51,7 +53,7 @@ def main() -> None:
         "stable": tr.make_model("logistic", stable=stable),
     }
     scheme = tr.Bootstrap632Plus(n_resamples=options.resamples, seed=0)
-    result = tr.evaluate(models, table, y, scheme, label=label, n_jobs=2)
+    result = tr.evaluate(models, table, y, scheme, label=label, n_jobs=n_jobs)
     print(result)
 
     trace = result.leakage(table, outcomes)
@@ -68,7 +70,7 @@ def main() -> None:
             controls=("voxels_shuffled", "noise_images", "context_only"),
             n_permutations=options.permutations,
         ),
-        n_jobs=2,
+        n_jobs=n_jobs,
         cache_dir=out / "cache",
     )
     print(controls)
@@ -77,7 +79,12 @@ def main() -> None:
     print(spread)
 
     robust = tr.robustness(
-        cohort, [tr.Radiomics("minimal")], contours, options.repeats, store=out / "store", n_jobs=2
+        cohort,
+        [tr.Radiomics("minimal")],
+        contours,
+        options.repeats,
+        store=out / "store",
+        n_jobs=n_jobs,
     )
     print(robust)
 

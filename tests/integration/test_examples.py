@@ -121,7 +121,8 @@ def test_can_it_be_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("TUMOR_RESPONSE_KEY_FILE", str(tmp_path / "key.txt"))
     command = [sys.executable, "-W", "error::RuntimeWarning"]
     command += [str(EXAMPLES / "06_can_it_be_believed.py"), str(tmp_path / "out")]
-    command += ["--patients", "24", "--resamples", "8", "--permutations", "19", "--repeats", "2"]
+    command += ["--patients", "30", "--resamples", "8", "--permutations", "19", "--repeats", "2"]
+    command += ["--n-jobs", "1"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=540)
     assert run.returncode == 0, run.stderr
     assert "Leakage trace: resamples 0, 4, 7 of 8 were watched." in run.stdout
