@@ -85,6 +85,7 @@ def main() -> None:
         options.repeats,
         store=out / "store",
         n_jobs=n_jobs,
+        cache_dir=out / "cache",
     )
     print(robust)
 
