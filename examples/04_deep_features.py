@@ -21,13 +21,16 @@ NETWORKS = ("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_l
 VIEWS = tr.ViewSettings(slices="largest", margin_mm=10)
 
 
-def extracted(cohort: tr.Cohort, out: Path) -> tr.FeatureTable:
+def extracted(cohort: tr.Cohort, out: Path, n_jobs: int) -> tr.FeatureTable:
     """Extract every network as a block of its own: pooled layer, mean over views."""
     networks = [
         tr.DeepFeatures(name, views=VIEWS, block=f"deep{i}") for i, name in enumerate(NETWORKS)
     ]
     return tr.extract(
-        cohort, [*networks, tr.ClinicalFactors(["volume_cc"])], n_jobs=2, cache_dir=out / "cache"
+        cohort,
+        [*networks, tr.ClinicalFactors(["volume_cc"])],
+        n_jobs=n_jobs,
+        cache_dir=out / "cache",
     )
 
 
@@ -38,6 +41,7 @@ def main() -> None:
     parser.add_argument("--manifest", type=Path)
     parser.add_argument("--patients", type=int, default=60, help="of the simulated cohort")
     parser.add_argument("--resamples", type=int, default=100)
+    parser.add_argument("--n-jobs", type=int, default=2)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.manifest:
@@ -49,7 +53,7 @@ def main() -> None:
     case = next(iter(cohort))
     tr.plot_views(case, VIEWS, contour="beside").savefig(options.out / "views.png")
 
-    table = extracted(cohort, options.out)
+    table = extracted(cohort, options.out, options.n_jobs)
     table.save(options.out / "features")
     print(table)
     print(table.dictionary.loc["deep0__tf_efficientnet_lite0__0000", "description"])

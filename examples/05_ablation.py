@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--patients", type=int, default=60)
     parser.add_argument("--resamples", type=int, default=200)
+    parser.add_argument("--n-jobs", type=int, default=2)
     arguments = parser.parse_args()
     out: Path = arguments.out
     scheme = tr.Bootstrap632Plus(n_resamples=arguments.resamples, seed=0)
@@ -42,7 +43,9 @@ def main() -> None:
     ledger = tr.StudyLedger(out / "study")
 
     # 2. images to table and end point
-    cohort = tr.simulate_cohort(arguments.patients, seed=7, directory=out / "cohort", n_jobs=2)
+    cohort = tr.simulate_cohort(
+        arguments.patients, seed=7, directory=out / "cohort", n_jobs=arguments.n_jobs
+    )
     table = tr.extract(
         cohort,
         [
@@ -50,7 +53,7 @@ def main() -> None:
             tr.DeepFeatures("tf_efficientnet_lite0"),
             tr.ClinicalFactors(["age", "volume_cc"]),
         ],
-        n_jobs=2,
+        n_jobs=arguments.n_jobs,
         cache_dir=out / "cache",
     )
     outcomes = tr.shrinkage(cohort)
@@ -77,7 +80,7 @@ def main() -> None:
         label=tr.ResponderCut("median"),
         directory=out / "ablation",
         ledger=ledger,
-        n_jobs=2,
+        n_jobs=arguments.n_jobs,
     )
     shown = ["blocks", "auc_oob", "ci_low", "ci_high", "auc_632plus"]
     print(study.summary()[shown].round(3).to_string())

@@ -77,7 +77,7 @@ def test_slurm_cluster(tmp_path: Path) -> None:
 def test_deep_features(tmp_path: Path) -> None:
     command = [sys.executable, str(EXAMPLES / "04_deep_features.py"), str(tmp_path)]
     run = subprocess.run(
-        [*command, "--patients", "24", "--resamples", "4"],
+        [*command, "--patients", "24", "--resamples", "4", "--n-jobs", "1"],
         capture_output=True,
         text=True,
         timeout=540,
@@ -104,7 +104,7 @@ def test_examples_can_be_read_in_two_minutes() -> None:
 def test_ablation(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error::RuntimeWarning", str(EXAMPLES / "05_ablation.py")]
     run = subprocess.run(
-        [*command, str(tmp_path), "--patients", "24", "--resamples", "8"],
+        [*command, str(tmp_path), "--patients", "24", "--resamples", "8", "--n-jobs", "1"],
         capture_output=True,
         text=True,
         timeout=540,
