@@ -263,8 +263,11 @@ class _OneModel:
     def _compared(self, fitted: Any, state: State, other: Any) -> tuple[list[str], bool]:
         """Return what differs between two fits beyond what differs without any reason."""
         changed = differences(state, state_of(other))
-        scores, others = self._scores(fitted), self._scores(other)
-        moved = scores.tobytes() != others.tobytes()
+        scores = self._scores(fitted)
+        try:
+            moved = scores.tobytes() != self._scores(other).tobytes()
+        except EvaluationError:  # such as other columns than a later step was fitted to
+            moved = True
         if changed or moved:
             again = self._fit(self.rows)
             restless = set(differences(state, state_of(again)))

@@ -43,3 +43,10 @@ def test_a_preselected_frame_is_not_checkable_and_not_accused():
 def test_a_clean_study_is_not_accused(kind, seed):
     trace = leakage_trace(**clean(kind, seed).arguments(), n_resamples=1)
     assert trace.faults().empty
+
+
+def test_a_fit_with_noise_that_cannot_score_is_a_fault_and_no_crash():
+    """A selection by outcomes brought along: with noise, other columns than the scaler's come."""
+    trace = leakage_trace(**planted("selection", 11).arguments(), n_resamples=1)
+    assert form_of("selection", 11) == "step"
+    assert len(trace.faults("recorded"))
