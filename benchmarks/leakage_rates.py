@@ -37,7 +37,7 @@ from tests.planted_faults.registry import form_of
 from tumor_response.evaluation.leakage import leakage_trace
 from tumor_response.style import COLOURS, NEUTRAL, figure_style
 
-N_RESAMPLES = 2
+N_RESAMPLES = 1
 CLASSES = ("suspected", "provable", "recorded")
 """From the weakest claim to the strongest."""
 CLEAN = {"clean_frame": "frame", "clean_table": "table"}

@@ -50,3 +50,15 @@ def test_a_fit_with_noise_that_cannot_score_is_a_fault_and_no_crash():
     trace = leakage_trace(**planted("selection", 11).arguments(), n_resamples=1)
     assert form_of("selection", 11) == "step"
     assert len(trace.faults("recorded"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "seed", "column"),
+    [
+        ("label_column", 49, "clinical__score"),  # the label in words
+        ("follow_up", 92, "radiomics__original__shape_second"),  # V1, which V0 orders nearly alike
+    ],
+)
+def test_a_copy_in_other_words_is_suspected(fault, seed, column):
+    suspected = leakage_trace(**planted(fault, seed).arguments(), n_resamples=1).faults("suspected")
+    assert any(column in where for where in suspected["where"])

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.special import gammaln
 from scipy.stats import norm, rankdata
 
@@ -41,6 +42,8 @@ _CHANCE = 1e-4
 _EQUAL_SHARE = 0.9
 """Of all rows, in which a column's values are an outcome's."""
 
+_SAME_ORDER = 0.999
+"""Rank correlation of a volume after treatment that none before it has."""
 _BASELINE = ("volume_baseline_cc", "equivalent_diameter_baseline_mm")
 """Columns of an outcome table that are known before treatment."""
 
@@ -89,6 +92,7 @@ def _copies(study: LookedAt) -> Iterator[Checked]:
     """Look for values equal to an outcome's, and for the same order of patients."""
     equal, ordered = "values equal to an outcome's", "columns in the order of an outcome"
     numbers, before = study.numbers, _baseline_volume(study)
+    two_levels = _two_levels(study)
     same: dict[str, str] = {}
     alike: dict[str, str] = {}
     for what, outcome in _known_outcomes(study).items():
@@ -105,8 +109,15 @@ def _copies(study: LookedAt) -> Iterator[Checked]:
         for at in np.nonzero(share >= _EQUAL_SHARE)[0].tolist():
             if not is_class or _beyond_chance(target, share[at], len(numbers.names)):
                 same.setdefault(numbers.names[at], f"{what} in {share[at]:.0%} of its rows")
-        if not is_class and not _is_volume(what):
+        if is_class:
+            for name, codes in two_levels.items():
+                agree = float(np.mean(codes[there] == target))
+                agree = max(agree, float(np.mean(codes[there] == 1 - target)))
+                if agree >= _EQUAL_SHARE and _beyond_chance(target, agree, len(numbers.names)):
+                    same.setdefault(name, f"{what} in {agree:.0%} of its rows")
+        else:
             near = _beside_volume(_NEAR_RANK, _rank_of_volume(before, outcome))
+            near = max(near, _SAME_ORDER) if _is_volume(what) else near
             for at, rho in _rank_correlations(numbers.rows(there), target, near).items():
                 alike.setdefault(numbers.names[at], f"{what}, rank correlation {rho:.3f}")
     yield _told(equal, same, "equal", len(numbers.names))
@@ -128,8 +139,19 @@ def _beyond_chance(target: FloatArray, share: float, n_columns: int) -> bool:
     return bool(share > base + norm.isf(_CHANCE / n_columns) * spread or share == 1.0)
 
 
+def _two_levels(study: LookedAt) -> dict[str, FloatArray]:
+    """Return the categories of two levels as 0 and 1: a label may be in words."""
+    found = {}
+    for name in study.predictors:
+        column = study.frame[name]
+        if isinstance(column.dtype, pd.CategoricalDtype) and len(column.cat.categories) == 2:
+            codes = column.cat.codes.to_numpy(np.float64)
+            found[name] = np.where(codes < 0, np.nan, codes)
+    return found
+
+
 def _is_volume(name: str) -> bool:
-    """Volumes and diameters after treatment follow those before it; they are looked at apart."""
+    """Volumes and diameters after treatment follow those before it: no copy but the same order."""
     return "follow_up_cc" in name or "follow_up_mm" in name
 
 
