@@ -10,34 +10,13 @@ import SimpleITK as sitk
 
 import tumor_response as tr
 from tests.unit import cases
+from tests.unit.repeat_rules import RandomOffset
 from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import CaseError, FeatureError
 from tumor_response.features.altered import Altered, altered_case, case_rng
 from tumor_response.features.voxel_hash import image_sha256
 
 MEAN = "radiomics__original__firstorder_Mean"
-
-
-@dataclass(frozen=True)
-class Offset:
-    hu: float
-
-    def record(self):
-        return {"offset_hu": self.hu}
-
-    def apply(self, image, mask):
-        return sitk.Cast(image, sitk.sitkFloat32) + self.hu, mask
-
-
-@dataclass(frozen=True)
-class RandomOffset:
-    sd_hu: float = 5.0
-
-    def identity(self):
-        return {"rule": "random offset", "sd_hu": self.sd_hu}
-
-    def draw(self, rng):
-        return Offset(float(rng.normal(0, self.sd_hu)))
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ class _Reader:
             return list(vars(value).items())
         try:
             reduced = value.__reduce_ex__(4)
-        except Exception:
+        except Exception:  # anybody's code; what cannot be looked into is named, not passed over
             self.opaque.append(path)
             return []
         if isinstance(reduced, str):
