@@ -25,6 +25,7 @@ from tumor_response.parallel import spread
 __all__ = [
     "Means",
     "ResampleScores",
+    "fit_again",
     "fit_model",
     "run_resamples",
     "score_resamples",
@@ -86,6 +87,15 @@ def fit_model(
         return clone(model).fit(X, y, **{weight_parameter(model): weight})
     except Exception as error:
         raise _failure(name, "fit", where, error) from error
+
+
+def fit_again(rows: EvaluationRows, name: str, resample: Resample, where: str) -> BaseEstimator:
+    """Fit a model to a resample's training rows as the evaluation did: labels, weights and all."""
+    train = resample.train
+    y_train, _, _ = rows.labels(train, resample.test)
+    weight = None if rows.weight is None else rows.weight[train]
+    X = rows.shown_to(name).iloc[train]
+    return fit_model(name, rows.models[name], X, y_train, where, weight)
 
 
 def weight_parameter(model: BaseEstimator) -> str:

@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from tumor_response.evaluation import EvaluationResult, Resample
 from tumor_response.evaluation.rows import EvaluationRows
-from tumor_response.evaluation.running import fit_model
+from tumor_response.evaluation.running import fit_again
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.attribution import Attribution, attribute, check_supported
 from tumor_response.explanation.result import Explanation
@@ -117,14 +117,12 @@ def _attribute_resamples(
     blocks: dict[str, list[str]],
     tasks: list[_Task],
 ) -> list[Attribution]:
-    X, model = rows.shown_to(name), rows.models[name]
+    X = rows.shown_to(name)
     answers = []
     for task in tasks:
         train, test = task.resample.train, task.resample.test
-        y_train, _, _ = rows.labels(train, test)
         where = f"resample {task.number}"
-        weight = None if rows.weight is None else rows.weight[train]
-        fitted = fit_model(name, model, X.iloc[train], y_train, where, weight)
+        fitted = fit_again(rows, name, task.resample, where)
         one = attribute(fitted, X.iloc[train], X.iloc[test], columns, blocks)
         if np.abs(expit(one.outputs) - task.scores).max() > 1e-5:
             raise ExplanationError(

@@ -16,7 +16,7 @@ from tumor_response.evaluation.contour_spread.repeated import RepeatedRows
 from tumor_response.evaluation.contour_spread.result import PredictionSpread
 from tumor_response.evaluation.result import EvaluationResult
 from tumor_response.evaluation.rows import EvaluationRows
-from tumor_response.evaluation.running import fit_model, score_rows
+from tumor_response.evaluation.running import fit_again, score_rows
 from tumor_response.evaluation.sampling import Resample
 from tumor_response.exceptions import EvaluationError
 from tumor_response.features.deep.view_store import ViewStore
@@ -200,14 +200,12 @@ class _Task:
 def _spread_resamples(
     rows: EvaluationRows, name: str, repeated: RepeatedRows, threshold: float, tasks: list[_Task]
 ) -> list[FloatArray]:
-    X, model = rows.shown_to(name), rows.models[name]
+    X = rows.shown_to(name)
     answers = []
     for task in tasks:
-        train, test = task.resample.train, task.resample.test
-        y_train, _, _ = rows.labels(train, test)
+        test = task.resample.test
         where = f"resample {task.number}"
-        weight = None if rows.weight is None else rows.weight[train]
-        fitted = fit_model(name, model, X.iloc[train], y_train, where, weight)
+        fitted = fit_again(rows, name, task.resample, where)
         unaltered = score_rows(name, fitted, X.iloc[test], where)
         if np.abs(unaltered - task.scores).max() > 1e-5:
             raise EvaluationError(
