@@ -9,7 +9,12 @@ import SimpleITK as sitk
 import tumor_response as tr
 from tests.unit import cases
 from tumor_response.exceptions import FeatureError
-from tumor_response.features.deep.views import CutViews, cut_views, views_bytes
+from tumor_response.features.deep.views import (
+    AugmentationDraw,
+    CutViews,
+    cut_views,
+    views_bytes,
+)
 from tumor_response.features.memory import Extent
 from tumor_response.imaging import bounding_box
 
@@ -299,6 +304,46 @@ def test_outside_of_the_image_is_air_or_what_was_asked_for_and_told() -> None:
 
 
 # masks
+
+
+@pytest.mark.parametrize("planes", ["orthogonal", "axial"])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        AugmentationDraw(),
+        AugmentationDraw(
+            rotation_degrees=25, shift_mm=(3.0, -4.0), flip_columns=True, flip_rows=True
+        ),
+    ],
+)
+def test_grids_say_where_a_pixel_lies_in_the_patient(planes: str, draw: AugmentationDraw) -> None:
+    voxels = np.zeros((31, 31, 31), np.int16)
+    tumour = np.zeros(voxels.shape, np.uint8)
+    tumour[15, 15, 15] = 1
+    voxels[15, 15, 19] = 300
+    voxels[15, 19, 15] = 200
+    voxels[19, 15, 15] = 100
+    image, mask = on_1_mm(voxels), on_1_mm(tumour)
+    for moved in (image, mask):
+        moved.SetOrigin((7.0, -20.0, 90.0))
+    settings = {"slices": "orthogonal"} if planes == "orthogonal" else {"plane": "axial"}
+    views = cut_views(
+        image, mask, tr.ViewSettings(margin_mm=8, window_hu=(0, 300), **settings), 96, draw
+    )
+    marks = {(19, 15, 15): 300, (15, 19, 15): 200, (15, 15, 19): 100}
+    found = set()
+    for pixels, grid in zip(views.pixels, views.grids, strict=True):
+        for at, hu in marks.items():
+            point = np.array(image.TransformIndexToPhysicalPoint(at))
+            place, across = grid.pixels_of(point[None])
+            if abs(across[0]) > 0.5:
+                continue  # on another slice
+            row, column = place[0]
+            shown = pixels[0, round(row), round(column)]
+            assert shown > 0.7 * hu / 300  # as bright as linear interpolation leaves it
+            assert np.abs(grid.pixels_mm()[round(row), round(column)] - point).max() < 0.2
+            found.add(hu)
+    assert found == ({100, 200, 300} if planes == "orthogonal" else {200, 300})
 
 
 def test_masking_hides_what_it_says() -> None:

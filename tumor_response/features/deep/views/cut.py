@@ -80,14 +80,10 @@ def cut_views(
     seen = widened(mask, settings.rim_mm or 0.0)
     scale = scale_of(image, mask, settings)
     draw = augmentation_draw or AugmentationDraw()
-    views = [
-        _cut(
-            _Sources(image, mask, seen, settings, scale),
-            one,
-            _plane_grid(mask, grid, crop, one, size_px).moved(draw),
-        )
-        for one in chosen_slices(mask, grid, settings)
-    ]
+    slices = chosen_slices(mask, grid, settings)
+    grids = [_plane_grid(mask, grid, crop, one, size_px).moved(draw) for one in slices]
+    sources = _Sources(image, mask, seen, settings, scale)
+    views = [_cut(sources, one, plane) for one, plane in zip(slices, grids, strict=True)]
     pixels = np.stack([view.pixels for view in views])
     if (pixels == pixels[:1, :, :1, :1]).all():
         raise FeatureError(
@@ -105,6 +101,7 @@ def cut_views(
         padded_shares=np.array([view.padded_share for view in views]),
         cut_shares=np.array([view.cut_share for view in views]),
         tilt_degrees=grid.tilt_degrees,
+        grids=tuple(plane.mirrored(draw) for plane in grids),
     )
 
 

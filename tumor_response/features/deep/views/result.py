@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tumor_response.features.base import Shortfall
+from tumor_response.features.deep.views.sampling import PlaneGrid
 
 __all__ = ["CutViews"]
 
@@ -43,6 +44,8 @@ class CutViews:
         shape (n_views,).
     tilt_degrees
         Angle between the views' planes and the patient's.
+    grids
+        Where each view's pixels lie in the patient.
     """
 
     pixels: Array
@@ -54,6 +57,7 @@ class CutViews:
     padded_shares: npt.NDArray[np.float64]
     cut_shares: npt.NDArray[np.float64]
     tilt_degrees: float
+    grids: tuple[PlaneGrid, ...]
 
     @property
     def findings(self) -> list[Shortfall]:

@@ -73,6 +73,45 @@ class PlaneGrid:
         middle = self.middle_mm - draw.shift_mm[0] * right - draw.shift_mm[1] * down
         return PlaneGrid(middle, right, down, self.across, self.side_mm, self.size_px, self.parts)
 
+    def mirrored(self, draw: AugmentationDraw) -> PlaneGrid:
+        """Return the grid of the pixels after their flips: a flipped view runs the other way."""
+        right = -self.right if draw.flip_columns else self.right
+        down = -self.down if draw.flip_rows else self.down
+        return PlaneGrid(
+            self.middle_mm, right, down, self.across, self.side_mm, self.size_px, self.parts
+        )
+
+    def pixels_mm(self) -> Array:
+        """Return the middles of the view's pixels in the patient, mm.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (size_px, size_px, 3): rows, columns, and x, y, z of the patient.
+        """
+        step = self.side_mm / self.size_px
+        offsets = (np.arange(self.size_px) - (self.size_px - 1) / 2) * step
+        rows = offsets[:, None, None] * self.down
+        return np.asarray(self.middle_mm + rows + offsets[None, :, None] * self.right)
+
+    def pixels_of(self, points_mm: Array) -> tuple[Array, Array]:
+        """Return where points lie in the view: continuous (row, column), and mm across the plane.
+
+        Parameters
+        ----------
+        points_mm
+            Shape (n, 3).
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+            Shapes (n, 2) and (n,). A pixel's middle has whole numbers.
+        """
+        offsets = points_mm - self.middle_mm
+        middle, per_mm = (self.size_px - 1) / 2, self.size_px / self.side_mm
+        place = np.stack([offsets @ self.down, offsets @ self.right], axis=-1) * per_mm + middle
+        return np.asarray(place), np.asarray(offsets @ self.across)
+
     def beside(self, distance_mm: float) -> PlaneGrid:
         """Return the parallel grid at a distance along ``across``."""
         middle = self.middle_mm + distance_mm * self.across
