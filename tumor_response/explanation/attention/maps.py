@@ -1,0 +1,273 @@
+"""What attention found: one map per lesion on the CT's grid, and how to read and keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+import SimpleITK as sitk
+
+from tumor_response.exceptions import ExplanationError
+from tumor_response.explanation.attention.boxed import BoxedMap
+from tumor_response.explanation.attention.space import Between, placed_in_patient
+from tumor_response.explanation.attention.view_maps import ViewMaps
+from tumor_response.features.deep.views import ViewSettings
+from tumor_response.imaging import Geometry
+
+__all__ = ["FAILURE_COLUMNS", "AttentionMaps", "CaseAttention"]
+
+Key = tuple[str, str]
+Mode = Literal["out_of_bag", "in_sample", "new_rows"]
+
+FAILURE_COLUMNS = ("patient_id", "lesion_id", "reason", "message")
+"""Columns of :attr:`AttentionMaps.failures`."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CaseAttention:
+    """Where the model looked in one lesion.
+
+    The map is kept on the box around what was shown, because a CT's grid of zeros for each of a
+    hundred lesions fills a memory; :attr:`map` and :attr:`coverage` put it on the CT's grid.
+
+    Parameters
+    ----------
+    key
+        ``(patient_id, lesion_id)``.
+    view_maps
+        The maps of the views that the network was shown.
+    box
+        The map within the CT's grid.
+
+    Examples
+    --------
+    >>> import numpy as np, SimpleITK as sitk, tumor_response as tr
+    >>> from tumor_response.explanation.attention.maps import CaseAttention
+    >>> from tumor_response.explanation.attention.view_maps import ViewMaps
+    >>> from tumor_response.features.deep.views import cut_views
+    >>> image = sitk.Image(24, 24, 6, sitk.sitkInt16)
+    >>> mask = sitk.Image(24, 24, 6, sitk.sitkUInt8); mask[8, 8, 2] = 1; image[8, 8, 2] = 100
+    >>> views = cut_views(image, mask, tr.ViewSettings(margin_mm=3), 16)
+    >>> looked = ViewMaps(views.tumour, views.tumour, views.grids, np.ones(1), output=0.3)
+    >>> case = CaseAttention.of_views(("P1", "1"), looked, image)
+    >>> case.map.GetSize(), case.coverage[8, 8, 2], case.coverage[23, 23, 2], case.output
+    ((24, 24, 6), 1, 0, 0.3)
+    """
+
+    key: Key
+    view_maps: ViewMaps
+    box: BoxedMap
+
+    @classmethod
+    def of_views(
+        cls,
+        key: Key,
+        view_maps: ViewMaps,
+        grid: Geometry | sitk.Image,
+        *,
+        between: Between = "nothing",
+    ) -> Self:
+        """Put the maps of a lesion's views into the patient.
+
+        Parameters
+        ----------
+        key, view_maps
+            The lesion and its maps.
+        grid
+            Of the CT, or any image on it.
+        between
+            What voxels between two views get, as in
+            :func:`~tumor_response.explanation.attention.space.to_patient_space`.
+
+        Raises
+        ------
+        ExplanationError
+            Code ``map_grid``: no view lies within the image.
+        """
+        grid = Geometry.of(grid) if isinstance(grid, sitk.Image) else grid
+        return cls(key, view_maps, placed_in_patient(view_maps, grid, between=between))
+
+    @classmethod
+    def of_images(
+        cls, key: Key, view_maps: ViewMaps, image: sitk.Image, coverage: sitk.Image
+    ) -> Self:
+        """Take over a map that lies on the CT's grid already.
+
+        Parameters
+        ----------
+        key, view_maps
+            The lesion and its maps.
+        image, coverage
+            On the CT's grid: the map, and 1 where something was shown (2 between two slices).
+
+        Raises
+        ------
+        ExplanationError
+            Codes ``map_grid`` (two grids, or nothing covered) and ``map_values``.
+        """
+        return cls(key, view_maps, BoxedMap.of_images(image, coverage))
+
+    @property
+    def output(self) -> float:
+        """The explained output: the model's log-odds of response."""
+        return self.view_maps.output
+
+    @property
+    def grid(self) -> Geometry:
+        """The CT's."""
+        return self.box.grid
+
+    @property
+    def map(self) -> sitk.Image:
+        """The map on the CT's grid, float32; 0 where nothing was shown. Made at each call."""
+        return self.box.map()
+
+    @property
+    def coverage(self) -> sitk.Image:
+        """1 where something was shown, 2 where interpolated, else 0; uint8. Made at each call."""
+        return self.box.coverage_map()
+
+    def __repr__(self) -> str:
+        return (
+            f"<CaseAttention {self.key[0]!r} {self.key[1]!r}: {len(self.view_maps.maps)} views, "
+            f"log-odds {self.output:.3g}>"
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AttentionMaps(Mapping[Key, CaseAttention]):
+    """The maps of a cohort: a mapping from ``(patient_id, lesion_id)`` to one lesion's.
+
+    Attributes
+    ----------
+    cases : mapping of (patient_id, lesion_id) to CaseAttention
+        In cohort order. Iteration, ``len`` and ``[]`` are those of this mapping.
+    method : str
+        Such as ``"grad_cam"``.
+    model : str
+        The explained model's name.
+    mode : {"out_of_bag", "in_sample", "new_rows"}
+        What the model knew of the lesions. Out of bag: each map is a mean over the models that
+        had not seen its patient.
+    views : ViewSettings
+        How the views were cut.
+    settings_sha256 : str
+        Of the method's settings.
+    provenance : dict
+        JSON-able: versions, settings, weights, what decides the maps.
+    failures : DataFrame
+        One row per lesion without a map: ``patient_id``, ``lesion_id``, ``reason`` (a code) and
+        ``message``.
+
+    Raises
+    ------
+    ExplanationError
+        Code ``map_values``: a lesion under another key than its own, or failures of another form.
+    """
+
+    cases: Mapping[Key, CaseAttention]
+    method: str
+    model: str
+    mode: Mode
+    views: ViewSettings
+    settings_sha256: str
+    provenance: dict[str, Any]
+    failures: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=list(FAILURE_COLUMNS), dtype="str")
+    )
+
+    def __post_init__(self) -> None:
+        misplaced = [key for key, case in self.cases.items() if key != case.key]
+        if misplaced:
+            raise ExplanationError(
+                f"The map under {misplaced[0]!r} is that of {self.cases[misplaced[0]].key!r}.",
+                code="map_values",
+            )
+        if list(self.failures.columns) != list(FAILURE_COLUMNS):
+            raise ExplanationError(
+                f"failures has columns {list(self.failures.columns)}, expected "
+                f"{list(FAILURE_COLUMNS)}.",
+                code="map_values",
+            )
+
+    def __getitem__(self, key: Key) -> CaseAttention:
+        return self.cases[key]
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self.cases)
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    @property
+    def mask_free(self) -> bool:
+        """Whether the network saw everything in its views, so that it could look elsewhere."""
+        return self.views.masking == "whole"
+
+    @property
+    def signed(self) -> bool:
+        """Whether some map has negative values: regions that spoke against a response."""
+        return any(bool((case.view_maps.maps < 0).any()) for case in self.cases.values())
+
+    def table(self) -> pd.DataFrame:
+        """Return one row per lesion, those without a map at the end.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index (patient_id, lesion_id). ``output`` (log-odds), ``n_views``, ``mean_abs`` (of
+            the map's absolute value over what was shown), ``peak`` (the value farthest from 0, in
+            the unit of the method), ``shown_cc`` (volume that was shown) and ``reason`` (why
+            there is no map, else empty).
+        """
+        rows: dict[Key, dict[str, Any]] = {}
+        for key, case in self.cases.items():
+            shown = case.box.values[case.box.coverage > 0]
+            rows[key] = {
+                "output": case.output,
+                "n_views": float(len(case.view_maps.maps)),
+                "mean_abs": float(np.abs(shown).mean(dtype=np.float64)),
+                "peak": float(shown[np.abs(shown).argmax()]),
+                "shown_cc": shown.size * float(np.prod(case.grid.spacing_mm)) / 1000.0,
+                "reason": "",
+            }
+        for failure in self.failures.to_dict("records"):
+            rows[failure["patient_id"], failure["lesion_id"]] = {"reason": failure["reason"]}
+        numbers = ["output", "n_views", "mean_abs", "peak", "shown_cc"]
+        index = pd.MultiIndex.from_tuples(list(rows), names=["patient_id", "lesion_id"])
+        table = pd.DataFrame(list(rows.values()), index=index, columns=[*numbers, "reason"])
+        return table.astype(dict.fromkeys(numbers, "float64") | {"reason": "str"})
+
+    def case(self, key: Key | str) -> CaseAttention:
+        """Return one lesion's map; for a patient with one lesion the patient_id will do.
+
+        Raises
+        ------
+        ExplanationError
+            Codes ``unknown_lesion`` and ``several_lesions``.
+        """
+        if isinstance(key, tuple) and key in self.cases:
+            return self.cases[key]
+        of_patient = [one for one in self.cases if one[0] == key]
+        if len(of_patient) > 1:
+            raise ExplanationError(
+                f"Patient {key!r} has {len(of_patient)} lesions with a map; give one of "
+                f"{', '.join(map(repr, of_patient))}.",
+                code="several_lesions",
+            )
+        if not of_patient:
+            raise ExplanationError(
+                f"There is no attention map of {key!r}; expected one of the {len(self)} keys, such "
+                f"as {next(iter(self.cases), None)!r}. Why a lesion has none stands in .failures.",
+                code="unknown_lesion",
+            )
+        return self.cases[of_patient[0]]
+
+    def __repr__(self) -> str:
+        return (
+            f"<AttentionMaps of {self.model!r} by {self.method} ({self.mode}): {len(self)} "
+            f"lesions, {len(self.failures)} without a map>"
+        )
