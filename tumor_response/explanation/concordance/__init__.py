@@ -1,0 +1,1 @@
+"""Whether attention lay in the tumour, and where the tumour shrank."""
