@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
 from tumor_response.exceptions import ExplanationError
+from tumor_response.explanation.hierarchy import Hierarchy
 from tumor_response.explanation.origins import (
     column_origins,
     parted_steps,
@@ -56,6 +57,10 @@ class Attribution:
         On the table's columns.
     block_values : ndarray of shape (n_rows, n_blocks)
         Shapley values of whole blocks as players.
+    family_values : ndarray of shape (n_rows, n_families)
+        Owen values of families, the blocks being unions.
+    nested_values : ndarray of shape (n_rows, n_columns)
+        Owen values of columns, families and blocks being unions.
     base : float
         Mean output over the background.
     outputs : ndarray of shape (n_rows,)
@@ -64,6 +69,8 @@ class Attribution:
 
     values: FloatArray
     block_values: FloatArray
+    family_values: FloatArray
+    nested_values: FloatArray
     base: float
     outputs: FloatArray
 
@@ -87,8 +94,7 @@ def attribute(
     fitted: BaseEstimator,
     background: pd.DataFrame,
     rows: pd.DataFrame,
-    columns: Sequence[str],
-    blocks: Mapping[str, Sequence[str]],
+    hierarchy: Hierarchy,
 ) -> Attribution:
     r"""Compute interventional SHAP values through a fitted Pipeline.
 
@@ -112,14 +118,13 @@ def attribute(
         The rows that absent columns are averaged over, copies included.
     rows
         The rows to explain.
-    columns
-        The columns of the table to report.
-    blocks
-        From block to its columns, all of ``columns``.
+    hierarchy
+        The columns of the table to report, by block and family.
     """
     final = final_estimator(fitted)
+    columns, blocks = hierarchy.columns, hierarchy.blocks
     if isinstance(final, StackedBlocks):
-        return _of_stack(fitted, background, rows, columns, blocks)
+        return _of_stack(fitted, background, rows, hierarchy)
     front, mixing = parted_steps(fitted)
     is_linear = isinstance(final, _LINEAR)
     apart = front if is_linear else [*front, *mixing]
@@ -156,15 +161,16 @@ def attribute(
             if len(blocks) > 1
             else parts.sum(axis=1, keepdims=True)
         )
-    return Attribution(_summed(parts, owner, len(columns)), by_block, base, outputs)
+    values = _summed(parts, owner, len(columns))
+    families = _summed(values, hierarchy.family_of_column, len(hierarchy.families))
+    return Attribution(values, by_block, families, values, base, outputs)
 
 
 def _of_stack(
     fitted: BaseEstimator,
     background: pd.DataFrame,
     rows: pd.DataFrame,
-    columns: Sequence[str],
-    blocks: Mapping[str, Sequence[str]],
+    hierarchy: Hierarchy,
 ) -> Attribution:
     """Attribute a stack, which is a weighted sum of its blocks' models.
 
@@ -172,6 +178,7 @@ def _of_stack(
     the block as a whole, and its columns share it equally.
     """
     final = final_estimator(fitted)
+    columns, blocks = hierarchy.columns, hierarchy.blocks
     front, _ = parted_steps(fitted)
     # what a stack is given are frames: it finds its blocks by the columns' names
     seen_background = pd.DataFrame(passed_through(front, background))
@@ -199,8 +206,7 @@ def _of_stack(
             model,
             seen_background.iloc[behind, mine],
             seen_rows.iloc[there, mine],
-            inner,
-            {block: inner},
+            Hierarchy.of({block: inner}),
         )
         # background rows without the block are at its mean, not at the model's
         left = gone[there] * len(mine) - weight * one.values.sum(axis=1, keepdims=True)
@@ -209,7 +215,9 @@ def _of_stack(
     by_block = np.column_stack(
         [parts[:, [place[column] for column in of]].sum(axis=1) for of in blocks.values()]
     )
-    return Attribution(parts, by_block, float(base), sign * final.decision_function(seen_rows))
+    families = _summed(parts, hierarchy.family_of_column, len(hierarchy.families))
+    outputs = sign * final.decision_function(seen_rows)
+    return Attribution(parts, by_block, families, parts, float(base), outputs)
 
 
 def coalition_shapley(

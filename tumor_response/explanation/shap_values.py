@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import pandas as pd
 from sklearn.base import BaseEstimator
@@ -13,6 +14,8 @@ from threadpoolctl import threadpool_limits
 from tumor_response.evaluation import EvaluationResult
 from tumor_response.exceptions import ExplanationError, ModelError
 from tumor_response.explanation.attribution import attribute, check_supported
+from tumor_response.explanation.game import Game
+from tumor_response.explanation.hierarchy import Hierarchy
 from tumor_response.explanation.out_of_bag import explain_out_of_bag, used_blocks
 from tumor_response.explanation.result import Explanation
 from tumor_response.models import final_estimator
@@ -30,6 +33,10 @@ def explain(
     in_sample: bool | None = None,
     background: FeatureTable | pd.DataFrame | None = None,
     blocks: Mapping[str, Sequence[str]] | None = None,
+    output: Literal["log_odds", "probability"] = "log_odds",
+    value_function: Literal["interventional", "tree_path_dependent"] = "interventional",
+    n_pairs: int = 8,
+    seed: int = 0,
     n_jobs: int = 1,
 ) -> Explanation:
     """Compute interventional SHAP values in log-odds, on the table's own columns.
@@ -56,6 +63,15 @@ def explain(
         ``in_sample=False`` it must be given.
     blocks
         For a fitted model on a bare frame: from block to columns.
+    output
+        ``"log_odds"`` (default) or ``"probability"`` of response.
+    value_function
+        ``"interventional"`` (default): absent columns have the background's values;
+        ``"tree_path_dependent"``: for trees alone, those of the training rows that took the same
+        branches before.
+    n_pairs, seed
+        Where values have to be sampled: pairs of opposite orders per lesion and resample, and
+        their seed.
     n_jobs
         For a result only: processes; the values are the same whatever it is.
 
@@ -92,6 +108,7 @@ def explain(
     >>> explanation.table().index[0], explanation.by_block().index[0]
     ('deep__n__0', 'deep')
     """
+    game = Game(output=output, value_function=value_function, n_pairs=n_pairs, seed=seed)
     if isinstance(subject, EvaluationResult):
         if not isinstance(what, str):
             raise ExplanationError(
@@ -103,13 +120,13 @@ def explain(
                 "in_sample, background and blocks belong to explain(fitted, table); a result is "
                 "explained out of bag, with each resample's training rows as background."
             )
-        return explain_out_of_bag(subject, what, checked_n_jobs(n_jobs))
+        return explain_out_of_bag(subject, what, game, checked_n_jobs(n_jobs))
     if isinstance(what, str):
         raise ExplanationError(
             f"explain(fitted, table): expected a table, received {what!r}. A name goes with the "
             "result of tr.evaluate."
         )
-    return _explain_fitted(subject, what, in_sample, background, blocks)
+    return _explain_fitted(subject, what, in_sample, background, blocks, game)
 
 
 def _explain_fitted(
@@ -118,6 +135,7 @@ def _explain_fitted(
     in_sample: bool | None,
     background: FeatureTable | pd.DataFrame | None,
     blocks: Mapping[str, Sequence[str]] | None,
+    game: Game,
 ) -> Explanation:
     name = type(final_estimator(fitted)).__name__
     check_supported(name, fitted)
@@ -138,6 +156,7 @@ def _explain_fitted(
             code="no_background",
         )
     frame = _frame(table)
+    dictionary = table.dictionary if isinstance(table, FeatureTable) else None
     behind = frame if background is None else _frame(background)
     known = blocks_of(frame.columns) if blocks is None else {b: list(c) for b, c in blocks.items()}
     selects = bool(block_selectors(fitted))
@@ -146,26 +165,40 @@ def _explain_fitted(
         columns = [column for members in used.values() for column in members]
         seen = frame if selects else frame[columns]
         with threadpool_limits(1):
-            one = attribute(fitted, behind[seen.columns], seen, columns, used)
+            hierarchy = Hierarchy.of(used, dictionary)
+            one = attribute(fitted, behind[seen.columns], seen, hierarchy)
     except (ModelError, KeyError, ValueError) as error:
         if isinstance(error, ExplanationError):
             raise
         raise ExplanationError(
             f"The table does not fit the model ({name}): {error}", code="other_columns"
         ) from error
+    index = frame.index
     return Explanation(
         name=name,
         mode="in_sample" if in_sample else "new_rows",
-        values=pd.DataFrame(one.values, index=frame.index, columns=columns),
-        base_values=pd.Series(one.base, index=frame.index, name="base_value"),
-        outputs=pd.Series(one.outputs, index=frame.index, name="output"),
-        block_values=pd.DataFrame(one.block_values, index=frame.index, columns=list(used)),
+        output=game.output,
+        value_function=game.value_function,
+        method="exact",
+        values=pd.DataFrame(one.values, index, columns),
+        block_values=pd.DataFrame(one.block_values, index, list(used)),
+        family_values=pd.DataFrame(one.family_values, index, list(hierarchy.families)),
+        nested_values=pd.DataFrame(one.nested_values, index, columns),
+        base_values=pd.Series(one.base, index=index, name="base_value"),
+        outputs=pd.Series(one.outputs, index=index, name="output"),
+        spread=None,
+        standard_error=None,
+        n_pairs=None,
         n_out_of_bag=None,
         top_ten_share=None,
+        column_mean_abs=None,
+        family_mean_abs=None,
         block_mean_abs=None,
+        block_interactions=None,
         features=frame[columns],
         blocks=used,
-        dictionary=table.dictionary if isinstance(table, FeatureTable) else None,
+        families=hierarchy.families,
+        dictionary=dictionary,
     )
 
 

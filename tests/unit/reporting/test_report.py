@@ -277,6 +277,8 @@ def test_a_model_that_gives_everybody_the_same_is_said_to(study, page) -> None:
         explanation,
         values=explanation.values * 0.0,
         block_values=explanation.block_values * 0.0,
+        family_values=explanation.family_values * 0.0,
+        nested_values=explanation.nested_values * 0.0,
         outputs=explanation.base_values.rename("output"),
     )
     assert "No column moved this model's output" in page(explanations=[flat]).text
