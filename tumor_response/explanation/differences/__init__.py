@@ -1,0 +1,1 @@
+"""Which columns differ between the groups, and what they say beyond volume and age."""
