@@ -1,0 +1,1 @@
+"""The parts of ``benchmarks/explanation_truth.py``."""
