@@ -19,7 +19,7 @@ FloatArray = npt.NDArray[np.float64]
 
 _FORESTS = (RandomForestClassifier, ExtraTreesClassifier)
 
-_LOG_ODDS = ("binary:logistic", "binary:logitraw", "reg:logistic")
+_LOG_ODDS = ("binary:logistic", "reg:logistic")
 """Objectives whose base score is written as a probability and added as log-odds."""
 
 
