@@ -126,7 +126,7 @@ def tree_ensemble(final: Any) -> TreeEnsemble:
     conditions = [
         (column, *condition) for rule in read.rules for column, condition in rule.conditions.items()
     ]
-    asked, low, high, missing = zip(*conditions, strict=True) if conditions else ((), (), (), ())
+    asked, low, high, missing, reach = zip(*conditions, strict=True) if conditions else ((),) * 5
     columns, place = np.unique(np.array(asked, dtype=np.int64), return_inverse=True)
     sizes = [len(rule.conditions) for rule in read.rules]
     leaves = Leaves(
@@ -135,6 +135,7 @@ def tree_ensemble(final: Any) -> TreeEnsemble:
         low=np.array(low, dtype=np.float64),
         high=np.array(high, dtype=np.float64),
         missing=np.array(missing, dtype=bool),
+        reach=np.array(reach, dtype=np.float64),
         value=np.array([rule.value for rule in read.rules], dtype=np.float64),
     )
     return TreeEnsemble(

@@ -19,21 +19,27 @@ FloatArray = npt.NDArray[np.float64]
 
 _FORESTS = (RandomForestClassifier, ExtraTreesClassifier)
 
-_LOG_ODDS = ("binary:logistic", "binary:logitraw", "reg:logistic")
+_LOG_ODDS = ("binary:logistic", "reg:logistic")
 """Objectives whose base score is written as a probability and added as log-odds."""
 
 
-class Rule(NamedTuple):
-    """A leaf: what a row must meet to end there, and what it then gets.
+class Condition(NamedTuple):
+    """What a leaf asks of one column: ``low < value <= high``, or missing where that is True.
 
-    Attributes
-    ----------
-    conditions : dict of int to (low, high, missing)
-        By column: ``low < value <= high``, or missing where that is True.
-    value : float
+    ``reach`` is the share of the training weight that the tree's splits by this column let pass,
+    multiplied along the path.
     """
 
-    conditions: dict[int, tuple[float, float, bool]]
+    low: float
+    high: float
+    missing: bool
+    reach: float
+
+
+class Rule(NamedTuple):
+    """A leaf: by column what a row must meet to end there, and what it then gets."""
+
+    conditions: dict[int, Condition]
     value: float
 
 
@@ -122,6 +128,7 @@ def _forest(final: Any) -> Trees:
             tree.feature.tolist(),
             tree.threshold.tolist(),
             tree.missing_go_to_left.tolist(),
+            tree.weighted_n_node_samples.tolist(),
             share.tolist(),
         )
     return Trees(rules, 0.0, "probability", int(final.n_features_in_), np.nan)
@@ -162,6 +169,7 @@ def _booster(booster: Any, name: str, best: int | None) -> Trees:
             tree["split_indices"],
             below.tolist(),
             tree["default_left"],
+            tree["sum_hessian"],
             splits.astype(np.float64).tolist(),  # of a leaf: its value
         )
     start = np.float32(str(about["base_score"]).strip("[]"))
@@ -176,20 +184,25 @@ def _rules(
     column: list[int],
     threshold: list[float],
     missing_left: list[int],
+    cover: list[float],
     value: list[float],
 ) -> Iterator[Rule]:
     """Yield the leaves of a tree; a column that is asked twice is one condition."""
-    anything = (-np.inf, np.inf, True)
-    waiting: list[tuple[int, dict[int, tuple[float, float, bool]]]] = [(0, {})]
+    anything = Condition(-np.inf, np.inf, True, 1.0)
+    waiting: list[tuple[int, dict[int, Condition]]] = [(0, {})]
     while waiting:
         node, met = waiting.pop()
         if left[node] < 0:
             yield Rule(met, value[node])
             continue
         asked, cut, missing = column[node], threshold[node], bool(missing_left[node])
-        low, high, so_far = met.get(asked, anything)
-        waiting.append((right[node], {**met, asked: (max(low, cut), high, so_far and not missing)}))
-        waiting.append((left[node], {**met, asked: (low, min(high, cut), so_far and missing)}))
+        low, high, so_far, reach = met.get(asked, anything)
+        for child, condition in (
+            (right[node], (max(low, cut), high, so_far and not missing)),
+            (left[node], (low, min(high, cut), so_far and missing)),
+        ):
+            passed = Condition(*condition, reach * cover[child] / cover[node])
+            waiting.append((child, {**met, asked: passed}))
 
 
 def _classes(final: Any) -> list[Any]:
