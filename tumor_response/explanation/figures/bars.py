@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from tumor_response.explanation.figures.labels import label_rows, row_height_mm
 from tumor_response.explanation.figures.parts import (
     OUTPUTS,
+    PLURALS,
     WHERE,
     at_least_one,
     block_colours,
@@ -31,7 +33,6 @@ __all__ = ["draw_bars"]
 
 _BAND = "#e3e3e3"
 _UNSTABLE = 0.5
-_PLURALS = {"column": "columns", "family": "families", "block": "blocks"}
 
 
 def draw_bars(
@@ -73,16 +74,17 @@ def draw_bars(
         if ax is None:
             height_mm = 24 + (row_height_mm(explanation, names)) * len(names)
             ax = new_axes(DOUBLE_COLUMN_MM, height_mm + (10 if explanation.null else 0) + 8)
-        for row, height in zip(table.itertuples(), heights, strict=True):
-            colour = colour_of[block_of[str(row.Index)]]
+        lengths, shares = table["length"].to_numpy(), table["share"].to_numpy()
+        for name, height, length, share in zip(names, heights, lengths, shares, strict=True):
+            colour = colour_of[block_of[name]]
             ax.barh(
                 height,
-                row.length,
+                length,
                 height=0.5,
-                color=(colour, faintness(row.share)),
+                color=(colour, faintness(share)),
                 edgecolor=colour,
                 linewidth=0.7,
-                hatch="/////" if row.share < _UNSTABLE else None,
+                hatch="/////" if share < _UNSTABLE else None,
                 zorder=2,
             )
         notes = []
@@ -117,17 +119,21 @@ def _draw_null(
 ) -> str:
     """Draw band, median, maximum and what is compared; return what is to be said of them."""
     table = null.table(level).loc[names]
-    for row, height in zip(table.itertuples(), heights, strict=True):
+    drawn = table[["limit", "median", "limit_all", "observed"]].to_numpy(dtype=np.float64)
+    filled = table["part_outside"].to_numpy()
+    for (limit, median, limit_all, observed), fill, height in zip(
+        drawn, filled, heights, strict=True
+    ):
         reach = [height - 0.43, height + 0.43]
-        ax.barh(height, row.limit, height=0.86, color=_BAND, linewidth=0, zorder=0)
-        ax.plot([row.median] * 2, reach, color=NEUTRAL, linewidth=0.7, zorder=3)
-        ax.plot([row.limit_all] * 2, reach, color="black", linewidth=0.8, linestyle="--", zorder=3)
+        ax.barh(height, limit, height=0.86, color=_BAND, linewidth=0, zorder=0)
+        ax.plot([median] * 2, reach, color=NEUTRAL, linewidth=0.7, zorder=3)
+        ax.plot([limit_all] * 2, reach, color="black", linewidth=0.8, linestyle="--", zorder=3)
         ax.plot(
-            row.observed,
+            observed,
             height,
             "D",
             markeredgecolor="black",
-            markerfacecolor="black" if row.part_outside else "white",
+            markerfacecolor="black" if fill else "white",
             markeredgewidth=0.6,
             markersize=3.2,
             zorder=4,
@@ -135,7 +141,7 @@ def _draw_null(
     summary = null.summary().loc[level]
     means, parts = summary.loc["mean_abs"], summary.loc["part"]
     return (
-        f"{means['n_outside']:.0f} of {means['n']:.0f} {_PLURALS[level]} leave the band, "
+        f"{means['n_outside']:.0f} of {means['n']:.0f} {PLURALS[level]} leave the band, "
         f"{means['expected']:.1f} expected by chance, up to {means['permuted_most']:.0f} in "
         f"{null.n_permutations} permutations\nby their part of the sum: "
         f"{parts['n_outside']:.0f}, up to {parts['permuted_most']:.0f} in the permutations"
@@ -176,7 +182,7 @@ def _legend(
                 color="black",
                 linestyle="--",
                 linewidth=0.8,
-                label=f"95 % of the largest of all {_PLURALS[level]}",
+                label=f"95 % of the largest of all {PLURALS[level]}",
             ),
             Line2D(
                 [],
@@ -185,7 +191,7 @@ def _legend(
                 marker="D",
                 markersize=3.2,
                 linestyle="none",
-                label=f"own outcome, {n} resamples as well;",
+                label=f"own outcome, {n} resamples as well",
             ),
             Line2D(
                 [],
@@ -195,7 +201,7 @@ def _legend(
                 markersize=3.2,
                 linestyle="none",
                 markerfacecolor="white",
-                label="its part of the sum within the band",
+                label="the same, its part of the sum in the band",
             ),
         ]
     return handles

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.figures.labels import label_rows, row_height_mm
 from tumor_response.explanation.figures.parts import (
     OUTPUTS,
@@ -53,21 +52,11 @@ def draw_decision(
         ``"column"``, ``"family"`` or ``"block"``.
     highlight
         Rows of ``values`` to draw in bold, with the lesion's name.
-
-    Raises
-    ------
-    ExplanationError
-        Code ``unknown_lesion``: no such row.
     """
     from matplotlib.colors import Normalize
 
     at_least_one("n_rows", n_rows)
     frame = values_of(explanation, level)
-    outside = [at for at in highlight if not 0 <= at < len(frame)]
-    if outside:
-        raise ExplanationError(
-            f"highlight: no lesion in row {outside[0]} of {len(frame)}.", code="unknown_lesion"
-        )
     table = ranked(explanation, level)
     shown = table.head(n_rows)
     names = [str(name) for name in shown.index]
@@ -87,6 +76,7 @@ def draw_decision(
     heights = np.arange(len(upwards) + 1) - 1.0
     low, high = float(outputs.min()), float(outputs.max())
     norm = Normalize(low, high if high > low else low + 1.0)
+    colours = low_high("#a6a6a6")  # lines in a paler grey would not be seen
     with figure_style():
         if ax is None:
             height_mm = 26 + row_height_mm(explanation, names) * len(upwards)
@@ -100,7 +90,7 @@ def draw_decision(
             ax.plot(
                 path,
                 heights,
-                color=low_high()(norm(output)),
+                color=colours(norm(output)),
                 linewidth=2.0 if bold else 0.6,
                 alpha=1.0 if bold else faint,
                 zorder=3 if bold else 2,

@@ -73,7 +73,7 @@ def draw_dependence(
     with figure_style():
         if ax is None:
             ax = new_axes(_WIDTH_MM, _HEIGHT_MM)
-        x = _places(ax, feature)
+        x = _places(ax, feature, y)
         ax.axhline(0, color=NEUTRAL, linewidth=0.6, zorder=0)
         if explanation.spread is not None:
             reach = explanation.spread[column].to_numpy()
@@ -95,7 +95,7 @@ def draw_dependence(
             )
             bar = ax.figure.colorbar(points, ax=ax, ticks=[0, 1], pad=0.02, aspect=40)
             bar.ax.set_yticklabels(["low", "high"])
-            bar.set_label(broken_name(colour_by), labelpad=-6)
+            bar.set_label(broken_name(colour_by), labelpad=0)
             bar.outline.set_visible(False)
         said = meaning(explanation.dictionary, column)
         ax.set_xlabel("\n".join(_wrapped(text) for text in (column, said) if text))
@@ -110,22 +110,22 @@ def draw_dependence(
     return ax
 
 
-def _places(ax: Axes, feature: pd.Series) -> FloatArray:
+def _places(ax: Axes, feature: pd.Series, y: FloatArray) -> FloatArray:
     """Return the points' places along x, and label those of categories and of what is missing."""
     missing = feature.isna().to_numpy()
     if feature.dtype == "category" or not pd.api.types.is_numeric_dtype(feature):
         levels = feature.astype("category").cat
-        x = levels.codes.to_numpy(dtype=np.float64)  # missing: -1, left of the first
+        x: FloatArray = np.asarray(levels.codes, dtype=np.float64)  # missing: -1, left of the first
         for code in np.unique(x):
             members = x == code
-            x[members] += swarm(np.arange(int(members.sum()), dtype=np.float64) % 7, width=0.2)
+            x[members] += swarm(y[members], n_bins=30, width=0.3)
         names = [str(level) for level in levels.categories]
         ticks = list(range(len(names)))
         if missing.any():
             ticks, names = [-1, *ticks], ["missing", *names]
         ax.set_xticks(ticks, names)
         return x
-    x = feature.to_numpy(dtype=np.float64, copy=True)
+    x = np.array(feature, dtype=np.float64)
     if not missing.any():
         return x
     there = x[~missing]
@@ -136,12 +136,13 @@ def _places(ax: Axes, feature: pd.Series) -> FloatArray:
         ax.axvline(low - 0.06 * span, color=NEUTRAL, linewidth=0.6, linestyle=":")
     ax.text(
         low - 0.12 * span,
-        1.0,
+        0.98,
         "missing",
         transform=ax.get_xaxis_transform(),
         ha="center",
-        va="bottom",
+        va="top",
         color=NEUTRAL,
+        backgroundcolor="white",
     )
     return x
 

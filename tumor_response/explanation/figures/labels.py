@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
+
+from tumor_response.style import NEUTRAL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from tumor_response.explanation.result import Explanation
 
-from tumor_response.style import NEUTRAL
-
-__all__ = ["broken_name", "label_rows", "meaning", "row_height_mm"]
+__all__ = ["broken_name", "label_rows", "meaning", "row_height_mm", "unit_of", "wrapped_meaning"]
 
 _NAME_WIDTH = 40
 _MEANING_WIDTH = 48
@@ -56,10 +57,16 @@ def meaning(dictionary: pd.DataFrame | None, column: str) -> str:
     """
     if dictionary is None or column not in dictionary.index:
         return ""
-    row = dictionary.loc[column]
-    text, unit = (_text(row.get(key)) for key in ("description", "unit"))
+    text, unit = _text(dictionary.loc[column].get("description")), unit_of(dictionary, column)
     text = text.rstrip(".")
     return f"{text} [{unit}]".strip() if unit else text
+
+
+def unit_of(dictionary: pd.DataFrame | None, column: str) -> str:
+    """Return a column's unit; empty where there is none."""
+    if dictionary is None or column not in dictionary.index:
+        return ""
+    return _text(dictionary.loc[column].get("unit"))
 
 
 def _text(value: object) -> str:
@@ -74,7 +81,7 @@ def wrapped_meaning(dictionary: pd.DataFrame | None, column: str) -> str:
     )
 
 
-def row_height_mm(explanation: Explanation, names: list[str]) -> float:
+def row_height_mm(explanation: Explanation, names: Sequence[str]) -> float:
     """Return the height that the tallest of these labels needs."""
     n_lines = max(
         (
@@ -88,17 +95,25 @@ def row_height_mm(explanation: Explanation, names: list[str]) -> float:
     return max(6.0, 1.2 + _LINE_MM * n_lines)
 
 
-def label_rows(ax: Axes, explanation: Explanation, names: list[str], heights: list[float]) -> None:
-    """Write the names at the rows' heights, and below each in grey what it means."""
-    ax.set_yticks(heights, [broken_name(name) for name in names])
-    for tick, name, height in zip(ax.get_yticklabels(), names, heights, strict=True):
-        said = wrapped_meaning(explanation.dictionary, name)
+def label_rows(
+    ax: Axes,
+    explanation: Explanation,
+    names: Sequence[str],
+    heights: Sequence[float],
+    texts: Sequence[str] | None = None,
+) -> None:
+    """Write the names, or what is given instead, at the rows' heights, and below the meaning."""
+    shown = texts or [broken_name(name) for name in names]
+    order = sorted(range(len(names)), key=lambda row: heights[row])  # ticks go upwards
+    ax.set_yticks([heights[row] for row in order], [shown[row] for row in order])
+    for tick, row in zip(ax.get_yticklabels(), order, strict=True):
+        said = wrapped_meaning(explanation.dictionary, names[row])
         if not said:
             continue
         tick.set_verticalalignment("bottom")
         ax.annotate(
             said,
-            (0, height),
+            (0, heights[row]),
             (-4.5, -0.5),
             xycoords=ax.get_yaxis_transform(),
             textcoords="offset points",

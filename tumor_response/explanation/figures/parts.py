@@ -11,6 +11,7 @@ import pandas as pd
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.stability.ranks import (
     LEVELS,
+    LISTED,
     Level,
     importance_by_resample,
     top_shares,
@@ -19,13 +20,13 @@ from tumor_response.style import COLOURS, NEUTRAL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.colors import Colormap
 
     from tumor_response.explanation.result import Explanation
 
 __all__ = [
-    "LISTED",
     "OUTPUTS",
+    "PLURALS",
     "WHERE",
     "at_least_one",
     "block_colours",
@@ -54,8 +55,7 @@ OUTPUTS = {
     "rate": "predicted rate, in its own unit",
 }
 
-LISTED: dict[Level, int] = {"column": 10, "family": 3, "block": 1}
-"""How long a resample's list of the most important is, at each level."""
+PLURALS: dict[Level, str] = {"column": "columns", "family": "families", "block": "blocks"}
 
 
 def at_least_one(what: str, number: int) -> None:
@@ -160,12 +160,12 @@ def write_shares(ax: Axes, level: Level, shares: list[float], heights: list[floa
     ax.text(1.012, max(heights) + 0.6, heading, transform=across, va="bottom")
 
 
-def low_high() -> LinearSegmentedColormap:
+def low_high(middle: str = "#dddddd") -> Colormap:
     """Return the colours of a value from low to high; grey where there is none."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list(
-        "low_high", [COLOURS[0], "#dddddd", COLOURS[1]]
+        "low_high", [COLOURS[0], middle, COLOURS[1]]
     ).with_extremes(bad=NEUTRAL)
 
 

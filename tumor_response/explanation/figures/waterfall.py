@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tumor_response.explanation.figures.labels import broken_name
+from tumor_response.explanation.figures.labels import (
+    broken_name,
+    label_rows,
+    row_height_mm,
+    unit_of,
+)
 from tumor_response.explanation.figures.parts import (
     OUTPUTS,
+    PLURALS,
     WHERE,
     at_least_one,
     faintness,
@@ -65,12 +71,14 @@ def draw_patient(
     steps = [float(values[name]) for name in single]
     if len(rest):
         steps.append(float(rest.sum()))
-        labels.append(f"{len(rest)} other {_PLURALS[level]}  {steps[-1]:+.3f}")
+        labels.append(f"{len(rest)} other {PLURALS[level]}  {steps[-1]:+.3f}")
     base, output = float(explanation.base_values.iloc[at]), float(explanation.outputs.iloc[at])
-    n_lines = max((label.count("\n") + 1 for label in labels), default=1)
+    named = [*(str(name) for name in single), *([""] if len(rest) else [])]
     with figure_style():
         if ax is None:
-            ax = new_axes(DOUBLE_COLUMN_MM, 26 + max(6.0, 1.2 + 2.6 * n_lines) * len(steps))
+            ax = new_axes(
+                DOUBLE_COLUMN_MM, 26 + row_height_mm(explanation, named) * max(len(steps), 1)
+            )
         ax.axvline(base, color=NEUTRAL, linewidth=0.8, linestyle=":")
         start = base
         for line, step in enumerate(steps):
@@ -92,11 +100,11 @@ def draw_patient(
                     ends = [start + step - reach, start + step + reach]
                     ax.plot(ends, [line, line], color="black", linewidth=0.6)
             start += step
-        ax.set_yticks(range(len(steps)), labels)
+        label_rows(ax, explanation, named, range(len(steps)), labels)
         ax.set_ylim(len(steps) - 0.3, -0.7)
         ax.use_sticky_edges = False
         ax.margins(x=0.06)
-        notes = [f"from {base:.3f} (mean of training rows) to {output:.3f}"]
+        notes = [f"from {round(base, 3) + 0.0:.3f} (mean of training rows) to {output:.3f}"]
         if shares is not None:
             notes.append(f"the fainter a bar, the fewer resamples have it {listed_words(level)}")
         ax.set_xlabel("\n".join([OUTPUTS[explanation.output], *notes]))
@@ -106,18 +114,12 @@ def draw_patient(
     return ax
 
 
-_PLURALS = {"column": "columns", "family": "families", "block": "blocks"}
-
-
 def _label(explanation: Explanation, at: int, name: str, level: Level, step: float) -> str:
     """Return the row's name, the lesion's own value of a column with its unit, and the step."""
     if level != "column":
         return f"{broken_name(name)}  {step:+.3f}"
     value = explanation.features[name].iloc[at]
     shown = f"{value:.4g}" if isinstance(value, float) else str(value)
-    unit = ""
-    dictionary = explanation.dictionary
-    if dictionary is not None and "unit" in dictionary and name in dictionary.index:
-        said = dictionary.loc[name, "unit"]
-        unit = f" {said}" if isinstance(said, str) and said else ""
+    unit = unit_of(explanation.dictionary, name)
+    unit = f" {unit}" if unit else ""
     return f"{broken_name(name)} = {shown}{unit}  {step:+.3f}"

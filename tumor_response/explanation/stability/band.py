@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -72,10 +73,10 @@ class ExplanationNull:
     columns: pd.DataFrame
     families: pd.DataFrame
     blocks: pd.DataFrame
-    observed: Mapping[str, pd.Series]
+    observed: Mapping[Level, pd.Series]
     overlap: pd.DataFrame
     observed_overlap: TopKOverlap
-    block_of: Mapping[str, list[str]]
+    block_of: Mapping[Level, list[str]]
     n_resamples: int
     n_redrawn: int
     n_fixed: int
@@ -168,7 +169,7 @@ class ExplanationNull:
 
     @property
     def p_total(self) -> float:
-        """One-sided p value of the sum over all columns: whether anything moves the model at all."""
+        """One-sided p value of the sum over all columns: whether anything moves the model."""
         totals = self._runs("column").sum(axis=1)
         return float((totals >= totals[0]).mean())
 
@@ -195,7 +196,9 @@ class ExplanationNull:
             f"{self.n_resamples} resamples in each and for the outcome as it is; "
             f"p of the sum {self.p_total:.3f}"
         ]
-        for (level, statistic), row in self.summary().iterrows():
+        summary = self.summary()
+        for level, statistic in itertools.product(LEVELS, ("mean_abs", "part")):
+            row = summary.loc[(level, statistic)]
             by = "" if statistic == "mean_abs" else " by their part of the sum"
             lines.append(
                 f"  {level}: {row['n_outside']:.0f} of {row['n']:.0f} leave the 95 % band{by}, "
@@ -217,7 +220,8 @@ class ExplanationNull:
 def _parts(runs: FloatArray) -> FloatArray:
     """Return each run's values as parts of their sum; a run without any value has zeros."""
     sums = runs.sum(axis=1, keepdims=True)
-    return np.divide(runs, sums, out=np.zeros_like(runs), where=sums > 0)
+    parts: FloatArray = np.divide(runs, sums, out=np.zeros_like(runs), where=sums > 0)
+    return parts
 
 
 def _judged(runs: FloatArray, blocks: npt.NDArray[np.str_], n_extreme: int) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from tumor_response.explanation.stability.band import ExplanationNull
 from tumor_response.explanation.stability.overlap import TopKOverlap, top_k_overlap
 from tumor_response.explanation.stability.ranks import (
     LEVELS,
+    Level,
     block_of_each,
     importance_by_resample,
 )
@@ -157,8 +158,8 @@ def explanation_null(
 class _Run:
     """What one outcome, permuted or as it is, gives."""
 
-    means: dict[str, pd.Series]
-    blocks: dict[str, list[str]]
+    means: dict[Level, pd.Series]
+    blocks: dict[Level, list[str]]
     overlap: TopKOverlap
     n_redrawn: int
 

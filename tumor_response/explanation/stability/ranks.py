@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEVELS",
+    "LISTED",
     "Level",
     "block_of_each",
     "importance_by_resample",
@@ -31,6 +32,9 @@ BoolArray = npt.NDArray[np.bool_]
 Level = Literal["column", "family", "block"]
 LEVELS: tuple[Level, ...] = ("column", "family", "block")
 """What can be ranked: columns, families of columns, whole blocks."""
+
+LISTED: dict[Level, int] = {"column": 10, "family": 3, "block": 1}
+"""How long a resample's list of the most important is, unless it is said."""
 
 
 def importance_by_resample(explanation: Explanation, level: Level = "column") -> pd.DataFrame:
