@@ -43,7 +43,7 @@ class Lesion:
 
     @property
     def network(self) -> Any:
-        """timm's network."""
+        """Timm's network."""
         return self.pathway.module.network
 
     @cached_property
@@ -62,7 +62,7 @@ class Lesion:
 
     @cached_property
     def slope(self) -> torch.Tensor:
-        """d scalar / d feature of each view, shape (n_views, n_features)."""
+        """The slope d scalar / d feature of each view, shape (n_views, n_features)."""
         return self.slope_at(self.features)
 
     def slope_at(self, features: torch.Tensor) -> torch.Tensor:
@@ -84,7 +84,7 @@ class Lesion:
         """Return d scalar / d pixel at other views, in the shape of the views."""
         slope = self.slope_at(self.features_of(pixels))
         found = []
-        for part, along in zip(_parts(pixels), slope.split(_AT_ONCE), strict=True):
+        for part, along in zip(_parts(pixels), torch.split(slope, _AT_ONCE), strict=True):
             leaf = torch.from_numpy(part).to(self.pathway.device).requires_grad_(True)
             features = self.pathway.module(self.pathway.on_scale(leaf))
             (gradient,) = torch.autograd.grad((features.double() * along).sum(), leaf)
@@ -121,7 +121,7 @@ class Lesion:
             self._check_stage(layer)
             seen = (self._through_map(part, layer) for part in _parts(self.pixels))
         maps, gradients = [], []
-        for (found, features), along in zip(seen, self.slope.split(_AT_ONCE), strict=True):
+        for (found, features), along in zip(seen, torch.split(self.slope, _AT_ONCE), strict=True):
             if found.ndim != 4:
                 raise self._no_map(f"its layer gives {tuple(found.shape[1:])} for a view, no map")
             (gradient,) = torch.autograd.grad((features.double() * along).sum(), found)
@@ -168,7 +168,9 @@ class Lesion:
         return found[layer], torch.cat([parts[name] for name in names], dim=1)
 
     def _check_stage(self, layer: str) -> None:
-        has = len(self.network.feature_info) if hasattr(self.network, "forward_intermediates") else 0
+        has = (
+            len(self.network.feature_info) if hasattr(self.network, "forward_intermediates") else 0
+        )
         if layer != "last" and _number(layer) > has:
             raise self._no_map(f"it has {has} stages, asked for was {layer!r}")
         past = [name for name in self._stages if layer == "last" or _number(name) < _number(layer)]

@@ -132,7 +132,7 @@ class LinearReadout:
     def columns(self, features: torch.Tensor) -> torch.Tensor:
         """Return the columns, shape (..., n_columns), of features (..., n_views, n_features)."""
         wide = features.double()
-        drawn = wide.unflatten(-2, (self.n_draws, -1))
+        drawn = wide.reshape(*wide.shape[:-2], self.n_draws, -1, wide.shape[-1])
         each = torch.cat([self._pooled(drawn, how) for how in self.poolings], dim=-1)
         columns = each.mean(dim=-2)
         if self.has_spread:
@@ -141,7 +141,7 @@ class LinearReadout:
 
     def __call__(self, features: torch.Tensor) -> torch.Tensor:
         """Return the weighted sum, shape (...,): the log-odds but for a constant."""
-        return self.columns(features) @ torch.from_numpy(self.weights).to(features.device)
+        return self.columns(features) @ torch.tensor(self.weights).to(features.device)
 
     def _pooled(self, features: torch.Tensor, how: str) -> torch.Tensor:
         if how == "max":
@@ -150,7 +150,7 @@ class LinearReadout:
             return _deviation(features, -2)
         if how == "mean":
             return features.mean(dim=-2)
-        areas = torch.from_numpy(self.areas_mm2).to(features.device)
+        areas = torch.tensor(self.areas_mm2).to(features.device)
         return torch.einsum("v,...vf->...f", areas / areas.sum(), features)
 
 

@@ -181,7 +181,7 @@ def _of_fitted(
     rows = _frame(table)
     behind = rows if background is None else _frame(background)
     present = _present(rows, columns)
-    without = {key: "deep_values_missing" for key in rows.index[~present]}
+    without = dict.fromkeys(rows.index[~present], "deep_values_missing")
     rows = rows[present]
     try:
         with threadpool_limits(1):
@@ -197,7 +197,7 @@ def _of_fitted(
     return _checked(
         rows[columns],
         found.values[:, at],
-        found.held[:, at],
+        found.held[:, at] * np.abs(found.values[:, at]),
         outputs,
         name or kind,
         "in_sample" if in_sample else "new_rows",
@@ -237,12 +237,12 @@ def _out_of_bag(
     each = spread(work, tasks, n_jobs, f"Weights of {name}", parts_per_worker=16)
     for test, values, held_there, log_odds in each:
         weights[test] += values
-        held[test] += held_there * np.abs(values)
+        held[test] += held_there
         outputs[test] += log_odds
         count[test] += 1
     seen = count > 0
-    without = {key: "deep_values_missing" for key in X.index[~present]}
-    without |= {key: "never_out_of_bag" for key in X.index[present & ~seen]}
+    without = dict.fromkeys(X.index[~present], "deep_values_missing")
+    without |= dict.fromkeys(X.index[present & ~seen], "never_out_of_bag")
     times = count[seen, None]
     return _checked(
         X.loc[seen, columns],
@@ -279,7 +279,9 @@ def _weights_of_resamples(
             )
         kept = present[test]
         found = slopes(fitted, X.iloc[test[kept]], X.iloc[train], columns)
-        answers.append((test[kept], found.values[:, at], found.held[:, at], outputs[kept]))
+        values = found.values[:, at]
+        held = found.held[:, at] * np.abs(values)
+        answers.append((test[kept], values, held, outputs[kept]))
     return answers
 
 
@@ -326,9 +328,7 @@ def _checked(
         )
     size = np.abs(weights)
     total = size.sum(axis=1)
-    # held is a mask where there is one model, and its share of |weight| where there are several
-    part = (held * size if held.dtype == bool else held).sum(axis=1)
-    share = np.divide(part, total, out=np.zeros(len(total)), where=total > 0)
+    share = np.divide(held.sum(axis=1), total, out=np.zeros(len(total)), where=total > 0)
     index = values.index
     return EmbeddingWeights(
         weights=pd.DataFrame(weights, index=index, columns=values.columns),

@@ -138,8 +138,8 @@ class EigenCam(Cam):
         del slope
         n_views, n_channels, height, width = activation.shape
         rows = activation.movedim(1, -1).reshape(-1, n_channels)
-        first = torch.linalg.svd(rows, full_matrices=False).Vh[0]
-        projected = rows @ first
+        first: torch.Tensor = torch.linalg.svd(rows, full_matrices=False).Vh[0]
+        projected: torch.Tensor = rows @ first
         if projected.sum() < 0:
             projected = -projected
         return projected.reshape(n_views, height, width)
