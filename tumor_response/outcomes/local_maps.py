@@ -18,7 +18,7 @@ import SimpleITK as sitk
 from tumor_response.exceptions import OutcomeError
 from tumor_response.settings import canonical_json, sha256_of_json
 
-__all__ = ["MAP_NAMES", "LesionFiles", "file_stem"]
+__all__ = ["MAP_NAMES", "LesionFiles", "file_stem", "write_checked"]
 
 MAP_NAMES = ("retreat_mm", "log_jacobian", "reliability")
 
@@ -117,11 +117,7 @@ class LesionFiles:
 
     def _write(self, name: str, image: sitk.Image) -> str:
         with self._replacing(self.path(name)) as part:
-            sitk.WriteImage(image, str(part), useCompression=True)
-            # ITK on a full disk writes what fits and says nothing
-            if not _equal(sitk.ReadImage(str(part)), image):
-                raise OSError("not written whole; is the disk full?")
-            return hashlib.sha256(part.read_bytes()).hexdigest()
+            return write_checked(image, part)
 
     @contextlib.contextmanager
     def _replacing(self, path: Path) -> Iterator[Path]:
@@ -137,6 +133,21 @@ class LesionFiles:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def write_checked(image: sitk.Image, path: Path) -> str:
+    """Write an image, compressed, and return the file's SHA-256.
+
+    Raises
+    ------
+    OSError, RuntimeError
+        If the file cannot be written, or does not hold the image's voxels.
+    """
+    sitk.WriteImage(image, str(path), useCompression=True)
+    # ITK on a full disk writes what fits and says nothing
+    if not _equal(sitk.ReadImage(str(path)), image):
+        raise OSError("not written whole; is the disk full?")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _equal(one: sitk.Image, other: sitk.Image) -> bool:

@@ -103,11 +103,11 @@ class BoxedMap:
 
     def map(self) -> sitk.Image:
         """Return the map on the whole grid, float32."""
-        return self._on_grid(self.values)
+        return self.on_grid(self.values)
 
     def coverage_map(self) -> sitk.Image:
         """Return the coverage on the whole grid, uint8."""
-        return self._on_grid(self.coverage)
+        return self.on_grid(self.coverage)
 
     def of(self, image: sitk.Image) -> sitk.Image:
         """Return the part of another image on the same grid that lies in this box.
@@ -129,7 +129,8 @@ class BoxedMap:
         )
         return image[x, y, z]
 
-    def _on_grid(self, part: npt.NDArray[np.generic]) -> sitk.Image:
+    def on_grid(self, part: npt.NDArray[np.generic]) -> sitk.Image:
+        """Return voxels of the box, shape (z, y, x), on the whole grid; 0 beyond the box."""
         whole = np.zeros(self.grid.size[::-1], part.dtype)
         x, y, z = self.start
         depth, rows, columns = part.shape

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,11 @@ from tumor_response.explanation.attention.space import Between, placed_in_patien
 from tumor_response.explanation.attention.view_maps import ViewMaps
 from tumor_response.features.deep.views import ViewSettings
 from tumor_response.imaging import Geometry
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from tumor_response.cohort import Cohort
 
 __all__ = ["FAILURE_COLUMNS", "AttentionMaps", "CaseAttention"]
 
@@ -265,6 +271,90 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
                 code="unknown_lesion",
             )
         return self.cases[of_patient[0]]
+
+    def save(self, directory: str | Path) -> None:
+        """Write the maps to a folder, whole or not at all; :meth:`load` gives them back.
+
+        For each lesion NIfTI files on the CT's grid, which viewers lay over it
+        (``P0001_1_attention.nii.gz``, ``P0001_1_coverage.nii.gz``), and the maps of its views;
+        beside them ``attention.json`` with everything else and the SHA-256 of each file. Names are
+        made of the identifiers, and messages of failures may name files: the folder is the
+        hospital's own.
+
+        Parameters
+        ----------
+        directory
+            New, empty, or one that maps were saved to before, which is replaced.
+
+        Raises
+        ------
+        ExplanationError
+            Code ``maps_unwritable``: it holds other files, or cannot be written to.
+        """
+        from tumor_response.explanation.attention.files import save_maps
+
+        save_maps(self, directory)
+
+    @classmethod
+    def load(cls, directory: str | Path) -> AttentionMaps:
+        """Read what :meth:`save` wrote.
+
+        Parameters
+        ----------
+        directory
+            The folder.
+
+        Raises
+        ------
+        BundleError
+            Codes ``maps_missing`` (no such folder or file) and ``maps_changed`` (a file that is
+            not what was saved).
+        """
+        from tumor_response.explanation.attention.files import load_maps
+
+        return load_maps(directory)
+
+    def write_dicom(
+        self,
+        directory: str | Path,
+        cohort: Cohort,
+        *,
+        percentile: float = 75.0,
+        written: dt.datetime | None = None,
+        uid_seed: str | None = None,
+    ) -> None:
+        """Write the maps as DICOM objects that a viewer lays over the planning CT.
+
+        For each lesion a Parametric Map with the numbers (``P0001_1_attention.dcm``) and a
+        Segmentation (``P0001_1_attention_regions.dcm``) with the part of highest attention and
+        what was shown to the network. Both lie on the images of the CT's series, in its frame of
+        reference, and carry patient and study as that series does.
+
+        Parameters
+        ----------
+        directory
+            New, empty, or one that this method wrote before, which is replaced.
+        cohort
+            That the maps are of; its CTs are DICOM series.
+        percentile
+            The region of highest attention: voxels whose absolute value is above 0 and at least
+            this percentile of the voxels that were shown.
+        written, uid_seed
+            As in :func:`tumor_response.write_seg`.
+
+        Raises
+        ------
+        ExplanationError
+            Codes ``no_dicom_series`` (a CT that is none), ``unknown_lesion``, ``settings``,
+            ``maps_unwritable``.
+        CaseError
+            What reading a series raises.
+        """
+        from tumor_response.explanation.attention.dicom import write_dicom_maps
+
+        write_dicom_maps(
+            self, directory, cohort, percentile=percentile, written=written, uid_seed=uid_seed
+        )
 
     def __repr__(self) -> str:
         return (

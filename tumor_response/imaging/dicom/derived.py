@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from pydicom import config
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ImplicitVRLittleEndian
+from pydicom.uid import ImplicitVRLittleEndian, generate_uid
 
 from tumor_response.exceptions import CaseError, SettingsError
 from tumor_response.imaging.dicom.archive.tree import walk
-from tumor_response.imaging.dicom.files import DicomFile, text
-from tumor_response.imaging.dicom.series.series import DicomSeries
+from tumor_response.imaging.dicom.files import DicomFile, number, text
+from tumor_response.imaging.dicom.series.series import DicomSeries, SeriesGeometry
+
+if TYPE_CHECKING:
+    from highdicom import PixelMeasuresSequence
 
 __all__ = [
     "PATIENT_AND_STUDY",
     "SeriesLike",
     "as_series",
     "check_target",
+    "describe",
+    "measures_of",
     "patient_and_study",
+    "set_dimensions",
     "set_text",
+    "single_frame_files",
+    "source_of",
+    "uids",
     "write_whole",
 ]
 
@@ -46,6 +56,18 @@ PATIENT_AND_STUDY = (
 )
 """Attributes that have to be the same for an object to be filed with its images."""
 
+_UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
+_GEOMETRY = (
+    "FrameOfReferenceUID",
+    "PositionReferenceIndicator",
+    "Modality",
+    "Rows",
+    "Columns",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "PixelSpacing",
+    "SliceThickness",
+)
 _OPTIONAL = ("IssuerOfPatientID", "StudyDescription")
 
 
@@ -115,6 +137,99 @@ def patient_and_study(header: Dataset) -> Dataset:
         if value or keyword not in _OPTIONAL:
             set_text(dataset, keyword, value)
     return dataset
+
+
+def single_frame_files(found: SeriesGeometry) -> tuple[DicomFile, ...]:
+    """Return the images of a series, one for each slice of its volume.
+
+    Raises
+    ------
+    CaseError
+        Code ``multi_frame``.
+    """
+    files = found.slices.files
+    if len(set(files)) < len(files):
+        raise CaseError(
+            "the series is one of multi-frame objects; write on the series of single-frame images.",
+            code="multi_frame",
+        )
+    return files
+
+
+def source_of(file: DicomFile) -> Dataset:
+    """Return what highdicom needs to know of an image; :func:`describe` fills in the patient.
+
+    Raises
+    ------
+    CaseError
+        Code ``dicom_attribute``: the image has no UID to refer to.
+    """
+    header = file.read(tags=(*_UIDS, *_GEOMETRY))
+    source = Dataset()
+    for keyword in (*_UIDS, *_GEOMETRY):
+        if keyword in header:
+            setattr(source, keyword, header.get(keyword))
+    for keyword in _UIDS:
+        if not text(source, keyword):
+            raise CaseError(
+                f"{file.name}: no {keyword}, so that nothing can refer to the image. Export the "
+                "series again.",
+                code="dicom_attribute",
+            )
+    for keyword in PATIENT_AND_STUDY:
+        if keyword not in source:
+            setattr(source, keyword, "")
+    return source
+
+
+def measures_of(source: Dataset, between_slices_mm: float) -> PixelMeasuresSequence:
+    """Return spacing and thickness of frames that lie on the images of a series."""
+    from highdicom import PixelMeasuresSequence
+
+    return PixelMeasuresSequence(
+        pixel_spacing=source.PixelSpacing,
+        slice_thickness=number(source, "SliceThickness") or between_slices_mm,
+        spacing_between_slices=round(between_slices_mm, 6),
+    )
+
+
+def uids(entropy: Sequence[str] | None) -> Callable[[str], str]:
+    """Return a maker of UIDs: by what they are of and ``entropy``, or fresh ones for ``None``."""
+
+    def uid(what: str) -> str:
+        return str(generate_uid(entropy_srcs=None if entropy is None else [what, *entropy]))
+
+    return uid
+
+
+def set_dimensions(dataset: Dataset, uid: str) -> None:
+    """Give an object's dimensions a UID of ours, where highdicom would draw one."""
+    for item in (*dataset.DimensionOrganizationSequence, *dataset.DimensionIndexSequence):
+        item.DimensionOrganizationUID = uid
+
+
+def describe(dataset: Dataset, header: Dataset, written: dt.datetime) -> None:
+    """Fill in patient, study and times, and leave out what viewers get wrong.
+
+    Parameters
+    ----------
+    dataset
+        Made by highdicom of :func:`source_of` images.
+    header
+        Of an image of the series.
+    written
+        Date and time of the object.
+    """
+    for element in patient_and_study(header):
+        dataset[element.tag] = element
+    dataset.SpecificCharacterSet = "ISO_IR 192"  # labels may be in any script
+    dataset.InstanceCreationDate = dataset.ContentDate = written.strftime("%Y%m%d")
+    dataset.InstanceCreationTime = dataset.ContentTime = written.strftime("%H%M%S")
+    for equipment in dataset.ContributingEquipmentSequence:  # highdicom, by itself
+        equipment.ContributionDateTime = written.strftime("%Y%m%d%H%M%S")
+    # older web viewers (dcmjs) take its n-th image for that of the n-th frame, whatever the frame
+    # itself refers to, and so show the tumour on other slices; it is optional (C.12.4)
+    del dataset.SourceImageSequence
 
 
 def set_text(dataset: Dataset, keyword: str, value: str) -> None:

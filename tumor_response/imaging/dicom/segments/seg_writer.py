@@ -7,12 +7,12 @@ import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import SimpleITK as sitk
 from pydicom.dataset import Dataset
-from pydicom.uid import ImplicitVRLittleEndian, generate_uid
+from pydicom.uid import ImplicitVRLittleEndian
 
 from tumor_response._version import __version__
 from tumor_response.exceptions import CaseError, SettingsError
@@ -21,10 +21,15 @@ from tumor_response.imaging.dicom.derived import (
     SeriesLike,
     as_series,
     check_target,
-    patient_and_study,
+    describe,
+    measures_of,
+    set_dimensions,
+    single_frame_files,
+    source_of,
+    uids,
     write_whole,
 )
-from tumor_response.imaging.dicom.files import DicomFile, number, text
+from tumor_response.imaging.dicom.files import text
 from tumor_response.imaging.dicom.series.series import read_series_geometry
 from tumor_response.imaging.geometry import Geometry, adopt_grid
 
@@ -33,18 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["write_seg"]
 
-_UIDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-_GEOMETRY = (
-    "FrameOfReferenceUID",
-    "PositionReferenceIndicator",
-    "Modality",
-    "Rows",
-    "Columns",
-    "ImagePositionPatient",
-    "ImageOrientationPatient",
-    "PixelSpacing",
-    "SliceThickness",
-)
+Kind = Literal["tumour", "region"]
 
 
 def write_seg(
@@ -54,13 +48,14 @@ def write_seg(
     *,
     fractional: Literal["PROBABILITY", "OCCUPANCY"] | None = None,
     algorithm: str = "",
+    kind: Kind = "tumour",
     written: dt.datetime | None = None,
     uid_seed: str | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write masks as a DICOM segmentation of the series whose grid they lie on, by highdicom.
 
-    One segment per mask, coded as a neoplasm; overlapping masks stay apart. Each frame refers to
+    One segment per mask, coded as ``kind`` says; overlapping masks stay apart. Each frame refers to
     the image it lies on and carries its position.
 
     The file carries the patient's name and the study's identifiers as the series does: it is the
@@ -82,6 +77,9 @@ def write_seg(
         ``"OCCUPANCY"``, the part of the voxel that is tumour. ``None`` stores 0 and 1.
     algorithm
         Name of the program that made the masks; ``""`` for masks drawn by hand.
+    kind
+        What the masks are: ``"tumour"`` (a neoplasm) or ``"region"``, a selected region that is
+        no finding of anatomy.
     written
         Date and time of the segmentation; now by default.
     uid_seed
@@ -122,30 +120,26 @@ def write_seg(
         raise SettingsError(
             f"write_seg: fractional={fractional!r}; expected None, 'PROBABILITY' or 'OCCUPANCY'."
         )
+    if kind not in get_args(Kind):
+        raise SettingsError(f"write_seg: kind={kind!r}; expected 'tumour' or 'region'.")
     check_target(path, overwrite=overwrite)
     found = read_series_geometry(as_series(series).files)
-    files = found.slices.files
-    if len(set(files)) < len(files):
-        raise CaseError(
-            "the series is one of multi-frame objects; write the segmentation on the series of "
-            "single-frame images.",
-            code="multi_frame",
-        )
+    files = single_frame_files(found)
     voxels = np.stack(
         [_voxels(label, mask, found.grid, fractional) for label, mask in masks.items()], axis=-1
     )
-    sources = [_source(file) for file in files]
+    sources = [source_of(file) for file in files]
     dataset = _segmentation(
         sources,
         voxels,
-        [_description(n, label, algorithm) for n, label in enumerate(masks, start=1)],
+        [_description(n, label, algorithm, kind) for n, label in enumerate(masks, start=1)],
         fractional,
         found.grid.spacing_mm[2],
         None
         if uid_seed is None
-        else [uid_seed, *_identity(voxels, sources[0], [*masks, fractional, algorithm])],
+        else [uid_seed, *_identity(voxels, sources[0], [*masks, fractional, algorithm, kind])],
     )
-    _describe(dataset, files[0].read(tags=PATIENT_AND_STUDY), written or dt.datetime.now())
+    describe(dataset, files[0].read(tags=PATIENT_AND_STUDY), written or dt.datetime.now())
     return write_whole(dataset, path, overwrite=overwrite)
 
 
@@ -189,26 +183,6 @@ def _voxels(label: str, mask: sitk.Image, grid: Geometry, fractional: str | None
     return shares
 
 
-def _source(file: DicomFile) -> Dataset:
-    """Return what highdicom needs to know of an image; the patient is filled in afterwards."""
-    header = file.read(tags=(*_UIDS, *_GEOMETRY))
-    source = Dataset()
-    for keyword in (*_UIDS, *_GEOMETRY):
-        if keyword in header:
-            setattr(source, keyword, header.get(keyword))
-    for keyword in _UIDS:
-        if not text(source, keyword):
-            raise CaseError(
-                f"{file.name}: no {keyword}, so that nothing can refer to the image. Export the "
-                "series again.",
-                code="dicom_attribute",
-            )
-    for keyword in PATIENT_AND_STUDY:
-        if keyword not in source:
-            setattr(source, keyword, "")
-    return source
-
-
 def _segmentation(
     sources: list[Dataset],
     voxels: np.ndarray,
@@ -217,13 +191,9 @@ def _segmentation(
     spacing_between_slices_mm: float,
     entropy: list[str] | None,
 ) -> Dataset:
-    from highdicom import PixelMeasuresSequence
     from highdicom.seg import Segmentation
 
-    def uid(what: str) -> str:
-        return str(generate_uid(entropy_srcs=None if entropy is None else [what, *entropy]))
-
-    first = sources[0]
+    uid = uids(entropy)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of values copied from the images
         dataset = Segmentation(
@@ -242,34 +212,14 @@ def _segmentation(
             fractional_type=fractional or "PROBABILITY",
             max_fractional_value=255,
             transfer_syntax_uid=ImplicitVRLittleEndian,
-            pixel_measures=PixelMeasuresSequence(
-                pixel_spacing=first.PixelSpacing,
-                slice_thickness=number(first, "SliceThickness") or spacing_between_slices_mm,
-                spacing_between_slices=round(spacing_between_slices_mm, 6),
-            ),
+            pixel_measures=measures_of(sources[0], spacing_between_slices_mm),
             content_label="SEGMENTATION",
             content_description="Masks",
             content_creator_name="",
             series_description="Segmentation",
         )
-    dimensions = uid("dimensions")
-    for item in (*dataset.DimensionOrganizationSequence, *dataset.DimensionIndexSequence):
-        item.DimensionOrganizationUID = dimensions
+    set_dimensions(dataset, uid("dimensions"))
     return dataset
-
-
-def _describe(dataset: Dataset, header: Dataset, written: dt.datetime) -> None:
-    """Fill in patient, study and times, and leave out what viewers get wrong."""
-    for element in patient_and_study(header):
-        dataset[element.tag] = element
-    dataset.SpecificCharacterSet = "ISO_IR 192"  # labels may be in any script
-    dataset.InstanceCreationDate = dataset.ContentDate = written.strftime("%Y%m%d")
-    dataset.InstanceCreationTime = dataset.ContentTime = written.strftime("%H%M%S")
-    for equipment in dataset.ContributingEquipmentSequence:  # highdicom, by itself
-        equipment.ContributionDateTime = written.strftime("%Y%m%d%H%M%S")
-    # older web viewers (dcmjs) take its n-th image for that of the n-th frame, whatever the frame
-    # itself refers to, and so show the tumour on other slices; it is optional (C.12.4)
-    del dataset.SourceImageSequence
 
 
 def _identity(voxels: np.ndarray, header: Dataset, words: list[str | None]) -> list[str]:
@@ -278,7 +228,7 @@ def _identity(voxels: np.ndarray, header: Dataset, words: list[str | None]) -> l
     return [text(header, "SeriesInstanceUID"), repr(words), repr(voxels.shape), digest]
 
 
-def _description(segment_number: int, label: str, algorithm: str) -> SegmentDescription:
+def _description(segment_number: int, label: str, algorithm: str, kind: Kind) -> SegmentDescription:
     from highdicom import AlgorithmIdentificationSequence
     from highdicom.seg import SegmentDescription
     from pydicom.sr.codedict import codes
@@ -293,10 +243,14 @@ def _description(segment_number: int, label: str, algorithm: str) -> SegmentDesc
                 version="unspecified",
             ),
         }
+    category, what = {
+        "tumour": (codes.SCT.MorphologicallyAbnormalStructure, codes.SCT.Neoplasm),
+        "region": (codes.SCT.SpatialAndRelationalConcept, codes.DCM.SelectedRegion),
+    }[kind]
     return SegmentDescription(
         segment_number=segment_number,
         segment_label=label,
-        segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
-        segmented_property_type=codes.SCT.Neoplasm,
+        segmented_property_category=category,
+        segmented_property_type=what,
         **made_by,
     )
