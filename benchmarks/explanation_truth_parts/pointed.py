@@ -1,0 +1,196 @@
+"""Attention part: does a map lie on the sensitive region of a tumour whose region is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import SimpleITK as sitk
+from scipy import ndimage
+from scipy.stats import rankdata
+
+import tumor_response as tr
+from tumor_response.explanation.attention.computing import attention
+from tumor_response.explanation.attention.maps import CaseAttention
+from tumor_response.explanation.attention.methods import METHODS
+from tumor_response.explanation.attention.weights import embedding_weights
+from tumor_response.imaging.random_field import blurred_noise
+
+from .cohorts import Patients, load
+from .drivers import Reference, outcome
+from .frozen import FROZEN, N_RESAMPLES
+
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+OF_ATTENTION = FROZEN["attention"]
+N_LESIONS, N_SURROGATES = 20, 40
+SENSITIVE_ABOVE = 0.75
+LEAST_VOXELS = 20
+"""Fewer voxels of either kind under the map: the lesion has no score."""
+HIGH_PASS_MM, SMOOTH_MM = 1.5, 3.0
+CELLS = 7
+"""Cells along a side of the network's last map."""
+
+
+def point_seed(seed: int, reference: Reference, work: Path) -> None:
+    """Score every method's maps of a seed's lesions, unless that was done; keeps one CSV file."""
+    done = work / f"attention_{seed}.csv"
+    if done.exists():
+        return
+    patients = load(seed, work)
+    cohort = tr.Cohort.from_csv(patients.images / "manifest.csv")
+    extractor = tr.DeepFeatures(FROZEN["cohorts"]["deep"])
+    columns = [spec.column for spec in extractor.feature_specs()]
+    tumours = [Tumour(patients, number) for number in range(N_LESIONS)]
+    chosen = [cohort[number] for number in range(N_LESIONS)]
+    rows: list[dict[str, object]] = []
+    for scenario in OF_ATTENTION["scenarios"]:
+        result = tr.evaluate(
+            {"deep": tr.make_model("logistic", blocks=["deep"])},
+            patients.table,
+            outcome(scenario, reference, patients),
+            scheme=tr.Bootstrap632Plus(n_resamples=N_RESAMPLES, seed=seed),
+            n_jobs=1,
+        )
+        auc = float(result.summary().loc["deep", "auc_oob"])
+        weights = embedding_weights(result, columns, name="deep", n_jobs=1)
+        for name in OF_ATTENTION["methods"]:
+            if name not in METHODS:
+                continue
+            for sign in OF_ATTENTION["signs"]:
+                maps = attention(
+                    weights,
+                    chosen,
+                    extractor=extractor,
+                    method=name,
+                    settings=METHODS[name].settings_type(sign=sign),
+                    device="cpu",
+                    n_jobs=1,
+                )
+                for tumour in tumours:
+                    if tumour.key not in maps:
+                        continue
+                    about = {"scenario": scenario, "auc_oob": auc, "method": name, "sign": sign}
+                    rows += [about | one for one in tumour.scores(maps[tumour.key])]
+        about = {"scenario": scenario, "auc_oob": auc, "sign": "none"}
+        # what does not depend on the model is scored on the same voxels
+        for tumour in tumours:
+            if tumour.key in maps:
+                for name, image in tumour.references(maps[tumour.key]).items():
+                    rows += [
+                        about | {"method": name} | one
+                        for one in tumour.scored(image, _covered(maps[tumour.key]))
+                    ]
+    frame = pd.DataFrame(rows)
+    frame.insert(0, "seed", seed)
+    part = done.with_suffix(".part")
+    frame.to_csv(part, index=False, float_format="%.6g")
+    part.rename(done)
+
+
+class Tumour:
+    """A lesion, its sensitive region and regions that could as well have been sensitive.
+
+    Parameters
+    ----------
+    patients
+        Of the seed.
+    number
+        The lesion's row.
+    """
+
+    def __init__(self, patients: Patients, number: int) -> None:
+        row = patients.truth.iloc[number]
+        self.key: tuple[str, str] = patients.truth.index[number]
+        stem = "_".join(self.key)
+        self.ct = sitk.ReadImage(
+            str(patients.images / "images" / f"{self.key[0]}_baseline_ct.nii.gz")
+        )
+        mask = sitk.ReadImage(str(patients.images / "masks" / f"{stem}_baseline.nii.gz"))
+        field = sitk.ReadImage(str(patients.images / row["field_map"]))
+        whole = sitk.GetArrayFromImage(mask) > 0
+        self.spacing = tuple(float(step) for step in reversed(mask.GetSpacing()))
+        margin = [int(np.ceil(12.0 / step)) for step in self.spacing]
+        self.box = tuple(
+            slice(max(0, int(at.min()) - m), int(at.max()) + 1 + m)
+            for at, m in zip(np.nonzero(whole), margin, strict=True)
+        )
+        self.mask: Mask = whole[self.box]
+        self.field: Array = sitk.GetArrayFromImage(field)[self.box].astype(np.float64)
+        # as smooth as the simulator makes the field of a tumour of this size
+        radius = float(np.cbrt(3.0 * row["target_volume_baseline_cc"] * 1000.0 / (4.0 * np.pi)))
+        self.smooth_mm = max(4.0, 0.4 * radius)
+        self.rng_seed = [FROZEN["outcome"]["random_seed"], patients.seed, number, 7]
+
+    def regions(self) -> Iterator[Mask]:
+        """Yield the sensitive region, then surrogates drawn in the same way."""
+        yield self._upper(self.field)
+        rng = np.random.default_rng(self.rng_seed)
+        sigma = (self.smooth_mm,) * 3
+        for _ in range(N_SURROGATES):
+            yield self._upper(blurred_noise(rng, self.mask.shape, sigma, self.spacing))
+
+    def _upper(self, field: npt.NDArray[np.floating]) -> Mask:
+        return np.asarray(field > np.quantile(field[self.mask], SENSITIVE_ABOVE))
+
+    def scores(self, case: CaseAttention) -> list[dict[str, object]]:
+        """Return the score of a lesion's map, or nothing where too few voxels were shown."""
+        return self.scored(sitk.GetArrayFromImage(case.map)[self.box], _covered(case))
+
+    def scored(
+        self, image: npt.NDArray[np.floating], covered: Mask
+    ) -> list[dict[str, object]]:
+        """Return the score of an image on the lesion's box against that of the surrogates."""
+        inside = self.mask & covered[self.box]
+        ranks = rankdata(image[inside])
+        found = np.array([_auc(ranks, region[inside]) for region in self.regions()])
+        if not np.isfinite(found[0]):
+            return []
+        others = found[1:][np.isfinite(found[1:])]
+        return [
+            {
+                "patient_id": self.key[0],
+                "auc": found[0],
+                "auc_surrogates": others.mean(),
+                "p": (1 + (others >= found[0]).sum()) / (1 + len(others)),
+                "flat": bool(np.ptp(image[inside]) == 0),
+            }
+        ]
+
+    def references(self, case: CaseAttention) -> dict[str, Array]:
+        """Return what a perfect reader of texture, and of the field through cells, would draw."""
+        ct = sitk.GetArrayFromImage(self.ct)[self.box].astype(np.float64)
+        weight = self.mask.astype(np.float64)
+        middle = ct[self.mask].mean()
+        held = np.where(self.mask, ct, middle)
+        rough = (held - ndimage.gaussian_filter(held, self._voxels(HIGH_PASS_MM))) ** 2 * weight
+        smooth = self._voxels(SMOOTH_MM)
+        energy = ndimage.gaussian_filter(rough, smooth) / np.maximum(
+            ndimage.gaussian_filter(weight, smooth), 1e-6
+        )
+        grid = case.view_maps.grids[0]
+        side_mm = float(np.ptp(grid.pixels_mm().reshape(-1, 3), axis=0).max())
+        cell = (1, *(max(1, round(side_mm / CELLS / step)) for step in self.spacing[1:]))
+        through = ndimage.uniform_filter(self.field * weight, cell) / np.maximum(
+            ndimage.uniform_filter(weight, cell), 1e-6
+        )
+        return {"texture_energy": energy, "field_through_cells": through}
+
+    def _voxels(self, mm: float) -> list[float]:
+        return [mm / step for step in self.spacing]
+
+
+def _covered(case: CaseAttention) -> Mask:
+    return np.asarray(sitk.GetArrayFromImage(case.coverage) == 1)
+
+
+def _auc(ranks: Array, region: Mask) -> float:
+    """Return the area under the curve from ranks (ties have their mean rank)."""
+    n, m = int(region.sum()), int((~region).sum())
+    if min(n, m) < LEAST_VOXELS:
+        return float("nan")
+    return float((ranks[region].sum() - n * (n + 1) / 2) / (n * m))
