@@ -46,7 +46,7 @@ def point_seed(seed: int, reference: Reference, work: Path) -> None:
     extractor = tr.DeepFeatures(FROZEN["cohorts"]["deep"])
     columns = [spec.column for spec in extractor.feature_specs()]
     tumours = [Tumour(patients, number) for number in range(N_LESIONS)]
-    chosen = [cohort[number] for number in range(N_LESIONS)]
+    chosen = [cohort[tumour.key] for tumour in tumours]
     rows: list[dict[str, object]] = []
     for scenario in OF_ATTENTION["scenarios"]:
         result = tr.evaluate(
@@ -172,8 +172,7 @@ class Tumour:
         energy = ndimage.gaussian_filter(rough, smooth) / np.maximum(
             ndimage.gaussian_filter(weight, smooth), 1e-6
         )
-        grid = case.view_maps.grids[0]
-        side_mm = float(np.ptp(grid.pixels_mm().reshape(-1, 3), axis=0).max())
+        side_mm = case.view_maps.grids[0].side_mm
         cell = (1, *(max(1, round(side_mm / CELLS / step)) for step in self.spacing[1:]))
         through = ndimage.uniform_filter(self.field * weight, cell) / np.maximum(
             ndimage.uniform_filter(weight, cell), 1e-6
