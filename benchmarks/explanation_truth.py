@@ -11,6 +11,7 @@ Run:  python -P benchmarks/explanation_truth.py --work FOLDER --part cohorts [--
       python -P benchmarks/explanation_truth.py --work FOLDER --part shap --model logistic
       python -P benchmarks/explanation_truth.py --work FOLDER --part shap --model xgboost
       python -P benchmarks/explanation_truth.py --work FOLDER --part attention
+      python -P benchmarks/explanation_truth.py --work FOLDER --part attention_slow
       python -P benchmarks/explanation_truth.py --work FOLDER --part summary
 A part keeps a file for each seed in FOLDER and passes over what is there, so that it can be
 stopped, started again, and run several times beside itself with other seeds. ``summary`` takes
@@ -33,6 +34,7 @@ import pandas as pd
 
 from benchmarks.explanation_truth_parts.frozen import FROZEN, MODELS, RESULTS, SEEDS
 
+PARTS = ("cohorts", "shap", "attention", "attention_slow", "summary")
 FAMILIES = RESULTS / "explanation_truth_families.csv"
 
 
@@ -68,7 +70,7 @@ def run(part: str, seeds: list[int], models: list[str], work: Path) -> None:
         else:
             from benchmarks.explanation_truth_parts.pointed import point_seed
 
-            point_seed(seed, reference, work)
+            point_seed(seed, reference, work, slow=part == "attention_slow")
         print(f"seed {seed}: {time.time() - began:.0f} s", flush=True)
 
 
@@ -105,14 +107,14 @@ def main() -> None:
     """Run a part."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--part", choices=["cohorts", "shap", "attention", "summary"], required=True)
+    parser.add_argument("--part", choices=PARTS, required=True)
     parser.add_argument("--model", choices=MODELS, nargs="*", default=MODELS)
     parser.add_argument("--seeds", type=int, nargs="*")
     arguments = parser.parse_args()
     if arguments.part == "summary":
         summarise(arguments.work)
         return
-    default = FROZEN["attention"]["seeds"] if arguments.part == "attention" else SEEDS
+    default = FROZEN["attention"]["seeds"] if "attention" in arguments.part else SEEDS
     run(arguments.part, arguments.seeds or default, arguments.model, arguments.work)
 
 

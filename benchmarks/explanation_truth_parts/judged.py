@@ -179,7 +179,8 @@ def attention_summary(work: Path) -> pd.DataFrame:
     """Return by scenario, method and sign: the mean AUC with its interval over seeds, and p."""
     from scipy.stats import t
 
-    paths = [work / f"attention_{seed}.csv" for seed in FROZEN["attention"]["seeds"]]
+    names = ("attention", "attention_slow")
+    paths = [work / f"{name}_{s}.csv" for s in FROZEN["attention"]["seeds"] for name in names]
     there = [pd.read_csv(path) for path in paths if path.exists()]
     if not there:
         return pd.DataFrame()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 OF_ATTENTION = FROZEN["attention"]
+SLOW = OF_ATTENTION["slow"]
 N_LESIONS, N_SURROGATES = 20, 40
 SENSITIVE_ABOVE = 0.75
 LEAST_VOXELS = 20
@@ -36,17 +37,27 @@ CELLS = 7
 """Cells along a side of the network's last map."""
 
 
-def point_seed(seed: int, reference: Reference, work: Path) -> None:
-    """Score every method's maps of a seed's lesions, unless that was done; keeps one CSV file."""
-    done = work / f"attention_{seed}.csv"
+def point_seed(seed: int, reference: Reference, work: Path, *, slow: bool = False) -> None:
+    """Score the maps of a seed's lesions, unless that was done; keeps one CSV file.
+
+    ``attention_<seed>.csv`` has the methods that cost one pass through the network and what does
+    not depend on a model, ``attention_slow_<seed>.csv`` the others, on fewer lesions.
+    """
+    done = work / (f"attention_slow_{seed}.csv" if slow else f"attention_{seed}.csv")
     if done.exists():
         return
     patients = load(seed, work)
     cohort = tr.Cohort.from_csv(patients.images / "manifest.csv")
     extractor = tr.DeepFeatures(FROZEN["cohorts"]["deep"])
     columns = [spec.column for spec in extractor.feature_specs()]
-    tumours = [Tumour(patients, number) for number in range(N_LESIONS)]
+    n_lesions = SLOW["lesions"] if slow else N_LESIONS
+    tumours = [Tumour(patients, number) for number in range(n_lesions)]
     chosen = [cohort[tumour.key] for tumour in tumours]
+    methods = [
+        name
+        for name in OF_ATTENTION["methods"]
+        if name in METHODS and (name in SLOW["methods"]) == slow
+    ]
     rows: list[dict[str, object]] = []
     for scenario in OF_ATTENTION["scenarios"]:
         result = tr.evaluate(
@@ -58,9 +69,7 @@ def point_seed(seed: int, reference: Reference, work: Path) -> None:
         )
         auc = float(result.summary().loc["deep", "auc_oob"])
         weights = embedding_weights(result, columns, name="deep", n_jobs=1)
-        for name in OF_ATTENTION["methods"]:
-            if name not in METHODS:
-                continue
+        for name in methods:
             for sign in OF_ATTENTION["signs"]:
                 maps = attention(
                     weights,
@@ -71,20 +80,19 @@ def point_seed(seed: int, reference: Reference, work: Path) -> None:
                     device="cpu",
                     n_jobs=1,
                 )
+                about = {"scenario": scenario, "auc_oob": auc, "method": name, "sign": sign}
                 for tumour in tumours:
-                    if tumour.key not in maps:
-                        continue
-                    about = {"scenario": scenario, "auc_oob": auc, "method": name, "sign": sign}
-                    rows += [about | one for one in tumour.scores(maps[tumour.key])]
-        about = {"scenario": scenario, "auc_oob": auc, "sign": "none"}
+                    if tumour.key in maps:
+                        rows += [about | one for one in tumour.scores(maps[tumour.key])]
+        if slow:
+            continue
         # what does not depend on the model is scored on the same voxels
         for tumour in tumours:
             if tumour.key in maps:
-                for name, image in tumour.references(maps[tumour.key]).items():
-                    rows += [
-                        about | {"method": name} | one
-                        for one in tumour.scored(image, _covered(maps[tumour.key]))
-                    ]
+                case = maps[tumour.key]
+                for name, image in tumour.references(case).items():
+                    about = {"scenario": scenario, "auc_oob": auc, "method": name, "sign": "none"}
+                    rows += [about | one for one in tumour.scored(image, _covered(case))]
     frame = pd.DataFrame(rows)
     frame.insert(0, "seed", seed)
     part = done.with_suffix(".part")
@@ -126,13 +134,15 @@ class Tumour:
         self.smooth_mm = max(4.0, 0.4 * radius)
         self.rng_seed = [FROZEN["outcome"]["random_seed"], patients.seed, number, 7]
 
-    def regions(self) -> Iterator[Mask]:
-        """Yield the sensitive region, then surrogates drawn in the same way."""
-        yield self._upper(self.field)
+    @cached_property
+    def regions(self) -> list[Mask]:
+        """Return the sensitive region, and surrogates drawn in the same way."""
         rng = np.random.default_rng(self.rng_seed)
         sigma = (self.smooth_mm,) * 3
-        for _ in range(N_SURROGATES):
-            yield self._upper(blurred_noise(rng, self.mask.shape, sigma, self.spacing))
+        fields = [
+            blurred_noise(rng, self.mask.shape, sigma, self.spacing) for _ in range(N_SURROGATES)
+        ]
+        return [self._upper(field) for field in (self.field, *fields)]
 
     def _upper(self, field: npt.NDArray[np.floating]) -> Mask:
         return np.asarray(field > np.quantile(field[self.mask], SENSITIVE_ABOVE))
@@ -147,7 +157,7 @@ class Tumour:
         """Return the score of an image on the lesion's box against that of the surrogates."""
         inside = self.mask & covered[self.box]
         ranks = rankdata(image[inside])
-        found = np.array([_auc(ranks, region[inside]) for region in self.regions()])
+        found = np.array([_auc(ranks, region[inside]) for region in self.regions]))
         if not np.isfinite(found[0]):
             return []
         others = found[1:][np.isfinite(found[1:])]
