@@ -136,7 +136,7 @@ def outcome(scenario: str, reference: Reference, of: Patients) -> pd.Series:
 
 
 def told_table(reference: Reference) -> pd.DataFrame:
-    """Return how well each family tells each driver: one row per scenario, seed (0: all), family."""
+    """Return how well families tell drivers: one row per scenario, seed (0: all), family."""
     which = [("volume", 0), ("region", 0), *(("texture", seed) for seed in SEEDS)]
     drivers = np.column_stack(
         [
@@ -145,9 +145,11 @@ def told_table(reference: Reference) -> pd.DataFrame:
         ]
     )
     told = reference.tells(drivers)
-    told.columns = pd.MultiIndex.from_tuples(which, names=["scenario", "seed"])
-    tall = told.rename_axis("family").unstack().rename("r2").reset_index()
-    return tall.round(4)
+    parts = [
+        pd.DataFrame({"scenario": name, "seed": seed, "family": told.index, "r2": told[number]})
+        for number, (name, seed) in enumerate(which)
+    ]
+    return pd.concat(parts, ignore_index=True).round(4)
 
 
 def right_families(scenario: str, seed: int, told: pd.DataFrame) -> dict[str, set[str]]:

@@ -151,13 +151,11 @@ class Tumour:
         """Return the score of a lesion's map, or nothing where too few voxels were shown."""
         return self.scored(sitk.GetArrayFromImage(case.map)[self.box], _covered(case))
 
-    def scored(
-        self, image: npt.NDArray[np.floating], covered: Mask
-    ) -> list[dict[str, object]]:
+    def scored(self, image: npt.NDArray[np.floating], covered: Mask) -> list[dict[str, object]]:
         """Return the score of an image on the lesion's box against that of the surrogates."""
         inside = self.mask & covered[self.box]
         ranks = rankdata(image[inside])
-        found = np.array([_auc(ranks, region[inside]) for region in self.regions]))
+        found = np.array([_auc(ranks, region[inside]) for region in self.regions])
         if not np.isfinite(found[0]):
             return []
         others = found[1:][np.isfinite(found[1:])]
