@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import ExtraTreesClassifier
 from xgboost import DMatrix, train
 
-from tumor_response.explanation.attribution import coalition_shapley
+from tests.unit.explanation.trees import by_hand
 from tumor_response.explanation.trees import (
     group_interactions,
     group_shapley,
@@ -51,7 +51,9 @@ def test_groups_are_shapley_values_and_nested_ones_add_up(game) -> None:
     ensemble, background, rows, blocks, families = game
     each = np.arange(ensemble.n_columns)
     total = ensemble.outputs(rows) - ensemble.outputs(background).mean()
-    expected = coalition_shapley(ensemble.outputs, background, rows, families, 4)
+    expected = by_hand.shapley(
+        by_hand.interventional(ensemble.outputs, background, rows), by_hand.members(families, 4)
+    )
     np.testing.assert_allclose(
         group_shapley(ensemble, background, rows, families, 4), expected, atol=1e-12
     )

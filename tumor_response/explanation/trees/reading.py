@@ -8,19 +8,32 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 
 from tumor_response.exceptions import ExplanationError
-from tumor_response.models.trees import BoostedTreesClassifier
+from tumor_response.models.trees import BoostedTreesClassifier, BoostedTreesRegressor
 
-__all__ = ["Rule", "Trees", "is_tree_ensemble", "trees_of"]
+__all__ = ["Output", "Rule", "Trees", "is_tree_ensemble", "trees_of"]
 
 FloatArray = npt.NDArray[np.float64]
 
+Output = Literal["log_odds", "probability", "rate"]
+
 _FORESTS = (RandomForestClassifier, ExtraTreesClassifier)
+
+_RATE_FORESTS = (RandomForestRegressor, ExtraTreesRegressor)
+
+_BOOSTED = (BoostedTreesClassifier, BoostedTreesRegressor)
 
 _LOG_ODDS = ("binary:logistic", "reg:logistic")
 """Objectives whose base score is written as a probability and added as log-odds."""
+
+_RATE = "reg:squarederror"
 
 
 class Condition(NamedTuple):
@@ -52,8 +65,8 @@ class Trees(NamedTuple):
         The columns are those that the estimator is given.
     base : float
         Added to the sum of a row's leaves.
-    output : {"log_odds", "probability"}
-        Of class 1.
+    output : {"log_odds", "probability", "rate"}
+        The former two of class 1.
     n_columns : int
         Columns that the estimator is given.
     missing : float
@@ -62,7 +75,7 @@ class Trees(NamedTuple):
 
     rules: list[Rule]
     base: float
-    output: Literal["log_odds", "probability"]
+    output: Output
     n_columns: int
     missing: float
 
@@ -75,15 +88,17 @@ def is_tree_ensemble(final: Any) -> bool:
     >>> is_tree_ensemble(RandomForestClassifier()), is_tree_ensemble("a forest")
     (True, False)
     """
-    if isinstance(final, (BoostedTreesClassifier, *_FORESTS)):
+    if isinstance(final, (*_BOOSTED, *_FORESTS, *_RATE_FORESTS)):
         return True
     # by name first: asking must not load XGBoost for a user who does not use it
     if type(final).__module__.partition(".")[0] != "xgboost":
         return False
-    from xgboost import Booster, XGBClassifier
+    from xgboost import Booster, XGBClassifier, XGBRegressor
 
     if isinstance(final, XGBClassifier):
         return final.objective in (None, *_LOG_ODDS)
+    if isinstance(final, XGBRegressor):
+        return bool(final.objective == _RATE)
     return isinstance(final, Booster)
 
 
@@ -93,12 +108,13 @@ def trees_of(final: Any) -> Trees:
     if not is_tree_ensemble(final):
         raise ExplanationError(
             f"{name} is not read as an ensemble of trees; expected BoostedTreesClassifier, "
-            "XGBClassifier or Booster of log-odds, RandomForestClassifier, ExtraTreesClassifier.",
+            "XGBClassifier or Booster of log-odds, RandomForestClassifier, ExtraTreesClassifier, "
+            "or their regressors.",
             code="unsupported_model",
         )
-    if isinstance(final, _FORESTS):
+    if isinstance(final, (*_FORESTS, *_RATE_FORESTS)):
         return _forest(final)
-    if isinstance(final, BoostedTreesClassifier):
+    if isinstance(final, _BOOSTED):
         shown = np.flatnonzero(final.support_).tolist()
         read = _booster(final.booster_, name, None)
         # the booster counts the columns that the filter left
@@ -116,12 +132,17 @@ def trees_of(final: Any) -> Trees:
 
 
 def _forest(final: Any) -> Trees:
-    place = _classes(final).index(1)
+    is_rate = isinstance(final, _RATE_FORESTS)
+    place = 0 if is_rate else _classes(final).index(1)
+    if is_rate and final.n_outputs_ > 1:
+        raise ExplanationError(
+            f"{type(final).__name__} was fitted to {final.n_outputs_} outcomes; expected one.",
+            code="unsupported_model",
+        )
     rules: list[Rule] = []
     for one in final.estimators_:
         tree = one.tree_
-        weights = tree.value[:, 0, :]
-        share = weights[:, place] / weights.sum(axis=1) / len(final.estimators_)
+        value = tree.value[:, 0, place] / len(final.estimators_)
         rules += _rules(
             tree.children_left.tolist(),
             tree.children_right.tolist(),
@@ -129,9 +150,10 @@ def _forest(final: Any) -> Trees:
             tree.threshold.tolist(),
             tree.missing_go_to_left.tolist(),
             tree.weighted_n_node_samples.tolist(),
-            share.tolist(),
+            value.tolist(),
         )
-    return Trees(rules, 0.0, "probability", int(final.n_features_in_), np.nan)
+    output: Output = "rate" if is_rate else "probability"
+    return Trees(rules, 0.0, output, int(final.n_features_in_), np.nan)
 
 
 def _booster(booster: Any, name: str, best: int | None) -> Trees:
@@ -140,14 +162,14 @@ def _booster(booster: Any, name: str, best: int | None) -> Trees:
     boosted = learner["gradient_booster"]
     if (
         boosted["name"] != "gbtree"
-        or objective not in (*_LOG_ODDS, "reg:squarederror")
+        or objective not in (*_LOG_ODDS, _RATE)
         or int(about["num_class"]) > 0
         or int(about["num_target"]) > 1
     ):
         raise ExplanationError(
             f"{name} holds a booster {boosted['name']!r} for {objective!r} with "
             f"{about['num_class']} classes and {about['num_target']} targets; expected 'gbtree' "
-            "for two classes.",
+            "for two classes or one rate.",
             code="unsupported_model",
         )
     model = boosted["model"]
@@ -175,7 +197,8 @@ def _booster(booster: Any, name: str, best: int | None) -> Trees:
     start = np.float32(str(about["base_score"]).strip("[]"))
     if objective in _LOG_ODDS:
         start = -np.log(np.float32(1) / start - np.float32(1))
-    return Trees(rules, float(start), "log_odds", int(about["num_feature"]), np.nan)
+    output: Output = "log_odds" if objective in _LOG_ODDS else "rate"
+    return Trees(rules, float(start), output, int(about["num_feature"]), np.nan)
 
 
 def _rules(
@@ -217,7 +240,7 @@ def _classes(final: Any) -> list[Any]:
 
 def _turned(read: Trees, final: Any) -> Trees:
     """Return log-odds of class 1, whichever the estimator counts as its second."""
-    if _classes(final).index(1) == 1:
+    if read.output == "rate" or _classes(final).index(1) == 1:
         return read
     rules = [rule._replace(value=-rule.value) for rule in read.rules]
     return read._replace(rules=rules, base=-read.base)

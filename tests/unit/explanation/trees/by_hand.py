@@ -80,6 +80,23 @@ def owen(worth: Worth, levels: Sequence[Sequence[int]], n_columns: int) -> np.nd
     return (total / n).T
 
 
+def shapley(worth: Worth, groups: Sequence[Sequence[int]]) -> np.ndarray:
+    """Shapley values of groups of columns, over every coalition; (n_rows, n_groups)."""
+    n, values = len(groups), [0.0] * len(groups)
+    for size in range(n):
+        share = math.factorial(size) * math.factorial(n - size - 1) / math.factorial(n)
+        for S in itertools.combinations(range(n), size):
+            present = frozenset(column for g in S for column in groups[g])
+            for g in set(range(n)) - set(S):
+                values[g] = values[g] + share * (worth(present | set(groups[g])) - worth(present))
+    return np.array(values).T
+
+
+def members(group_of_column: Sequence[int], n_groups: int) -> list[list[int]]:
+    """Return the columns of each group."""
+    return [np.flatnonzero(np.equal(group_of_column, g)).tolist() for g in range(n_groups)]
+
+
 def interaction(worth: Worth, groups: Sequence[Sequence[int]], i: int, j: int) -> np.ndarray:
     """Shapley interaction index of two groups, by its definition."""
     others = [g for g in range(len(groups)) if g not in (i, j)]

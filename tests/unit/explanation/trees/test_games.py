@@ -8,7 +8,6 @@ from xgboost import XGBClassifier
 from tests.unit.explanation.trees import by_hand
 from tests.unit.explanation.trees.test_reading import rows
 from tumor_response.exceptions import ExplanationError
-from tumor_response.explanation.attribution import coalition_shapley
 from tumor_response.explanation.trees import (
     column_shapley,
     conjunctions,
@@ -33,6 +32,11 @@ def fitted(kind: str, missing: float = 0.1):
     # what the trees see: single precision
     X = X.astype(np.float32).astype(np.float64)
     return X, MODELS[kind].fit(X, y)
+
+
+def enumerated(predict, background, shown, group, n_groups: int) -> np.ndarray:
+    worth = by_hand.interventional(predict, background, shown)
+    return by_hand.shapley(worth, by_hand.members(group, n_groups))
 
 
 def by_shap(model, background: np.ndarray, shown: np.ndarray) -> np.ndarray:
@@ -62,7 +66,7 @@ def test_columns_against_every_coalition(kind: str) -> None:
     ensemble = tree_ensemble(model)
     background, shown = X[:20], X[40:50]
     predict = ensemble.outputs if kind == "xgboost" else lambda T: model.predict_proba(T)[:, 1]
-    expected = coalition_shapley(predict, background, shown, np.arange(6), 6)
+    expected = enumerated(predict, background, shown, np.arange(6), 6)
     values = column_shapley(ensemble, background, shown)
     np.testing.assert_allclose(values, expected, atol=1e-12)
     total = ensemble.outputs(shown) - ensemble.outputs(background).mean()
@@ -87,7 +91,7 @@ def test_groups_against_every_coalition(n_groups: int) -> None:
     X, model, group = wide(n_groups)
     ensemble = tree_ensemble(model)
     background, shown = X[:4], X[60:62]
-    expected = coalition_shapley(ensemble.outputs, background, shown, group, n_groups)
+    expected = enumerated(ensemble.outputs, background, shown, group, n_groups)
     values = group_shapley(ensemble, background, shown, group, n_groups)
     np.testing.assert_allclose(values, expected, atol=1e-12)
     # a group is not the sum of its columns: trees interact
@@ -154,7 +158,7 @@ def test_interactions_against_the_definition(kind: str) -> None:
     ensemble = tree_ensemble(model)
     background, shown = X[:15], X[40:50]
     group = np.array([0, 1, 2, 1, 3, 3])
-    members = [np.flatnonzero(group == g).tolist() for g in range(4)]
+    members = by_hand.members(group, 4)
     predict = ensemble.outputs if kind == "xgboost" else lambda T: model.predict_proba(T)[:, 1]
     worth = by_hand.interventional(predict, background, shown)
     values = group_interactions(ensemble, background, shown, group, 4)
@@ -217,7 +221,7 @@ def test_a_path_of_many_columns() -> None:
     total = ensemble.outputs(X) - ensemble.outputs(X[::3]).mean()
     np.testing.assert_allclose(values.sum(axis=1), total, atol=1e-12)
     group = np.arange(30) // 5
-    expected = coalition_shapley(ensemble.outputs, X[::3], X[:5], group, 6)
+    expected = enumerated(ensemble.outputs, X[::3], X[:5], group, 6)
     np.testing.assert_allclose(
         group_shapley(ensemble, X[::3], X[:5], group, 6), expected, atol=1e-12
     )

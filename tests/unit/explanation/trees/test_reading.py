@@ -2,13 +2,22 @@
 
 import numpy as np
 import pytest
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import LogisticRegression
-from xgboost import DMatrix, XGBClassifier, XGBRFClassifier, train
+from xgboost import DMatrix, XGBClassifier, XGBRegressor, XGBRFClassifier, train
 
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.trees import is_tree_ensemble, tree_ensemble
-from tumor_response.models.trees import BoostedTreesClassifier, ForestClassifier
+from tumor_response.models.trees import (
+    BoostedTreesClassifier,
+    BoostedTreesRegressor,
+    ForestClassifier,
+)
 
 
 def rows(seed: int = 0, n: int = 90, missing: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
@@ -106,6 +115,24 @@ def test_the_output_is_that_of_class_1(labels: tuple[int, int]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        RandomForestRegressor(10, random_state=0),
+        ExtraTreesRegressor(10, random_state=0),
+        XGBRegressor(n_estimators=10, n_jobs=1),
+        BoostedTreesRegressor(2, early_stopping="none", n_estimators=10),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_rates(model) -> None:
+    X, _ = rows(missing=0.0)
+    model.fit(X, 3 * X[:, 0] + X[:, 1])
+    ensemble = tree_ensemble(model)
+    assert (ensemble.output, ensemble.n_columns) == ("rate", 6)
+    np.testing.assert_allclose(ensemble.outputs(X), model.predict(X), atol=5e-6)
+
+
 def test_bare_boosters() -> None:
     X, y = rows()
     for objective in ("binary:logistic", "reg:logistic", "reg:squarederror"):
@@ -122,6 +149,8 @@ def test_what_is_not_read() -> None:
         LogisticRegression(),
         XGBClassifier(n_estimators=2, objective="binary:hinge"),
         RandomForestClassifier(2).fit(X, three),
+        RandomForestRegressor(2).fit(X, X[:, :2]),
+        XGBRegressor(n_estimators=2, objective="count:poisson"),
         XGBClassifier(n_estimators=2).fit(X, three),
         BoostedTreesClassifier(early_stopping="none", n_estimators=2).fit(X, three),
         booster,
