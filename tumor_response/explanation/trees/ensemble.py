@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import pandas as pd
 
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.trees.conjunctions import Leaves, add_values
-from tumor_response.explanation.trees.reading import trees_of
+from tumor_response.explanation.trees.reading import Output, trees_of
 
 __all__ = ["TreeEnsemble", "tree_ensemble"]
 
@@ -27,8 +27,8 @@ class TreeEnsemble:
 
     Attributes
     ----------
-    output : {"log_odds", "probability"}
-        Of class 1.
+    output : {"log_odds", "probability", "rate"}
+        What the leaves sum up to; the former two are those of class 1.
     base : float
     n_columns : int
         Columns of the tables that the estimator is given.
@@ -40,7 +40,7 @@ class TreeEnsemble:
         A number that stands for a missing value as NaN does, or NaN.
     """
 
-    output: Literal["log_odds", "probability"]
+    output: Output
     base: float
     n_columns: int
     columns: IntArray
@@ -74,7 +74,7 @@ class TreeEnsemble:
         return np.ascontiguousarray(shown)
 
     def outputs(self, X: pd.DataFrame | npt.ArrayLike) -> FloatArray:
-        """Return the output of each row: log-odds or probability of class 1.
+        """Return the output of each row: log-odds or probability of class 1, or the rate.
 
         Parameters
         ----------
@@ -99,8 +99,10 @@ def tree_ensemble(final: Any) -> TreeEnsemble:
     final
         ``BoostedTreesClassifier``, ``XGBClassifier`` or an XGBoost ``Booster`` (log-odds; a
         booster's of its second class), ``RandomForestClassifier`` or ``ExtraTreesClassifier``
-        (probability: the mean of the trees'). The columns are those that the estimator is given;
-        what a filter inside it leaves out is asked by no leaf.
+        (probability: the mean of the trees'); ``BoostedTreesRegressor``, ``XGBRegressor`` of
+        squared error, ``RandomForestRegressor`` or ``ExtraTreesRegressor`` (rate). The columns
+        are those that the estimator is given; what a filter inside it leaves out is asked by no
+        leaf.
 
     Returns
     -------
@@ -126,7 +128,7 @@ def tree_ensemble(final: Any) -> TreeEnsemble:
     conditions = [
         (column, *condition) for rule in read.rules for column, condition in rule.conditions.items()
     ]
-    asked, low, high, missing = zip(*conditions, strict=True) if conditions else ((), (), (), ())
+    asked, low, high, missing, reach = zip(*conditions, strict=True) if conditions else ((),) * 5
     columns, place = np.unique(np.array(asked, dtype=np.int64), return_inverse=True)
     sizes = [len(rule.conditions) for rule in read.rules]
     leaves = Leaves(
@@ -135,6 +137,7 @@ def tree_ensemble(final: Any) -> TreeEnsemble:
         low=np.array(low, dtype=np.float64),
         high=np.array(high, dtype=np.float64),
         missing=np.array(missing, dtype=bool),
+        reach=np.array(reach, dtype=np.float64),
         value=np.array([rule.value for rule in read.rules], dtype=np.float64),
     )
     return TreeEnsemble(

@@ -8,32 +8,51 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 
 from tumor_response.exceptions import ExplanationError
-from tumor_response.models.trees import BoostedTreesClassifier
+from tumor_response.models.trees import BoostedTreesClassifier, BoostedTreesRegressor
 
-__all__ = ["Rule", "Trees", "is_tree_ensemble", "trees_of"]
+__all__ = ["Output", "Rule", "Trees", "is_tree_ensemble", "trees_of"]
 
 FloatArray = npt.NDArray[np.float64]
 
+Output = Literal["log_odds", "probability", "rate"]
+
 _FORESTS = (RandomForestClassifier, ExtraTreesClassifier)
 
-_LOG_ODDS = ("binary:logistic", "binary:logitraw", "reg:logistic")
+_RATE_FORESTS = (RandomForestRegressor, ExtraTreesRegressor)
+
+_BOOSTED = (BoostedTreesClassifier, BoostedTreesRegressor)
+
+_LOG_ODDS = ("binary:logistic", "reg:logistic")
 """Objectives whose base score is written as a probability and added as log-odds."""
+
+_RATE = "reg:squarederror"
+
+
+class Condition(NamedTuple):
+    """What a leaf asks of one column: ``low < value <= high``, or missing where that is True.
+
+    ``reach`` is the share of the training weight that the tree's splits by this column let pass,
+    multiplied along the path.
+    """
+
+    low: float
+    high: float
+    missing: bool
+    reach: float
 
 
 class Rule(NamedTuple):
-    """A leaf: what a row must meet to end there, and what it then gets.
+    """A leaf: by column what a row must meet to end there, and what it then gets."""
 
-    Attributes
-    ----------
-    conditions : dict of int to (low, high, missing)
-        By column: ``low < value <= high``, or missing where that is True.
-    value : float
-    """
-
-    conditions: dict[int, tuple[float, float, bool]]
+    conditions: dict[int, Condition]
     value: float
 
 
@@ -46,8 +65,8 @@ class Trees(NamedTuple):
         The columns are those that the estimator is given.
     base : float
         Added to the sum of a row's leaves.
-    output : {"log_odds", "probability"}
-        Of class 1.
+    output : {"log_odds", "probability", "rate"}
+        The former two of class 1.
     n_columns : int
         Columns that the estimator is given.
     missing : float
@@ -56,7 +75,7 @@ class Trees(NamedTuple):
 
     rules: list[Rule]
     base: float
-    output: Literal["log_odds", "probability"]
+    output: Output
     n_columns: int
     missing: float
 
@@ -69,15 +88,17 @@ def is_tree_ensemble(final: Any) -> bool:
     >>> is_tree_ensemble(RandomForestClassifier()), is_tree_ensemble("a forest")
     (True, False)
     """
-    if isinstance(final, (BoostedTreesClassifier, *_FORESTS)):
+    if isinstance(final, (*_BOOSTED, *_FORESTS, *_RATE_FORESTS)):
         return True
     # by name first: asking must not load XGBoost for a user who does not use it
     if type(final).__module__.partition(".")[0] != "xgboost":
         return False
-    from xgboost import Booster, XGBClassifier
+    from xgboost import Booster, XGBClassifier, XGBRegressor
 
     if isinstance(final, XGBClassifier):
         return final.objective in (None, *_LOG_ODDS)
+    if isinstance(final, XGBRegressor):
+        return bool(final.objective == _RATE)
     return isinstance(final, Booster)
 
 
@@ -87,12 +108,13 @@ def trees_of(final: Any) -> Trees:
     if not is_tree_ensemble(final):
         raise ExplanationError(
             f"{name} is not read as an ensemble of trees; expected BoostedTreesClassifier, "
-            "XGBClassifier or Booster of log-odds, RandomForestClassifier, ExtraTreesClassifier.",
+            "XGBClassifier or Booster of log-odds, RandomForestClassifier, ExtraTreesClassifier, "
+            "or their regressors.",
             code="unsupported_model",
         )
-    if isinstance(final, _FORESTS):
+    if isinstance(final, (*_FORESTS, *_RATE_FORESTS)):
         return _forest(final)
-    if isinstance(final, BoostedTreesClassifier):
+    if isinstance(final, _BOOSTED):
         shown = np.flatnonzero(final.support_).tolist()
         read = _booster(final.booster_, name, None)
         # the booster counts the columns that the filter left
@@ -110,21 +132,28 @@ def trees_of(final: Any) -> Trees:
 
 
 def _forest(final: Any) -> Trees:
-    place = _classes(final).index(1)
+    is_rate = isinstance(final, _RATE_FORESTS)
+    place = 0 if is_rate else _classes(final).index(1)
+    if is_rate and final.n_outputs_ > 1:
+        raise ExplanationError(
+            f"{type(final).__name__} was fitted to {final.n_outputs_} outcomes; expected one.",
+            code="unsupported_model",
+        )
     rules: list[Rule] = []
     for one in final.estimators_:
         tree = one.tree_
-        weights = tree.value[:, 0, :]
-        share = weights[:, place] / weights.sum(axis=1) / len(final.estimators_)
+        value = tree.value[:, 0, place] / len(final.estimators_)
         rules += _rules(
             tree.children_left.tolist(),
             tree.children_right.tolist(),
             tree.feature.tolist(),
             tree.threshold.tolist(),
             tree.missing_go_to_left.tolist(),
-            share.tolist(),
+            tree.weighted_n_node_samples.tolist(),
+            value.tolist(),
         )
-    return Trees(rules, 0.0, "probability", int(final.n_features_in_), np.nan)
+    output: Output = "rate" if is_rate else "probability"
+    return Trees(rules, 0.0, output, int(final.n_features_in_), np.nan)
 
 
 def _booster(booster: Any, name: str, best: int | None) -> Trees:
@@ -133,14 +162,14 @@ def _booster(booster: Any, name: str, best: int | None) -> Trees:
     boosted = learner["gradient_booster"]
     if (
         boosted["name"] != "gbtree"
-        or objective not in (*_LOG_ODDS, "reg:squarederror")
+        or objective not in (*_LOG_ODDS, _RATE)
         or int(about["num_class"]) > 0
         or int(about["num_target"]) > 1
     ):
         raise ExplanationError(
             f"{name} holds a booster {boosted['name']!r} for {objective!r} with "
             f"{about['num_class']} classes and {about['num_target']} targets; expected 'gbtree' "
-            "for two classes.",
+            "for two classes or one rate.",
             code="unsupported_model",
         )
     model = boosted["model"]
@@ -162,12 +191,14 @@ def _booster(booster: Any, name: str, best: int | None) -> Trees:
             tree["split_indices"],
             below.tolist(),
             tree["default_left"],
+            tree["sum_hessian"],
             splits.astype(np.float64).tolist(),  # of a leaf: its value
         )
     start = np.float32(str(about["base_score"]).strip("[]"))
     if objective in _LOG_ODDS:
         start = -np.log(np.float32(1) / start - np.float32(1))
-    return Trees(rules, float(start), "log_odds", int(about["num_feature"]), np.nan)
+    output: Output = "log_odds" if objective in _LOG_ODDS else "rate"
+    return Trees(rules, float(start), output, int(about["num_feature"]), np.nan)
 
 
 def _rules(
@@ -176,20 +207,25 @@ def _rules(
     column: list[int],
     threshold: list[float],
     missing_left: list[int],
+    cover: list[float],
     value: list[float],
 ) -> Iterator[Rule]:
     """Yield the leaves of a tree; a column that is asked twice is one condition."""
-    anything = (-np.inf, np.inf, True)
-    waiting: list[tuple[int, dict[int, tuple[float, float, bool]]]] = [(0, {})]
+    anything = Condition(-np.inf, np.inf, True, 1.0)
+    waiting: list[tuple[int, dict[int, Condition]]] = [(0, {})]
     while waiting:
         node, met = waiting.pop()
         if left[node] < 0:
             yield Rule(met, value[node])
             continue
         asked, cut, missing = column[node], threshold[node], bool(missing_left[node])
-        low, high, so_far = met.get(asked, anything)
-        waiting.append((right[node], {**met, asked: (max(low, cut), high, so_far and not missing)}))
-        waiting.append((left[node], {**met, asked: (low, min(high, cut), so_far and missing)}))
+        low, high, so_far, reach = met.get(asked, anything)
+        for child, condition in (
+            (right[node], (max(low, cut), high, so_far and not missing)),
+            (left[node], (low, min(high, cut), so_far and missing)),
+        ):
+            passed = Condition(*condition, reach * cover[child] / cover[node])
+            waiting.append((child, {**met, asked: passed}))
 
 
 def _classes(final: Any) -> list[Any]:
@@ -204,7 +240,7 @@ def _classes(final: Any) -> list[Any]:
 
 def _turned(read: Trees, final: Any) -> Trees:
     """Return log-odds of class 1, whichever the estimator counts as its second."""
-    if _classes(final).index(1) == 1:
+    if read.output == "rate" or _classes(final).index(1) == 1:
         return read
     rules = [rule._replace(value=-rule.value) for rule in read.rules]
     return read._replace(rules=rules, base=-read.base)
