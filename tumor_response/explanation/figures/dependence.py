@@ -17,7 +17,6 @@ from tumor_response.explanation.figures.parts import (
     low_high,
     ranks,
     shares_of,
-    swarm,
 )
 from tumor_response.style import COLOURS, NEUTRAL, figure_style, new_axes
 
@@ -73,7 +72,7 @@ def draw_dependence(
     with figure_style():
         if ax is None:
             ax = new_axes(_WIDTH_MM, _HEIGHT_MM)
-        x = _places(ax, feature, y)
+        x = _places(ax, feature)
         ax.axhline(0, color=NEUTRAL, linewidth=0.6, zorder=0)
         if explanation.spread is not None:
             reach = explanation.spread[column].to_numpy()
@@ -110,7 +109,7 @@ def draw_dependence(
     return ax
 
 
-def _places(ax: Axes, feature: pd.Series, y: FloatArray) -> FloatArray:
+def _places(ax: Axes, feature: pd.Series) -> FloatArray:
     """Return the points' places along x, and label those of categories and of what is missing."""
     missing = feature.isna().to_numpy()
     if feature.dtype == "category" or not pd.api.types.is_numeric_dtype(feature):
@@ -118,7 +117,9 @@ def _places(ax: Axes, feature: pd.Series, y: FloatArray) -> FloatArray:
         x: FloatArray = np.asarray(levels.codes, dtype=np.float64)  # missing: -1, left of the first
         for code in np.unique(x):
             members = x == code
-            x[members] += swarm(y[members], n_bins=30, width=0.3)
+            # side by side, so that the lines through the points can be told apart
+            n = int(members.sum())
+            x[members] += np.linspace(-0.3, 0.3, n) if n > 1 else 0.0
         names = [str(level) for level in levels.categories]
         ticks = list(range(len(names)))
         if missing.any():
@@ -129,6 +130,8 @@ def _places(ax: Axes, feature: pd.Series, y: FloatArray) -> FloatArray:
     if not missing.any():
         return x
     there = x[~missing]
+    if not len(there):
+        ax.set_xticks([])
     low, high = (float(there.min()), float(there.max())) if len(there) else (0.0, 1.0)
     span = high - low or 1.0
     x[missing] = low - 0.12 * span
@@ -136,13 +139,12 @@ def _places(ax: Axes, feature: pd.Series, y: FloatArray) -> FloatArray:
         ax.axvline(low - 0.06 * span, color=NEUTRAL, linewidth=0.6, linestyle=":")
     ax.text(
         low - 0.12 * span,
-        0.98,
+        0.02,
         "missing",
         transform=ax.get_xaxis_transform(),
-        ha="center",
-        va="top",
+        rotation=90,
+        ha="right",
         color=NEUTRAL,
-        backgroundcolor="white",
     )
     return x
 

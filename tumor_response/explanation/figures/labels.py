@@ -114,7 +114,7 @@ def label_rows(
         ax.annotate(
             said,
             (0, heights[row]),
-            (-4.5, -0.5),
+            (-7, -0.5),
             xycoords=ax.get_yaxis_transform(),
             textcoords="offset points",
             ha="right",

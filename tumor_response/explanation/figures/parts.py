@@ -131,7 +131,10 @@ def listed_words(level: Level) -> str:
 
 
 def write_shares(ax: Axes, level: Level, shares: list[float], heights: list[float]) -> None:
-    """Write right of each row how often it is listed, with a gauge that fills up."""
+    """Write right of each row how often it is listed, with a gauge that fills up.
+
+    What that means stands below, where no title is in the way.
+    """
     across = ax.get_yaxis_transform()
     for share, height in zip(shares, heights, strict=True):
         ax.barh(
@@ -157,7 +160,7 @@ def write_shares(ax: Axes, level: Level, shares: list[float], heights: list[floa
         )
         ax.text(1.062, height, f"{share:.0%}", transform=across, va="center")
     heading = listed_words(level).replace("in the ", "in ").replace(" 10", "\nten")
-    ax.text(1.012, max(heights) + 0.6, heading, transform=across, va="bottom")
+    ax.text(1.012, min(heights) - 0.6, heading, transform=across, va="top")
 
 
 def low_high(middle: str = "#dddddd") -> Colormap:

@@ -84,7 +84,6 @@ def draw_summary(
         label_rows(ax, explanation, names, heights)
         ax.set_ylim(-0.6, len(names) - 0.4)
         ax.set_xlabel(f"SHAP value ({OUTPUTS[explanation.output]})")
-        # two lines, the second left of the column that says how often a row is in the top ten
         ax.set_title(f"{explanation.name}\n{WHERE[explanation.mode]}", loc="left")
         if shares is not None:
             write_shares(ax, level, [float(shares[name]) for name in names], heights)
@@ -97,6 +96,6 @@ def draw_summary(
                 aspect=40,
             )
             bar.ax.set_yticklabels(["low", "high"])
-            bar.set_label("value of the column", labelpad=-8)
+            bar.set_label("value of the column", labelpad=1)
             bar.outline.set_visible(False)
     return ax

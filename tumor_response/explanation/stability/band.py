@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -146,8 +145,19 @@ class ExplanationNull:
             included, in which at least as many left; ``n_outside_all``, those beyond the band of
             the maximum over all.
         """
+        frame = pd.DataFrame.from_dict(self._counts(alpha), orient="index")
+        return frame.rename_axis(["level", "statistic"])
+
+    @property
+    def p_total(self) -> float:
+        """One-sided p value of the sum over all columns: whether anything moves the model."""
+        totals = self._runs("column").sum(axis=1)
+        return float((totals >= totals[0]).mean())
+
+    def _counts(self, alpha: float) -> dict[tuple[Level, str], dict[str, float]]:
+        """Return the rows of :meth:`summary`."""
         n_extreme = self._n_extreme(alpha)
-        rows = {}
+        rows: dict[tuple[Level, str], dict[str, float]] = {}
         for level in LEVELS:
             table, runs = self.table(level, alpha), self._runs(level)
             for statistic, values, all_of in (
@@ -164,14 +174,7 @@ class ExplanationNull:
                     "p_number": float((counts >= counts[0]).mean()),
                     "n_outside_all": int(table[all_of].sum()),
                 }
-        frame = pd.DataFrame.from_dict(rows, orient="index")
-        return frame.rename_axis(["level", "statistic"])
-
-    @property
-    def p_total(self) -> float:
-        """One-sided p value of the sum over all columns: whether anything moves the model."""
-        totals = self._runs("column").sum(axis=1)
-        return float((totals >= totals[0]).mean())
+        return rows
 
     def _runs(self, level: Level) -> FloatArray:
         """Return the outcome as it is, in the first row, and the permuted ones."""
@@ -196,9 +199,7 @@ class ExplanationNull:
             f"{self.n_resamples} resamples in each and for the outcome as it is; "
             f"p of the sum {self.p_total:.3f}"
         ]
-        summary = self.summary()
-        for level, statistic in itertools.product(LEVELS, ("mean_abs", "part")):
-            row = summary.loc[(level, statistic)]
+        for (level, statistic), row in self._counts(0.05).items():
             by = "" if statistic == "mean_abs" else " by their part of the sum"
             lines.append(
                 f"  {level}: {row['n_outside']:.0f} of {row['n']:.0f} leave the 95 % band{by}, "
