@@ -20,7 +20,6 @@ from tumor_response.explanation.attention.lesion import Lesion
 from tumor_response.explanation.attention.maps import FAILURE_COLUMNS, AttentionMaps, CaseAttention
 from tumor_response.explanation.attention.methods import Method, method_of
 from tumor_response.explanation.attention.pathway import LinearReadout, Pathway
-from tumor_response.explanation.attention.settings import MethodSettings
 from tumor_response.explanation.attention.view_maps import ViewMaps
 from tumor_response.explanation.attention.weights import EmbeddingWeights, embedding_weights
 from tumor_response.features.deep import DeepFeatures
@@ -28,7 +27,7 @@ from tumor_response.features.deep.networks.device import resolved_device
 from tumor_response.features.deep.networks.eager import exact_arithmetic
 from tumor_response.features.deep.views import cut_views
 from tumor_response.parallel import spread
-from tumor_response.settings import checked_n_jobs, sha256_of_json
+from tumor_response.settings import Settings, checked_n_jobs, sha256_of_json
 from tumor_response.table import FeatureTable
 
 __all__ = ["attend", "attention"]
@@ -50,7 +49,7 @@ def attention(
     in_sample: bool | None = None,
     background: FeatureTable | pd.DataFrame | None = None,
     method: str = "grad_cam",
-    settings: MethodSettings | None = None,
+    settings: Settings | None = None,
     shift_mm: tuple[float, float] = (0.0, 0.0),
     device: str = "auto",
     n_jobs: int = 1,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,14 +12,14 @@ import numpy.typing as npt
 import torch
 
 from tumor_response.exceptions import ExplanationError, FeatureError
-from tumor_response.explanation.attention.pathway import Pathway
+from tumor_response.explanation.attention.pathway import Pathway, Readout
 
-__all__ = ["Lesion"]
+__all__ = ["AT_ONCE", "Lesion", "parts"]
 
 FloatArray = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.float32]
 
-_AT_ONCE = 8
+AT_ONCE = 8
 """Views in one pass, which decides the memory; always the same, for the last bits."""
 
 
@@ -39,7 +39,7 @@ class Lesion:
 
     pathway: Pathway
     pixels: Pixels
-    readout: Callable[[torch.Tensor], torch.Tensor]
+    readout: Readout
 
     @property
     def network(self) -> Any:
@@ -58,7 +58,7 @@ class Lesion:
         """Return the features of any views, without a graph."""
         module, normalised = self.pathway.module, self.pathway.normalised
         with torch.no_grad():
-            return _finite(torch.cat([module(normalised(part)) for part in _parts(pixels)]))
+            return _finite(torch.cat([module(normalised(part)) for part in parts(pixels)]))
 
     @cached_property
     def slope(self) -> torch.Tensor:
@@ -82,9 +82,11 @@ class Lesion:
 
     def pixel_gradient(self, pixels: Pixels) -> Pixels:
         """Return d scalar / d pixel at other views, in the shape of the views."""
-        slope = self.slope_at(self.features_of(pixels))
+        slope = self.slope
+        if not self.readout.is_linear:
+            slope = self.slope_at(self.features_of(pixels))
         found = []
-        for part, along in zip(_parts(pixels), torch.split(slope, _AT_ONCE), strict=True):
+        for part, along in zip(parts(pixels), torch.split(slope, AT_ONCE), strict=True):
             leaf = torch.from_numpy(part).to(self.pathway.device).requires_grad_(True)
             features = self.pathway.module(self.pathway.on_scale(leaf))
             (gradient,) = torch.autograd.grad((features.double() * along).sum(), leaf)
@@ -115,13 +117,12 @@ class Lesion:
             # columns of an earlier stage do not come through a later map
             layer = min(self._stages, key=_number, default="last")
         if layer == "last" and not self._stages:
-            given = ((part.clone().requires_grad_(True), None) for part in self._last)
-            seen = ((found, self._head(found)) for found, _ in given)
+            seen = (self._from_last(part) for part in self._last)
         else:
             self._check_stage(layer)
-            seen = (self._through_map(part, layer) for part in _parts(self.pixels))
+            seen = (self._through_map(part, layer) for part in parts(self.pixels))
         maps, gradients = [], []
-        for (found, features), along in zip(seen, torch.split(self.slope, _AT_ONCE), strict=True):
+        for (found, features), along in zip(seen, torch.split(self.slope, AT_ONCE), strict=True):
             if found.ndim != 4:
                 raise self._no_map(f"its layer gives {tuple(found.shape[1:])} for a view, no map")
             (gradient,) = torch.autograd.grad((features.double() * along).sum(), found)
@@ -139,13 +140,18 @@ class Lesion:
         with torch.no_grad():
             return [
                 self.network.forward_features(self.pathway.normalised(part))
-                for part in _parts(self.pixels)
+                for part in parts(self.pixels)
             ]
 
     def _head(self, last: torch.Tensor) -> torch.Tensor:
-        parts = {"pooled": {"pre_logits": True}, "logits": {}}
+        before = {"pooled": True, "logits": False}
         layers = self.pathway.module.layers
-        return torch.cat([self.network.forward_head(last, **parts[n]) for n in layers], dim=1)
+        each = [self.network.forward_head(last, pre_logits=before[name]) for name in layers]
+        return torch.cat(each, dim=1)
+
+    def _from_last(self, last: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        leaf = last.clone().requires_grad_(True)
+        return leaf, self._head(leaf)
 
     def _through_map(self, pixels: Pixels, layer: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Return a map with the features that are made of it, in one graph."""
@@ -156,16 +162,16 @@ class Lesion:
             images, indices=[_number(name) - 1 for name in wanted]
         )
         found = dict(zip(wanted, stages, strict=True)) | {"last": last}
-        parts = {name: found[name].flatten(2).mean(dim=2) for name in self._stages}
+        row = {name: found[name].flatten(2).mean(dim=2) for name in self._stages}
         if {"pooled", "logits"} & set(names):
             (reached,) = torch.autograd.grad(
                 last.flatten()[0], found[layer], retain_graph=True, allow_unused=True
             )
             if reached is None:
                 raise self._no_map(f"its last layer does not come through the map of {layer!r}")
-            parts["pooled"] = self.network.forward_head(last, pre_logits=True)
-            parts["logits"] = self.network.forward_head(last)
-        return found[layer], torch.cat([parts[name] for name in names], dim=1)
+            row["pooled"] = self.network.forward_head(last, pre_logits=True)
+            row["logits"] = self.network.forward_head(last)
+        return found[layer], torch.cat([row[name] for name in names], dim=1)
 
     def _check_stage(self, layer: str) -> None:
         has = (
@@ -187,9 +193,10 @@ class Lesion:
         )
 
 
-def _parts(pixels: Pixels) -> Iterator[Pixels]:
-    for start in range(0, len(pixels), _AT_ONCE):
-        yield pixels[start : start + _AT_ONCE]
+def parts(pixels: Pixels) -> Iterator[Pixels]:
+    """Yield a few views after another, as many as go through a network at once."""
+    for start in range(0, len(pixels), AT_ONCE):
+        yield pixels[start : start + AT_ONCE]
 
 
 def _number(stage: str) -> int:

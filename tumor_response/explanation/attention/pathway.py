@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from tumor_response.features.deep.networks.backbone import load_backbone
 from tumor_response.features.deep.networks.layers import LayerNetwork
 from tumor_response.features.deep.views import AugmentationDraw, ViewSettings
 
-__all__ = ["LinearReadout", "Pathway"]
+__all__ = ["LinearReadout", "Pathway", "Readout"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -107,6 +108,19 @@ class Pathway:
         return (pixels.expand(-1, 3, -1, -1) - mean) / std
 
 
+class Readout(Protocol):
+    """From the features of all views of a lesion to its log-odds, but for a constant."""
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether its slopes are the same whatever the features are."""
+        ...
+
+    def __call__(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the scalar, shape (...,), of features (..., n_views, n_features)."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class LinearReadout:
     """Columns from the features of all views, and their weighted sum.
@@ -128,6 +142,11 @@ class LinearReadout:
     n_draws: int
     poolings: tuple[str, ...]
     has_spread: bool
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether every pooling is a weighted mean."""
+        return not self.has_spread and set(self.poolings) <= {"mean", "area_weighted"}
 
     def columns(self, features: torch.Tensor) -> torch.Tensor:
         """Return the columns, shape (..., n_columns), of features (..., n_views, n_features)."""

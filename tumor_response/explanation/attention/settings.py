@@ -9,18 +9,22 @@ from pydantic import Field
 from tumor_response.settings import Settings
 
 __all__ = [
+    "AttentionRolloutSettings",
     "Baseline",
     "CamSettings",
+    "EigenCamSettings",
+    "GradientRolloutSettings",
     "IntegratedGradientsSettings",
     "MethodSettings",
     "OcclusionSettings",
-    "RolloutSettings",
     "ScoreCamSettings",
     "Sign",
 ]
 
 Sign = Literal["positive", "negative", "both"]
 Baseline = Literal["mean", "black"]
+
+_LAYER = r"^(auto|last|stage[1-9]\d*)$"
 
 
 class MethodSettings(Settings):
@@ -51,7 +55,7 @@ class CamSettings(MethodSettings):
         ``"stage1"``, ``"stage2"`` ...
     """
 
-    layer: str = Field(default="auto", pattern=r"^(auto|last|stage[1-9]\d*)$")
+    layer: str = Field(default="auto", pattern=_LAYER)
 
 
 class ScoreCamSettings(CamSettings):
@@ -103,15 +107,29 @@ class IntegratedGradientsSettings(MethodSettings):
     tolerance: float = Field(default=0.05, gt=0)
 
 
-class RolloutSettings(MethodSettings):
-    """Attention and gradient rollout.
+class GradientRolloutSettings(MethodSettings):
+    """Gradient rollout, for vision transformers."""
+
+
+class EigenCamSettings(Settings):
+    """Eigen-CAM, which has no sign: it does not know the prediction.
+
+    Parameters
+    ----------
+    layer
+        As in :class:`CamSettings`.
+    """
+
+    layer: str = Field(default="auto", pattern=_LAYER)
+
+
+class AttentionRolloutSettings(Settings):
+    """Attention rollout, for vision transformers; it has no sign either.
 
     Parameters
     ----------
     residual
-        For plain rollout: the share of a block's output that comes from its own input, around its
-        attention; 0.5 in the paper. Without effect on gradient rollout, which adds what attention
-        brings to what was there.
+        The share of a block's output that comes past its attention; 0.5 in the paper.
     """
 
     residual: float = Field(default=0.5, ge=0, lt=1)

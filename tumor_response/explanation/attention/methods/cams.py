@@ -13,7 +13,7 @@ from tumor_response.explanation.attention.lesion import Lesion
 from tumor_response.explanation.attention.methods.upsampling import upsampled
 from tumor_response.explanation.attention.settings import CamSettings
 
-__all__ = ["Cam", "EigenCam", "GradCam", "GradCamPlusPlus", "HiResCam", "LayerCam"]
+__all__ = ["Cam", "GradCam", "GradCamPlusPlus", "HiResCam", "LayerCam"]
 
 
 class Cam:
@@ -121,25 +121,3 @@ class GradCamPlusPlus(LayerCam):
         alpha = torch.where(below == 0, 0.0, slope**2 / torch.where(below == 0, 1.0, below))
         weight = (alpha * slope.clamp(min=0)).sum(dim=(2, 3), keepdim=True)
         return (weight * activation).sum(dim=1)
-
-
-class EigenCam(Cam):
-    r"""Eigen-CAM (Muhammad and Yeasin 2020, IJCNN): the map's own first principal component.
-
-    The projection of each cell's channels on the first right singular vector of all cells of all
-    views. It knows the network and the views and **nothing of the model**: the same for every
-    prediction. A control for the others, not an explanation of a prediction. The vector's sign,
-    which a decomposition leaves open, is such that the sum over cells is positive.
-    """
-
-    name = "eigen_cam"
-
-    def _cells(self, activation: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
-        del slope
-        n_views, n_channels, height, width = activation.shape
-        rows = activation.movedim(1, -1).reshape(-1, n_channels)
-        first: torch.Tensor = torch.linalg.svd(rows, full_matrices=False).Vh[0]
-        projected: torch.Tensor = rows @ first
-        if projected.sum() < 0:
-            projected = -projected
-        return projected.reshape(n_views, height, width)

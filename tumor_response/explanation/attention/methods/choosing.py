@@ -11,13 +11,17 @@ import numpy.typing as npt
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.attention.lesion import Lesion
 from tumor_response.explanation.attention.methods.cams import (
-    EigenCam,
     GradCam,
     GradCamPlusPlus,
     HiResCam,
     LayerCam,
 )
-from tumor_response.explanation.attention.settings import MethodSettings
+from tumor_response.explanation.attention.methods.eigen_cam import EigenCam
+from tumor_response.explanation.attention.methods.integrated_gradients import IntegratedGradients
+from tumor_response.explanation.attention.methods.occlusion import Occlusion
+from tumor_response.explanation.attention.methods.rollout import AttentionRollout, GradientRollout
+from tumor_response.explanation.attention.methods.score_cam import ScoreCam
+from tumor_response.settings import Settings
 
 __all__ = ["METHODS", "Method", "method_names", "method_of"]
 
@@ -31,7 +35,7 @@ class Method(Protocol):
         ...
 
     @property
-    def settings(self) -> MethodSettings:
+    def settings(self) -> Settings:
         """What was chosen."""
         ...
 
@@ -47,7 +51,12 @@ METHODS: dict[str, Any] = {
         GradCamPlusPlus,
         HiResCam,
         LayerCam,
+        ScoreCam,
         EigenCam,
+        Occlusion,
+        IntegratedGradients,
+        GradientRollout,
+        AttentionRollout,
     )
 }
 """From name to class; each is made of an object of its ``settings_type``."""
@@ -64,7 +73,7 @@ def method_names() -> tuple[str, ...]:
     return tuple(METHODS)
 
 
-def method_of(name: str, settings: MethodSettings | None) -> Method:
+def method_of(name: str, settings: Settings | None) -> Method:
     """Return a method with its settings, or with its defaults.
 
     Raises
