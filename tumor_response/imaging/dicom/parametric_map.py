@@ -125,8 +125,8 @@ characters, no backslash among them.
     entropy = None
     if uid_seed is not None:
         digest = hashlib.sha256(frames.data).hexdigest()
-        words = [label, explanation, repr(slices.tolist()), digest]
-        entropy = [uid_seed, text(sources[0], "SeriesInstanceUID"), *words]
+        told = [label, explanation, repr(slices.tolist()), digest]
+        entropy = [uid_seed, text(sources[0], "SeriesInstanceUID"), *told]
     dataset = _parametric_map(
         sources, frames, (label, explanation), found.grid.spacing_mm[2], entropy
     )
