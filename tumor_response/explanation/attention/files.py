@@ -146,7 +146,7 @@ def _loaded(lesion: dict[str, Any], folder: Path) -> CaseAttention:
         )
     except (GeometryError, ExplanationError):  # the sums agree, so it was made up
         raise _changed(folder / RECORD) from None
-    return CaseAttention(key, looked, box)  # type: ignore[arg-type]  # of two
+    return CaseAttention(key, looked, box)
 
 
 def _image(path: Path, digest: str) -> sitk.Image:

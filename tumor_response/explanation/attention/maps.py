@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -21,7 +21,11 @@ from tumor_response.imaging import Geometry
 if TYPE_CHECKING:
     import datetime as dt
 
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     from tumor_response.cohort import Cohort
+    from tumor_response.features.deep.views.settings import Range
 
 __all__ = ["FAILURE_COLUMNS", "AttentionMaps", "CaseAttention"]
 
@@ -355,6 +359,91 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
         write_dicom_maps(
             self, directory, cohort, percentile=percentile, written=written, uid_seed=uid_seed
         )
+
+    def plot(
+        self,
+        key: Key | str,
+        cohort: Cohort,
+        *,
+        planes: Literal["best", "three"] = "best",
+        window: Range | str | None = None,
+        largest: float | None = None,
+        ax: Axes | Sequence[Axes] | None = None,
+    ) -> Figure:
+        """Draw a lesion's map over its CT, with the contour and a scale of colours.
+
+        The map has colours where something was shown and nowhere else (a thin grey line is the
+        border of that), each voxel its own: nothing is interpolated. 0 is transparent.
+
+        Parameters
+        ----------
+        key
+            The lesion; for a patient with one lesion the patient_id will do.
+        cohort
+            That the maps are of.
+        planes
+            ``"best"``: the slice with most of the tumour that was shown; ``"three"``: axial,
+            coronal and sagittal through the tumour's voxel of highest attention.
+        window
+            Intensities drawn black and white, or the name of a window; by default those that the
+            network was shown.
+        largest
+            End of the colour scale; by default the lesion's own largest absolute value. Give the
+            same number to compare lesions.
+        ax
+            Axes to draw on, three of them for ``"three"``; a new figure by default.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        ExplanationError
+            Codes ``unknown_lesion``, ``several_lesions``, ``settings``, ``map_grid``.
+        CaseError
+            If the CT or the contour cannot be read.
+        """
+        from tumor_response.explanation.attention.plots import draw_lesion
+
+        return draw_lesion(self, key, cohort, planes=planes, window=window, largest=largest, ax=ax)
+
+    def contact_sheet(
+        self,
+        cohort: Cohort,
+        *,
+        keys: Sequence[Key] | None = None,
+        per_line: int = 6,
+        window: Range | str | None = None,
+    ) -> Figure:
+        """Draw the best slice of many lesions, with log-odds and side of each picture.
+
+        Each lesion's colours end at its own largest value: pictures tell where the model looked
+        in a lesion, and not in which lesion it looked more.
+
+        Parameters
+        ----------
+        cohort
+            That the maps are of.
+        keys
+            Lesions; all by default.
+        per_line
+            Pictures beside each other.
+        window
+            As in :meth:`plot`.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        ExplanationError, CaseError
+            As :meth:`plot`.
+        """
+        from tumor_response.explanation.attention.plots import draw_contact_sheet
+
+        return draw_contact_sheet(self, cohort, keys=keys, per_line=per_line, window=window)
 
     def __repr__(self) -> str:
         return (

@@ -48,8 +48,9 @@ def write_parametric_map(
 ) -> Path:
     """Write a map of numbers without unit as a Parametric Map of a series, by highdicom.
 
-    One frame for each slice on which something was shown, 32-bit floats as they are, with the
-    position of the image it lies on and a reference to it.
+    One frame for each slice from the first to the last on which something was shown, so that a
+    viewer finds a volume of regular slices; 32-bit floats as they are, with the position of the
+    image each lies on and a reference to it.
 
     The file carries the patient's name and the study's identifiers as the series does, and nothing
     else of the series' header: it is the hospital's own, like the series. It goes nowhere by
@@ -110,12 +111,13 @@ characters, no backslash among them.
     found = read_series_geometry(as_series(series).files)
     files = single_frame_files(found)
     values, seen = (
-        sitk.GetArrayViewFromImage(adopt_grid(one, found.grid, f"write_parametric_map: {what}"))
+        sitk.GetArrayFromImage(adopt_grid(one, found.grid, f"write_parametric_map: {what}"))
         for one, what in ((image, "the map"), (shown, "what was shown"))
     )
-    slices = np.flatnonzero(seen.any(axis=(1, 2)))
-    if not slices.size:
+    there = np.flatnonzero(seen.any(axis=(1, 2)))
+    if not there.size:
         raise CaseError("write_parametric_map: nothing was shown.", code="mask_empty")
+    slices = np.arange(there[0], there[-1] + 1)
     frames = values[slices].astype(np.float32)
     if not np.isfinite(frames).all():
         raise CaseError("write_parametric_map: the map is not finite.", code="non_finite_voxels")
@@ -123,8 +125,8 @@ characters, no backslash among them.
     entropy = None
     if uid_seed is not None:
         digest = hashlib.sha256(frames.data).hexdigest()
-        words = [label, explanation, repr(slices.tolist()), digest]
-        entropy = [uid_seed, text(sources[0], "SeriesInstanceUID"), *words]
+        told = [label, explanation, repr(slices.tolist()), digest]
+        entropy = [uid_seed, text(sources[0], "SeriesInstanceUID"), *told]
     dataset = _parametric_map(
         sources, frames, (label, explanation), found.grid.spacing_mm[2], entropy
     )

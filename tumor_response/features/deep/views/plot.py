@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_views"]
+__all__ = ["LETTERS", "draw_letters", "draw_scale", "plot_views"]
 
 Array = npt.NDArray[np.float32]
 
 _PER_LINE = 5
 _TITLE_MM = 4.5
-_LETTERS = {"axial": "RLAP", "coronal": "RLSI", "sagittal": "APSI"}
+LETTERS = {"axial": "RLAP", "coronal": "RLSI", "sagittal": "APSI"}
+"""What lies to the left, right, top and bottom of a view."""
 
 
 def plot_views(
@@ -123,8 +124,8 @@ def _drawn(views: CutViews, contour: str, *, lettered: bool) -> Figure:
             if row == 0:
                 ax.set_title(f"{views.planes[view]}, {views.areas_mm2[view] / 100:.1f} cm²")
                 if lettered:
-                    _draw_letters(ax, _LETTERS[views.planes[view]])
-        _draw_scale(axes[0, 0], views.side_mm, views.pixels.shape[-1])
+                    draw_letters(ax, LETTERS[views.planes[view]])
+        draw_scale(axes[0, 0], views.side_mm, views.pixels.shape[-1])
     return figure
 
 
@@ -140,14 +141,15 @@ def _draw_outline(ax: Axes, tumour: Array) -> None:
         ax.contour(tumour, levels=[0.5], colors=COLOURS[5], linewidths=0.8)
 
 
-def _draw_letters(ax: Axes, letters: str) -> None:
+def draw_letters(ax: Axes, letters: str) -> None:
+    """Write what lies to the left, right, top and bottom at the borders of an image."""
     places = [(0.02, 0.5), (0.98, 0.5), (0.5, 0.98), (0.5, 0.02)]
     alignments = [("left", "center"), ("right", "center"), ("center", "top"), ("center", "bottom")]
     for letter, place, (ha, va) in zip(letters, places, alignments, strict=True):
         _write(ax, place, letter, ha, va)
 
 
-def _draw_scale(ax: Axes, side_mm: float, size_px: int) -> None:
+def draw_scale(ax: Axes, side_mm: float, size_px: int) -> None:
     """Draw a bar of a round length, a fifth to a half of the view."""
     length = max(mm for mm in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200) if mm <= side_mm / 2)
     left, width = 0.05, length / side_mm

@@ -132,8 +132,11 @@ class PlaneGrid:
 
     def inside(self, mask: sitk.Image) -> npt.NDArray[np.bool_]:
         """Return which points' nearest voxel is in the mask; the shape of :meth:`intensities`."""
-        nearest = self._resampled(mask, sitk.sitkNearestNeighbor, 0.0, mask.GetPixelID())
-        return np.asarray(nearest != 0)
+        return np.asarray(self.nearest(mask) != 0)
+
+    def nearest(self, image: sitk.Image) -> npt.NDArray[np.generic]:
+        """Return each point's nearest voxel, 0 beyond the border; as :meth:`intensities`."""
+        return self._resampled(image, sitk.sitkNearestNeighbor, 0.0, image.GetPixelID())
 
     def holds(self, points_mm: Array) -> npt.NDArray[np.bool_]:
         """Return which of some points of the plane, shape (n, 3), lie within the square."""
