@@ -43,8 +43,8 @@ def told(work: Path) -> pd.DataFrame:
     from benchmarks.explanation_truth_parts.drivers import Reference, told_table
 
     if not FAMILIES.exists():
-        told_table(Reference.of(work)).to_csv(FAMILIES, index=False)
-    return pd.read_csv(FAMILIES)
+        told_table(Reference.of(work)).to_csv(FAMILIES)
+    return pd.read_csv(FAMILIES, index_col="family")
 
 
 def run(part: str, seeds: list[int], models: list[str], work: Path) -> None:
