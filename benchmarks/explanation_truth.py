@@ -15,8 +15,8 @@ Run:  python -P benchmarks/explanation_truth.py --work FOLDER --part cohorts [--
       python -P benchmarks/explanation_truth.py --work FOLDER --part summary
 A part keeps a file for each seed in FOLDER and passes over what is there, so that it can be
 stopped, started again, and run several times beside itself with other seeds. ``summary`` takes
-what is there and writes benchmarks/results/explanation_truth*.csv and
-docs/_figures/explanation_truth.png.
+what is there and writes benchmarks/results/explanation_truth*.csv,
+docs/_figures/explanation_truth.png and the tables of docs/guide/explanation_truth.md.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def told(work: Path) -> pd.DataFrame:
     from benchmarks.explanation_truth_parts.drivers import Reference, told_table
 
     if not FAMILIES.exists():
-        told_table(Reference.of(work)).to_csv(FAMILIES, index=False)
-    return pd.read_csv(FAMILIES)
+        told_table(Reference.of(work)).to_csv(FAMILIES)
+    return pd.read_csv(FAMILIES, index_col="family")
 
 
 def run(part: str, seeds: list[int], models: list[str], work: Path) -> None:
@@ -83,6 +83,7 @@ def summarise(work: Path) -> None:
         summary,
         takers,
     )
+    from benchmarks.explanation_truth_parts.worded import write_page
 
     seeds = judged_seeds(work, told(work))
     attention = attention_summary(work)
@@ -101,6 +102,7 @@ def summarise(work: Path) -> None:
         print(first.to_string(index=False))
         print(attention.to_string(index=False))
     draw(seeds, shares, attention)
+    write_page(seeds, shares, first, attention)
 
 
 def main() -> None:

@@ -136,7 +136,7 @@ def outcome(scenario: str, reference: Reference, of: Patients) -> pd.Series:
 
 
 def told_table(reference: Reference) -> pd.DataFrame:
-    """Return how well families tell drivers: one row per scenario, seed (0: all), family."""
+    """Return how well families tell drivers, families x ``volume``, ``region``, ``texture_1``..."""
     which = [("volume", 0), ("region", 0), *(("texture", seed) for seed in SEEDS)]
     drivers = np.column_stack(
         [
@@ -145,11 +145,8 @@ def told_table(reference: Reference) -> pd.DataFrame:
         ]
     )
     told = reference.tells(drivers)
-    parts = [
-        pd.DataFrame({"scenario": name, "seed": seed, "family": told.index, "r2": told[number]})
-        for number, (name, seed) in enumerate(which)
-    ]
-    return pd.concat(parts, ignore_index=True).round(4)
+    told.columns = pd.Index([f"{name}_{seed}" if seed else name for name, seed in which])
+    return told.rename_axis("family").round(4)
 
 
 def right_families(scenario: str, seed: int, told: pd.DataFrame) -> dict[str, set[str]]:
@@ -157,9 +154,9 @@ def right_families(scenario: str, seed: int, told: pd.DataFrame) -> dict[str, se
     strict = {"texture": {texture_family(seed)[0]}, "volume": set(VOLUME_ITSELF)}.get(
         scenario, set()
     )
-    mine = told[(told["scenario"] == scenario) & told["seed"].isin([0, seed])]
-    above = {
-        name: set(mine.loc[mine["r2"] >= least, "family"]) | strict
-        for name, least in (("near", NEAR), ("far", FAR))
+    r2 = told[f"texture_{seed}" if scenario == "texture" else scenario]
+    return {
+        "strict": strict,
+        "near": set(r2.index[r2 >= NEAR]) | strict,
+        "far": set(r2.index[r2 >= FAR]) | strict,
     }
-    return {"strict": strict, **above}
