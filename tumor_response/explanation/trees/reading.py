@@ -109,10 +109,12 @@ def is_tree_ensemble(final: Any) -> bool:
     from xgboost import Booster, XGBClassifier, XGBRegressor
 
     if isinstance(final, XGBClassifier):
-        return final.objective in (None, *_LOG_ODDS)
-    if isinstance(final, XGBRegressor):
-        return bool(final.objective == _RATE)
-    return isinstance(final, Booster)
+        read: tuple[str | None, ...] = (None, *_LOG_ODDS)
+    elif isinstance(final, XGBRegressor):
+        read = (None, _RATE)
+    else:
+        return isinstance(final, Booster)
+    return final.objective in read and final.booster in (None, "gbtree")
 
 
 def trees_of(final: Any) -> Trees:

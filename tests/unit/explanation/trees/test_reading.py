@@ -161,6 +161,7 @@ def test_what_is_not_read() -> None:
         assert caught.value.code == "unsupported_model"
     assert not is_tree_ensemble(LogisticRegression())
     assert not is_tree_ensemble(XGBClassifier(objective="multi:softprob"))
+    assert not is_tree_ensemble(XGBClassifier(booster="gblinear"))
     assert is_tree_ensemble(XGBClassifier())
     categories = DMatrix(
         np.arange(40.0)[:, None] % 4,
