@@ -11,6 +11,7 @@ import pandas as pd
 
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.trees.conjunctions import Leaves, add_values
+from tumor_response.explanation.trees.paths import leaves_of
 from tumor_response.explanation.trees.reading import Output, trees_of
 
 __all__ = ["TreeEnsemble", "tree_ensemble"]
@@ -125,26 +126,13 @@ def tree_ensemble(final: Any) -> TreeEnsemble:
     True
     """
     read = trees_of(final)
-    conditions = [
-        (column, *condition) for rule in read.rules for column, condition in rule.conditions.items()
-    ]
-    asked, low, high, missing, reach = zip(*conditions, strict=True) if conditions else ((),) * 5
-    columns, place = np.unique(np.array(asked, dtype=np.int64), return_inverse=True)
-    sizes = [len(rule.conditions) for rule in read.rules]
-    leaves = Leaves(
-        start=np.cumsum([0, *sizes], dtype=np.int64),
-        asked=place.astype(np.int64),
-        low=np.array(low, dtype=np.float64),
-        high=np.array(high, dtype=np.float64),
-        missing=np.array(missing, dtype=bool),
-        reach=np.array(reach, dtype=np.float64),
-        value=np.array([rule.value for rule in read.rules], dtype=np.float64),
-    )
+    leaves = leaves_of(read.nodes)
+    columns, place = np.unique(leaves.asked, return_inverse=True)
     return TreeEnsemble(
         output=read.output,
         base=read.base,
         n_columns=read.n_columns,
         columns=columns,
-        leaves=leaves,
+        leaves=leaves._replace(asked=place),
         missing_number=read.missing,
     )

@@ -42,6 +42,7 @@ BOOSTED = {
     "shallow": XGBClassifier(n_estimators=30, max_depth=2, n_jobs=1),
     "deep": XGBClassifier(n_estimators=20, max_depth=6, n_jobs=1),
     "base score": XGBClassifier(n_estimators=5, base_score=0.2, n_jobs=1),
+    "pruned": XGBClassifier(n_estimators=20, gamma=1, tree_method="exact", n_jobs=1),
     "single leaves": XGBClassifier(n_estimators=3, gamma=1e6, n_jobs=1),
     "boosted forest": XGBRFClassifier(n_estimators=10, n_jobs=1),
     "several trees a round": XGBClassifier(n_estimators=5, num_parallel_tree=3, n_jobs=1),
