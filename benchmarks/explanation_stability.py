@@ -218,7 +218,7 @@ def figure(n_jobs: int) -> None:
         n_jobs=n_jobs,
     )  # fmt: skip
     explanation = tr.explain(result, "logistic", n_jobs=n_jobs)
-    null = explanation_null(result, "logistic", n_permutations=39, n_resamples=50, n_jobs=n_jobs)
+    null = explanation_null(result, "logistic", n_permutations=39, n_resamples=30, n_jobs=n_jobs)
     print(null)
     print(explanation.stability())
     explanation = explanation.with_null(null)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -24,16 +22,16 @@ from tumor_response.explanation.sampled import Draws, Walk
 from tumor_response.explanation.trees import (
     TreeEnsemble,
     group_interactions,
-    group_shapley,
     is_tree_ensemble,
     nested_owen,
+    path_dependent_base,
+    path_dependent_owen,
     tree_ensemble,
 )
 from tumor_response.models.fusion import StackedBlocks, StackedBlocksRegression
 from tumor_response.models.fusion.stack import block_is_missing
 from tumor_response.models.fusion.stacked import log_odds
 from tumor_response.models.linear_scores import LinearClassifier, LinearRegressor
-from tumor_response.models.trees import BoostedTreesRegressor
 from tumor_response.transformers import block_of
 
 __all__ = ["attribute"]
@@ -116,18 +114,13 @@ class _Work:
         steps, final = parts_of(fitted)
         if self.game.output != "rate":
             class_sign(final)
-        if self.game.value_function == "tree_path_dependent" and not is_tree_ensemble(final):
-            raise ExplanationError(
-                f"value_function='tree_path_dependent' is about the paths of trees; "
-                f"{type(final).__name__} has none. Explain it as 'interventional'.",
-                code="value_function",
-            )
+        plain = self.game.value_function == "interventional"
         if isinstance(final, StackedBlocks | StackedBlocksRegression):
-            if self.game.output != "probability":
+            if plain and self.game.output != "probability":
                 exact = self._stack(steps, final, background, rows)
                 if exact is not None:
                     return exact
-        elif isinstance(final, _LINEAR):
+        elif plain and isinstance(final, _LINEAR):
             exact = self._linear(steps, final, background, rows)
             if exact is not None:
                 return exact
@@ -135,6 +128,14 @@ class _Work:
             seen = self._seen(steps, background, rows)
             if seen is not None:
                 return self._trees(ensemble, seen)
+        if self.game.value_function == "tree_path_dependent":
+            raise ExplanationError(
+                "value_function='tree_path_dependent' is there for ensembles of trees in the "
+                "output that they sum up (log-odds of boosted trees, probabilities of forests, "
+                f"rates), behind steps that keep columns apart; received {type(final).__name__} "
+                f"and output={self.game.output!r}. Explain it as 'interventional'.",
+                code="value_function",
+            )
         outputs = model_outputs([], final, self.game.output or "log_odds")
         return self._sampled(steps, outputs, background, rows)
 
@@ -253,38 +254,34 @@ class _Work:
 
     def _ensemble(self, final: BaseEstimator) -> TreeEnsemble | None:
         """Read an ensemble of trees whose sum is the output that is shared out."""
-        if isinstance(final, BoostedTreesRegressor):
-            # its booster counts the columns that its filter left
-            ensemble = tree_ensemble(final.booster_)
-            shown = np.flatnonzero(final.support_)
-            return replace(ensemble, n_columns=len(final.support_), columns=shown[ensemble.columns])
-        if self.game.output == "rate" or not is_tree_ensemble(final):
+        if not is_tree_ensemble(final):
             return None
         ensemble = tree_ensemble(final)
         return ensemble if ensemble.output == self.game.output else None
 
     def _trees(self, ensemble: TreeEnsemble, seen: Seen) -> Attribution:
         z, x = seen.numbers()
-        tree = self.hierarchy
+        tree, n_blocks = self.hierarchy, len(self.hierarchy.blocks)
         block, family = tree.block_of_player[seen.owner], tree.family_of_player[seen.owner]
-        levels = nested_owen(ensemble, z, x, [block, family, seen.owner])
-        widths = (len(tree.blocks), len(tree.families), self._width)
-        blocks, families, nested = (
-            np.pad(values, ((0, 0), (0, width - values.shape[1])))
-            for values, width in zip(levels, widths, strict=True)
-        )
+        levels = [block, family, seen.owner]
         pairs = None
-        if len(tree.blocks) > 1:
-            both = group_interactions(ensemble, z, x, block, len(tree.blocks))
-            pairs = np.column_stack(
-                [both[:, i, j] for i, j in itertools.combinations(range(len(tree.blocks)), 2)]
-            )
+        if self.game.value_function == "interventional":
+            base = float(ensemble.outputs(z).mean())
+            nested = nested_owen(ensemble, z, x, levels)
+            single = nested_owen(ensemble, z, x, [seen.owner])
+            if n_blocks > 1:
+                both = group_interactions(ensemble, z, x, block, n_blocks)
+                pairs = both[:, *np.triu_indices(n_blocks, 1)]
+        else:
+            base = path_dependent_base(ensemble)
+            nested = path_dependent_owen(ensemble, x, levels)
+            single = path_dependent_owen(ensemble, x, [seen.owner])
         return Attribution(
-            values=group_shapley(ensemble, z, x, seen.owner, self._width),
-            nested_values=nested,
-            family_values=families,
-            block_values=blocks,
-            base=float(ensemble.outputs(z).mean()),
+            values=_widened(single[0], self._width),
+            nested_values=_widened(nested[2], self._width),
+            family_values=_widened(nested[1], len(tree.families)),
+            block_values=_widened(nested[0], n_blocks),
+            base=base,
             outputs=ensemble.outputs(x),
             interactions=pairs,
         )
@@ -312,3 +309,8 @@ class _Work:
         self, walk: Walk, here: FloatArray, behind: FloatArray, active: IntArray
     ) -> Attribution:
         return Attribution.sampled(walk, here, behind, active, self.hierarchy, self.draws)
+
+
+def _widened(values: FloatArray, width: int) -> FloatArray:
+    """Return values of all players: the last ones, of which no column is left, have 0."""
+    return np.pad(values, ((0, 0), (0, width - values.shape[1])))

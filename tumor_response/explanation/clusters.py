@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -11,7 +13,7 @@ from tumor_response.exceptions import ExplanationError
 from tumor_response.transformers.clusters import correlation_clusters
 from tumor_response.transformers.correlation import unit_columns
 
-__all__ = ["column_clusters"]
+__all__ = ["cluster_table", "column_clusters"]
 
 IntArray = npt.NDArray[np.int64]
 
@@ -48,3 +50,36 @@ def column_clusters(features: pd.DataFrame, min_correlation: float) -> list[IntA
             ranks[there, place] = rankdata(values[there]) - (there.sum() + 1) / 2
     unit = unit_columns(ranks)
     return correlation_clusters(np.clip(np.abs(unit.T @ unit), 0.0, 1.0), min_correlation)
+
+
+def cluster_table(
+    values: pd.DataFrame, features: pd.DataFrame, blocks: Sequence[str], min_correlation: float
+) -> pd.DataFrame:
+    """Return one row per cluster, as :meth:`Explanation.clusters` describes it.
+
+    Parameters
+    ----------
+    values, features
+        Lesions x columns.
+    blocks
+        The block of each column.
+    min_correlation
+        See :func:`column_clusters`.
+    """
+    rows = []
+    for members in column_clusters(features, min_correlation):
+        inside = values.iloc[:, members]
+        single = inside.abs().mean().to_numpy()
+        rows.append(
+            {
+                "representative": inside.columns[int(single.argmax())],
+                "n_columns": len(members),
+                "blocks": ", ".join(dict.fromkeys(blocks[place] for place in members)),
+                "mean_abs": float(inside.sum(axis=1).abs().mean()),
+                "sum_of_mean_abs": float(single.sum()),
+                "columns": tuple(inside.columns),
+            }
+        )
+    table = pd.DataFrame(rows).sort_values("mean_abs", ascending=False, kind="stable")
+    table.index = pd.RangeIndex(1, len(table) + 1, name="cluster")
+    return table

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from tumor_response.exceptions import ExplanationError
-from tumor_response.explanation.clusters import column_clusters
+from tumor_response.explanation.clusters import cluster_table
 from tumor_response.explanation.fields import ExplanationFields
+from tumor_response.explanation.groups import by_group, compared_between, error_of_mean
 
 __all__ = ["ExplanationTables"]
-
-FloatArray = npt.NDArray[np.float64]
 
 _FROM_DICTIONARY = ("unit", "description", "ibsi_code", "ibsi_name")
 
@@ -58,7 +54,7 @@ class ExplanationTables(ExplanationFields):
             np.nan if self.column_mean_abs is None else self.column_mean_abs.mean().to_numpy()
         )
         if self.standard_error is not None:
-            table["standard_error"] = _error_of_mean(self.standard_error)
+            table["standard_error"] = error_of_mean(self.standard_error)
         table["top_ten_share"] = np.nan if self.top_ten_share is None else self.top_ten_share
         table["rank"] = table["mean_abs"].rank(ascending=False, method="first").astype(np.int64)
         return table.sort_values("rank")
@@ -72,7 +68,7 @@ class ExplanationTables(ExplanationFields):
             Index ``family`` (``"<block>: <family>"``). ``block`` and the columns of
             :meth:`by_block`.
         """
-        table = _by_group(
+        table = by_group(
             self.family_values, self.families, self.family_mean_abs, self.family_standard_error
         )
         block_of = {column: block for block, members in self.blocks.items() for column in members}
@@ -94,7 +90,7 @@ class ExplanationTables(ExplanationFields):
             a lesion's values over resamples cancels what they disagree about. Where values are
             sampled ``standard_error``, of ``mean_abs``.
         """
-        table = _by_group(
+        table = by_group(
             self.block_values, self.blocks, self.block_mean_abs, self.block_standard_error
         )
         return table.rename_axis("block")
@@ -164,24 +160,8 @@ class ExplanationTables(ExplanationFields):
                 "clusters() are of columns; this explanation has families as players.",
                 code="level",
             )
-        block, _ = self._block_and_family()
-        rows = []
-        for members in column_clusters(self.features, min_correlation):
-            values = self.values.iloc[:, members]
-            single = values.abs().mean().to_numpy()
-            rows.append(
-                {
-                    "representative": values.columns[int(single.argmax())],
-                    "n_columns": len(members),
-                    "blocks": ", ".join(dict.fromkeys(block[place] for place in members)),
-                    "mean_abs": float(values.sum(axis=1).abs().mean()),
-                    "sum_of_mean_abs": float(single.sum()),
-                    "columns": tuple(values.columns),
-                }
-            )
-        table = pd.DataFrame(rows).sort_values("mean_abs", ascending=False, kind="stable")
-        table.index = pd.RangeIndex(1, len(table) + 1, name="cluster")
-        return table
+        blocks, _ = self._block_and_family()
+        return cluster_table(self.values, self.features, blocks, min_correlation)
 
     def interactions(self) -> pd.DataFrame:
         """Return one row per pair of blocks: what they do together beyond what each does alone.
@@ -254,16 +234,7 @@ class ExplanationTables(ExplanationFields):
                 f"{column!r} does not hold numbers that differ between lesions.",
                 code="unknown_column",
             )
-        high, low = by >= by.median(), by < by.median()
-        sizes = self.block_values.abs()
-        table = pd.DataFrame({"low": sizes[low].mean(), "high": sizes[high].mean()})
-        table["difference"] = table["high"] - table["low"]
-        # a correlation with what does not vary is none
-        table["correlation"] = [
-            sizes[block].corr(by, method="spearman") if np.ptp(sizes[block]) > 0 else np.nan
-            for block in sizes
-        ]
-        return table.rename_axis("block")
+        return compared_between(self.block_values, by)
 
     def _block_and_family(self) -> tuple[list[str], list[str]]:
         """Return block and family of each player, the family without its block's name."""
@@ -301,33 +272,3 @@ class ExplanationTables(ExplanationFields):
                 code="unknown_lesion",
             )
         return of_patient[0]
-
-
-def _by_group(
-    values: pd.DataFrame,
-    members: Mapping[str, list[str]],
-    by_resample: pd.DataFrame | None,
-    errors: pd.DataFrame | None,
-) -> pd.DataFrame:
-    mean_abs = values.abs().mean()
-    table = pd.DataFrame(
-        {
-            "n_columns": [len(members[label]) for label in values.columns],
-            "mean_abs": mean_abs.to_numpy(),
-            "share": (mean_abs / mean_abs.sum()).to_numpy() if mean_abs.sum() > 0 else 0.0,
-        },
-        index=pd.Index(values.columns),
-    )
-    if by_resample is not None:
-        low, high = np.percentile(by_resample.to_numpy(), (2.5, 97.5), axis=0)
-        table["mean_abs_resample"] = by_resample.mean().to_numpy()
-        table["spread_low"], table["spread_high"] = low, high
-    if errors is not None:
-        table["standard_error"] = _error_of_mean(errors)
-    return table.sort_values("mean_abs", ascending=False, kind="stable")
-
-
-def _error_of_mean(errors: pd.DataFrame) -> FloatArray:
-    """Return the standard error of a mean over lesions whose draws are independent."""
-    root: FloatArray = np.sqrt((errors.to_numpy() ** 2).sum(axis=0)) / len(errors)
-    return root

@@ -33,7 +33,7 @@ def explanation_of(
     )
     scale = 1 / (1 + np.arange(len(columns)))
     values = pd.DataFrame(
-        rng.normal(size=(n_lesions, len(columns))) * scale, index, list(tree.columns)
+        rng.normal(size=(n_lesions, len(columns))) * scale, index, list(tree.players)
     )
 
     def summed(groups: dict[str, list[str]]) -> pd.DataFrame:
@@ -42,7 +42,7 @@ def explanation_of(
     by_resample = None
     if n_resamples is not None:
         noise = rng.lognormal(0, 0.8, size=(n_resamples, len(columns)))
-        by_resample = pd.DataFrame(noise * scale, columns=tree.columns)
+        by_resample = pd.DataFrame(noise * scale, columns=tree.players)
 
     def of_groups(groups: dict[str, list[str]]) -> pd.DataFrame | None:
         if by_resample is None:
@@ -52,7 +52,7 @@ def explanation_of(
         )
 
     if features is None:
-        features = pd.DataFrame(rng.normal(size=values.shape), index, tree.columns)
+        features = pd.DataFrame(rng.normal(size=values.shape), index, tree.players)
     base = pd.Series(0.1, index, name="base_value")
     out_of_bag = by_resample is not None
     return Explanation(
@@ -60,6 +60,7 @@ def explanation_of(
         mode="out_of_bag" if out_of_bag else "in_sample",
         output="log_odds",
         value_function="interventional",
+        level="column",
         method="exact",
         values=values,
         block_values=summed(tree.blocks),
@@ -68,17 +69,21 @@ def explanation_of(
         base_values=base,
         outputs=(base + values.sum(axis=1)).rename("output"),
         spread=0.3 * values.abs() if out_of_bag else None,
+        family_spread=None,
+        block_spread=None,
         standard_error=None,
+        family_standard_error=None,
+        block_standard_error=None,
         n_pairs=None,
         n_out_of_bag=None,
         top_ten_share=(
-            pd.Series(top_sets(by_resample, 10).mean(axis=0), tree.columns) if out_of_bag else None
+            pd.Series(top_sets(by_resample, 10).mean(axis=0), tree.players) if out_of_bag else None
         ),
         column_mean_abs=by_resample,
         family_mean_abs=of_groups(tree.families),
         block_mean_abs=of_groups(tree.blocks),
         block_interactions=None,
-        features=features.set_axis(index)[tree.columns],
+        features=features.set_axis(index)[tree.players],
         blocks=tree.blocks,
         families=tree.families,
         dictionary=dictionary,

@@ -14,6 +14,7 @@ from tumor_response.explanation.figures.parts import (
     at_least_one,
     low_high,
     ranked,
+    ranks,
     values_of,
     write_shares,
 )
@@ -38,7 +39,7 @@ def draw_decision(
     """Draw each lesion's way from its base value, at the bottom, to its output; returns the axes.
 
     Rows come in order of importance, the most important at the top, as in the bars; what is not
-    drawn singly is the lowest step. A line's colour is its lesion's output.
+    drawn singly is the lowest step. A line's colour is the rank of its lesion's output.
 
     Parameters
     ----------
@@ -53,8 +54,6 @@ def draw_decision(
     highlight
         Rows of ``values`` to draw in bold, with the lesion's name.
     """
-    from matplotlib.colors import Normalize
-
     at_least_one("n_rows", n_rows)
     frame = values_of(explanation, level)
     table = ranked(explanation, level)
@@ -71,11 +70,9 @@ def draw_decision(
         ]
     )
     paths = steps.cumsum(axis=1)
-    outputs = explanation.outputs.to_numpy()
+    shades = ranks(explanation.outputs)
     # a path reaches a row's height when the row is added to it
     heights = np.arange(len(upwards) + 1) - 1.0
-    low, high = float(outputs.min()), float(outputs.max())
-    norm = Normalize(low, high if high > low else low + 1.0)
     colours = low_high("#a6a6a6")  # lines in a paler grey would not be seen
     with figure_style():
         if ax is None:
@@ -85,12 +82,12 @@ def draw_decision(
             float(explanation.base_values.mean()), color=NEUTRAL, linewidth=0.8, linestyle=":"
         )
         faint = 0.6 if len(frame) < 150 else 0.3
-        for at, (path, output) in enumerate(zip(paths, outputs, strict=True)):
+        for at, (path, shade) in enumerate(zip(paths, shades, strict=True)):
             bold = at in highlight
             ax.plot(
                 path,
                 heights,
-                color=colours(norm(output)),
+                color=colours(shade),
                 linewidth=2.0 if bold else 0.6,
                 alpha=1.0 if bold else faint,
                 zorder=3 if bold else 2,

@@ -58,7 +58,8 @@ def draw_dependence(
     Raises
     ------
     ExplanationError
-        Code ``other_columns``: the explanation has no such column.
+        Code ``other_columns``: the explanation has no such column; ``level``: its players are
+        families.
     """
     for name in (column, colour_by):
         if name is not None and name not in explanation.values.columns:
@@ -67,6 +68,12 @@ def draw_dependence(
                 f"its {explanation.values.shape[1]}, such as {explanation.values.columns[0]!r}.",
                 code="other_columns",
             )
+    if explanation.level != "column":
+        raise ExplanationError(
+            "A dependence plot is of a column's own value; this explanation has families as "
+            "players, which have none.",
+            code="level",
+        )
     feature = explanation.features[column]
     y = explanation.values[column].to_numpy()
     with figure_style():

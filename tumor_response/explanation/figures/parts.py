@@ -53,6 +53,7 @@ OUTPUTS = {
     "log_odds": "log-odds of response",
     "probability": "probability of response",
     "rate": "predicted rate, in its own unit",
+    "score": "decision function",
 }
 
 PLURALS: dict[Level, str] = {"column": "columns", "family": "families", "block": "blocks"}

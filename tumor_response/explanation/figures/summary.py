@@ -61,6 +61,7 @@ def draw_summary(
     shares = shares_of(explanation, level)
     heights = [float(len(names) - 1 - line) for line in range(len(names))]
     block_of, colour_of = block_of_each(explanation, level), block_colours(explanation)
+    coloured = level == explanation.level == "column"
     with figure_style():
         if ax is None:
             height_mm = 20 + row_height_mm(explanation, names) * len(names)
@@ -77,7 +78,7 @@ def draw_summary(
                     "vmax": 1,
                     "plotnonfinite": True,
                 }
-                if level == "column"
+                if coloured
                 else {"color": colour_of[block_of[name]]}
             )
             ax.scatter(of_row, height + swarm(of_row), s=5, linewidths=0, **look)
@@ -87,7 +88,7 @@ def draw_summary(
         ax.set_title(f"{explanation.name}\n{WHERE[explanation.mode]}", loc="left")
         if shares is not None:
             write_shares(ax, level, [float(shares[name]) for name in names], heights)
-        if level == "column":
+        if coloured:
             bar = ax.figure.colorbar(
                 ScalarMappable(Normalize(0, 1), low_high()),
                 ax=ax,

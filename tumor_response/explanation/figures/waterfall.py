@@ -64,6 +64,11 @@ def draw_patient(
     key = frame.index[at]
     values = pd.Series(frame.to_numpy()[at], index=frame.columns)
     shares = shares_of(explanation, level)
+    spread = {
+        "column": explanation.spread,
+        "family": explanation.family_spread,
+        "block": explanation.block_spread,
+    }[level]
     order = values.abs().sort_values(ascending=False, kind="stable").index
     single = [name for name in order[:n_rows] if values[name] != 0]
     rest = values.drop(index=single)
@@ -94,8 +99,8 @@ def draw_patient(
                 height=0.7,
             )
             ax.plot([start + step] * 2, [line - 0.35, line + 1.35], color=NEUTRAL, linewidth=0.5)
-            if level == "column" and explanation.spread is not None and line < len(single):
-                reach = float(explanation.spread[single[line]].iloc[at])
+            if spread is not None and line < len(single):
+                reach = float(spread[single[line]].iloc[at])
                 if np.isfinite(reach):
                     ends = [start + step - reach, start + step + reach]
                     ax.plot(ends, [line, line], color="black", linewidth=0.6)
@@ -116,7 +121,7 @@ def draw_patient(
 
 def _label(explanation: Explanation, at: int, name: str, level: Level, step: float) -> str:
     """Return the row's name, the lesion's own value of a column with its unit, and the step."""
-    if level != "column":
+    if "family" in (level, explanation.level) or level == "block":
         return f"{broken_name(name)}  {step:+.3f}"
     value = explanation.features[name].iloc[at]
     shown = f"{value:.4g}" if isinstance(value, float) else str(value)

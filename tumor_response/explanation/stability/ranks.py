@@ -77,11 +77,14 @@ def importance_by_resample(explanation: Explanation, level: Level = "column") ->
 
 
 def block_of_each(explanation: Explanation, level: Level) -> dict[str, str]:
-    """Return the block of each column, family or block, in their order."""
+    """Return the block of each column, family or block, in their order.
+
+    Where families were the finest players, they stand for columns as well.
+    """
     of_column = {c: block for block, members in explanation.blocks.items() for c in members}
-    if level == "column":
+    if level == "column" and explanation.level == "column":
         return of_column
-    if level == "family":
+    if level != "block":
         families = explanation.families.items()
         return {family: of_column[members[0]] for family, members in families}
     return {block: block for block in explanation.blocks}
