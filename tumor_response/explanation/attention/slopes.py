@@ -188,10 +188,12 @@ def _derivative(
         shifted = pd.DataFrame(at + sign * size[moved], rows.index, rows.columns[moved])
         # side by side at once: column by column takes longer than the network
         shifted = pd.concat([shifted, others], axis=1)[list(rows.columns)]
-        ends.append(np.asarray(step.transform(shifted), dtype=np.float64))
-    distance = 2 * size[owner]
-    change = np.where(moved[owner], ends[0] - ends[1], 0.0)
-    return np.nan_to_num(change / np.where(distance > 0, distance, 1.0), nan=0.0)
+        # others may hold text
+        passed = pd.DataFrame(step.transform(shifted)).loc[:, moved[owner]]
+        ends.append(passed.to_numpy(dtype=np.float64))
+    found = np.zeros((len(rows), len(owner)))
+    found[:, moved[owner]] = (ends[0] - ends[1]) / (2 * size[owner[moved[owner]]])
+    return np.nan_to_num(found, nan=0.0)
 
 
 def _of_stack(
