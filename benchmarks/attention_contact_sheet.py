@@ -5,9 +5,10 @@ contour (soft-tissue window) vary more than in the median case. A logistic model
 columns (EfficientNet-Lite0, five axial slices) of all of them, and explained in-sample: the sheet
 shows that maps come back where they belong and what they look like, and nothing about response.
 
-Beside it, what a landmark's way through the views and back costs on each CT's own grid: a bright
-voxel of the contour on each shown slice, views as they are and moved about (turned by 17 degrees,
-shifted, flipped), axial and orthogonal; and what the same costs in one row per case.
+Beside it, for each case: how much of the map's absolute value lies within the contour, and how far
+a landmark is off after its way through the views and back, on the CT's own grid. The landmark is a
+bright voxel of the contour on each shown slice; views axial and orthogonal, as they are and moved
+about (turned by 17 degrees, shifted, flipped).
 
 The cases are those of four public collections, with their licences named beside the figure in
 docs/guide/attention_files.md. Their files are not part of this project. The phantom of the IBSI
@@ -34,6 +35,7 @@ from PIL import Image
 import tumor_response as tr
 from tumor_response.cohort import Case
 from tumor_response.explanation.attention.computing import attention
+from tumor_response.explanation.attention.settings import CamSettings
 from tumor_response.features.deep.views import AugmentationDraw
 from tumor_response.imaging import ImageFile, MaskFile
 
@@ -93,9 +95,15 @@ def main() -> None:
     table = tr.extract(cases, [deep])
     spread = np.array([texture(case) for case in cases])
     labels = (spread > np.median(spread)).astype(int)
-    model = tr.make_model("logistic", Cs=(0.01,)).fit(table.data, labels)
+    model = tr.make_model("logistic", Cs=(1.0,)).fit(table.data, labels)
     maps = attention(
-        model, cases, extractor=deep, table=table, in_sample=True, name="simulated labels"
+        model,
+        cases,
+        extractor=deep,
+        table=table,
+        in_sample=True,
+        name="simulated labels",
+        settings=CamSettings(sign="both"),
     )
     figure = maps.contact_sheet(cases, keys=[key for key in maps if key[0] != PHANTOM], per_line=5)
     buffer = io.BytesIO()
@@ -111,7 +119,7 @@ def main() -> None:
         box = maps[case.key].box
         tumour = sitk.GetArrayFromImage(box.of(case.read_mask())) > 0
         shown = box.coverage > 0
-        total = float(box.values.sum(dtype=np.float64))
+        size = np.abs(box.values.astype(np.float64))
         spacing = case.baseline.geometry.spacing_mm
         rows.append(
             {
@@ -120,9 +128,7 @@ def main() -> None:
                 "simulated_label": int(label),
                 "log_odds": maps[case.key].output,
                 "tumour_share_of_shown": float((tumour & shown).sum() / shown.sum()),
-                "attention_inside": float(box.values[tumour].sum(dtype=np.float64)) / total
-                if total > 0
-                else float("nan"),
+                "attention_inside": float(size[tumour].sum() / size.sum()),
                 **landmarks(case),
             }
         )

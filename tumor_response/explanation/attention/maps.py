@@ -388,8 +388,8 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
             Intensities drawn black and white, or the name of a window; by default those that the
             network was shown.
         largest
-            End of the colour scale; by default the lesion's own largest absolute value. Give the
-            same number to compare lesions.
+            End of the colour scale; by default the 99th percentile of the absolute values that
+            were shown of the lesion. Give the same number to compare lesions.
         ax
             Axes to draw on, three of them for ``"three"``; a new figure by default.
 
@@ -418,7 +418,7 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
     ) -> Figure:
         """Draw the best slice of many lesions, with log-odds and side of each picture.
 
-        Each lesion's colours end at its own largest value: pictures tell where the model looked
+        Each lesion's colours end at its own 99th percentile: pictures tell where the model looked
         in a lesion, and not in which lesion it looked more.
 
         Parameters

@@ -37,7 +37,7 @@ MARGIN_MM = 12.0
 """Shown around the tumour."""
 
 _POINTS = 256
-_UNSIGNED, _SIGNED = "inferno", "PuOr_r"
+_UNSIGNED, _SIGNED, _ANY = "inferno", "RdBu_r", "viridis"
 _OPAQUE = 0.75
 
 
@@ -81,7 +81,10 @@ class Overlay:
         label: str,
         largest: float | None = None,
     ) -> Overlay:
-        """Return the overlay of a map from 0 to its own largest value, or to ``largest``.
+        """Return the overlay of a map from 0 to ``largest``.
+
+        By default that is the 99th percentile of the absolute values of what was shown, so that
+        one peak does not make all the rest pale; beyond it colours stay as they are.
 
         Raises
         ------
@@ -90,7 +93,8 @@ class Overlay:
         """
         for one in (image, mask):
             box.of(one)
-        high = float(np.abs(box.values).max()) if largest is None else largest
+        shown = np.abs(box.values[box.coverage > 0])
+        high = float(np.percentile(shown, 99.0)) if largest is None else largest
         high = high if np.isfinite(high) and high > 0 else 1.0  # a map of zeros has no colours
         low = -high if (box.values < 0).any() else 0.0
         return cls(box, image, mask, window, label, low, high)
@@ -100,9 +104,8 @@ class Overlay:
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import Normalize
 
-        return ScalarMappable(
-            Normalize(self.low, self.high), _SIGNED if self.low < 0 else _UNSIGNED
-        )
+        name = (_SIGNED if self.low < 0 else _UNSIGNED) if self.from_zero else _ANY
+        return ScalarMappable(Normalize(self.low, self.high), name)
 
     def draw(self, ax: Axes, plane: Plane, middle_mm: Point, *, marked: bool = True) -> None:
         """Draw a plane through a point: CT, map where something was shown, contour.
@@ -121,7 +124,7 @@ class Overlay:
         strength = np.abs(values) / max(abs(self.low), self.high) if self.from_zero else 1.0
         painted[..., 3] = np.where(covered, _OPAQUE * np.clip(strength, 0.0, 1.0), 0.0)
         ax.imshow(painted, interpolation="nearest")
-        for shape, colour, width in ((covered, NEUTRAL, 0.5), (inside, COLOURS[4], 0.8)):
+        for shape, colour, width in ((covered, NEUTRAL, 0.5), (inside, COLOURS[2], 0.9)):
             if shape.any() and not shape.all():
                 ax.contour(shape.astype(np.float64), levels=[0.5], colors=colour, linewidths=width)
         ax.set(xticks=[], yticks=[], xlim=(-0.5, _POINTS - 0.5), ylim=(_POINTS - 0.5, -0.5))

@@ -84,6 +84,10 @@ def test_the_scale_of_colours() -> None:
     assert (plain.low, plain.high) == (0.0, pytest.approx(1.0))
     signed = Overlay.scaled(replace(box, values=-2 * box.values), *rest, label="")
     assert (signed.low, signed.high) == (-signed.high, pytest.approx(2.0))
+    peaked = box.values.copy()
+    peaked[box.coverage > 0] = np.linspace(0, 1, (box.coverage > 0).sum())
+    high = Overlay.scaled(replace(box, values=peaked), *rest, label="").high
+    assert high == pytest.approx(0.99, abs=1e-6)
     zero = Overlay.scaled(replace(box, values=0 * box.values), *rest, label="")
     assert (zero.low, zero.high) == (0.0, 1.0)
     fixed = Overlay.scaled(box, *rest, label="", largest=5.0)
