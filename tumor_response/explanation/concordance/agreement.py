@@ -142,7 +142,7 @@ def agreement(
     middle = float(null_difference.mean())
     low, high = np.quantile(null_rho, ends)
     difference_low, difference_high = np.quantile(null_difference, ends)
-    values = (
+    numbers = (
         len(scores),
         spearmanr(attention, shrinkage).statistic,
         rho[0],
@@ -161,7 +161,7 @@ def agreement(
         difference_high,
         _p_value(abs(difference[0] - middle), np.abs(null_difference - middle)),
     )
-    row = {name: float(v) for name, v in zip(AGREEMENT_COLUMNS, values, strict=True)}
+    row = {name: float(v) for name, v in zip(AGREEMENT_COLUMNS, numbers, strict=True)}
     return Agreement(row, null_difference)
 
 

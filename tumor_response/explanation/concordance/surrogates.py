@@ -14,12 +14,13 @@ NeuroImage 2020; 220: 117038), which detrending pulls towards short ranges, is s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solve_triangular
+from scipy.spatial.distance import cdist
 
 from tumor_response.explanation.concordance.profile import DepthProfile
 
@@ -63,11 +64,7 @@ class Covariance:
 
     def matrix(self, points_mm: FloatArray) -> FloatArray:
         """Return the covariance of points, shape (n, 3), the last axis across the planes."""
-        scaled = points_mm * np.array([1.0, 1.0, self.across]) / self.range_mm
-        square = (scaled**2).sum(axis=1)
-        distance = np.sqrt(
-            np.maximum(square[:, None] + square[None, :] - 2.0 * scaled @ scaled.T, 0.0)
-        )
+        distance = distances_mm(points_mm, self.across) / self.range_mm
         return self.of(distance) * (1.0 - self.noise) + self.noise * np.eye(len(points_mm))
 
     def of(self, distance: FloatArray) -> FloatArray:
@@ -80,6 +77,12 @@ class Covariance:
         else:
             polynomial = 1.0 + h + h**2 / 3.0
         return np.asarray(polynomial * np.exp(-h))
+
+
+def distances_mm(points_mm: FloatArray, across: float) -> FloatArray:
+    """Return the distances of points from each other, those along the last axis times a factor."""
+    scaled = points_mm * np.array([1.0, 1.0, across])
+    return np.asarray(cdist(scaled, scaled), dtype=np.float64)
 
 
 def spread_out(points_mm: FloatArray, n: int) -> IntArray:
@@ -127,11 +130,18 @@ def covariance_posterior(
     size = float(np.linalg.norm(np.ptp(points_mm, axis=0)))
     step = size / max(len(points_mm), 8) ** (1 / 3)
     ranges = np.geomspace(0.5 * step, 2.0 * size, N_RANGES)
-    candidates = [
-        Covariance(float(r), s, a, q)
-        for s, a, q, r in product(SMOOTHNESS, ANISOTROPY, NOISE, ranges)
-    ]
-    score = np.array([_log_likelihood(c.matrix(points_mm), field, basis) for c in candidates])
+    unit = np.eye(len(points_mm))
+    candidates, scores = [], []
+    for across in ANISOTROPY:
+        distance = distances_mm(points_mm, across)
+        for smoothness, range_mm in product(SMOOTHNESS, ranges):
+            smooth = Covariance(float(range_mm), smoothness, across, 0.0)
+            correlation = smooth.of(distance / range_mm)
+            for noise in NOISE:
+                candidates.append(replace(smooth, noise=noise))
+                matrix = correlation * (1.0 - noise) + noise * unit
+                scores.append(_log_likelihood(matrix, field, basis))
+    score = np.array(scores)
     weights = np.exp(score - score.max())
     return candidates, weights / weights.sum()
 
@@ -141,7 +151,7 @@ def _log_likelihood(covariance: FloatArray, field: FloatArray, basis: FloatArray
     n, k = basis.shape
     root = np.linalg.cholesky(covariance)
     both = solve_triangular(root, np.column_stack([basis, field]), lower=True, check_finite=False)
-    r = np.linalg.qr(both, mode="r")
+    r = np.asarray(np.linalg.qr(both, mode="r"))
     log_determinant = 2.0 * np.log(np.diagonal(root)).sum()
     log_information = 2.0 * np.log(np.abs(np.diagonal(r)[:k])).sum()
     squares = max(float(r[k, k] ** 2), np.finfo(float).tiny)

@@ -1,0 +1,97 @@
+"""Each lesion's inside fraction and agreement, on the band that its null spans."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from tumor_response.explanation.concordance.by_group import GROUPS
+from tumor_response.style import COLOURS, DOUBLE_COLUMN_MM, NEUTRAL, figure_style, mm_to_inch
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from tumor_response.explanation.concordance.result import Concordance
+
+__all__ = ["draw"]
+
+_NAMES = {"responder": "responders", "non_responder": "non-responders", "": "no group"}
+_COLOURS = dict(zip(_NAMES, (COLOURS[1], COLOURS[0], NEUTRAL), strict=True))
+_BAND = "#D9D9D9"
+
+
+def draw(found: Concordance) -> Figure:
+    """Return the figure of a result."""
+    import matplotlib.pyplot as plt
+
+    panels = []
+    if found.inside_table is not None:
+        panels.append(
+            (found.inside_table, ("inside", "matched_low", "matched_high"), "Attention inside")
+        )
+    for target in found.shrinkage_table.index.unique("target"):
+        table = found.shrinkage_table
+        table = table[table.index.get_level_values("target") == target]
+        name = "retreat" if target == "retreat" else "shrinkage by log-Jacobian"
+        columns = ("rho_adjusted", "null_low", "null_high")
+        panels.append((table, columns, f"Attention against {name}"))
+    with figure_style():
+        figure, axes = plt.subplots(
+            1,
+            len(panels),
+            figsize=(mm_to_inch(DOUBLE_COLUMN_MM), mm_to_inch(72)),
+            layout="constrained",
+            squeeze=False,
+        )
+        for ax, (table, columns, title) in zip(axes[0], panels, strict=True):
+            _panel(ax, table, columns)
+            ax.set_title(title, loc="left")
+            ax.set_xticks([])
+            ax.set_xlabel("lesions, by group and value")
+        for ax, (_, columns, _) in zip(axes[0], panels, strict=True):
+            if columns[0] == "inside":
+                ax.set_ylabel("share inside the contour")
+                ax.set_ylim(0, 1)
+            else:
+                ax.set_ylabel("correlation, depth taken out")
+                ax.set_ylim(-1, 1)
+                ax.axhline(0, color=NEUTRAL, linewidth=0.6, zorder=0)
+        handles, names = axes[0][0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=len(names))
+    return figure
+
+
+def _panel(ax: Axes, table: pd.DataFrame, columns: tuple[str, str, str]) -> None:
+    value, low, high = columns
+    order = {name: place for place, name in enumerate([*reversed(GROUPS.values()), ""])}
+    known = table.dropna(subset=[value])
+    known = known.assign(place=known["group"].map(order)).sort_values(["place", value])
+    if known.empty:
+        ax.text(0.5, 0.5, "no lesion with an answer", transform=ax.transAxes, ha="center")
+    # a gap between the groups
+    x = np.arange(len(known)) + 2.0 * known["place"].rank(method="dense").to_numpy()
+    band = known[low].notna().to_numpy()
+    ax.bar(
+        x[band],
+        (known[high] - known[low])[band],
+        bottom=known[low][band],
+        width=0.8,
+        color=_BAND,
+        label="null band",
+        zorder=1,
+    )
+    for group, name in _NAMES.items():
+        of = (known["group"] == group).to_numpy()
+        if of.any():
+            ax.plot(
+                x[of],
+                known[value][of],
+                "o",
+                markersize=3.0,
+                color=_COLOURS[group],
+                label=name,
+                zorder=3,
+            )
