@@ -123,28 +123,41 @@ def mann_whitney_p_values(values: FloatArray, ranks: FloatArray, label: FloatArr
     The variance of the rank sum is ``n1 n0 / (N (N - 1))`` times the sum of squared centred
     ranks, which holds the correction for ties (Lehmann 1975, Nonparametrics, section 1.4).
 
+    Parameters
+    ----------
+    values, ranks : array of shape (n, n_columns)
+        The values, and their ranks within each column.
+    label : array of shape (n,) or (n_labels, n)
+        0 and 1; several labels, such as permutations of one, are tested at once.
+
+    Returns
+    -------
+    ndarray of shape (n_columns,) or (n_labels, n_columns)
+        1 for a label of one class.
+
     Examples
     --------
     >>> x, y = np.array([[1.0], [2.0], [3.0], [4.0]]), np.array([0.0, 0.0, 1.0, 1.0])
     >>> mann_whitney_p_values(x, x, y).round(4).tolist()  # exact: 2 of 6 orders
     [0.3333]
     """
-    n, n_positive = len(label), label.sum()
+    labels = np.atleast_2d(label)
+    n, n_positive = labels.shape[1], labels.sum(axis=1, keepdims=True)
     centred = ranks - (n + 1) / 2
     squares = (centred**2).sum(axis=0)
     deviation = np.sqrt(n_positive * (n - n_positive) / (n * (n - 1)) * squares)
-    beyond = np.maximum(np.abs(label @ centred) - 0.5, 0.0)
+    beyond = np.maximum(np.abs(labels @ centred) - 0.5, 0.0)
     varies = deviation > 0
-    p_values = np.ones(ranks.shape[1])
+    p_values = np.ones(beyond.shape)
     p_values[varies] = 2 * norm.sf(beyond[varies] / deviation[varies])
-    if min(n_positive, n - n_positive) <= EXACT_UP_TO:
-        untied = np.isclose(squares, (n**3 - n) / 12)
-        if untied.any():
-            exact = mannwhitneyu(
-                values[label == 1][:, untied], values[label == 0][:, untied], method="exact"
-            )
-            p_values[untied] = exact.pvalue
-    return np.minimum(p_values, 1.0)
+    untied = np.isclose(squares, (n**3 - n) / 12)
+    smaller = np.minimum(n_positive, n - n_positive)[:, 0]
+    for row in np.flatnonzero((smaller > 0) & (smaller <= EXACT_UP_TO)) if untied.any() else ():
+        exact = mannwhitneyu(
+            values[labels[row] == 1][:, untied], values[labels[row] == 0][:, untied], method="exact"
+        )
+        p_values[row, untied] = exact.pvalue
+    return np.minimum(p_values, 1.0).reshape(*label.shape[:-1], -1)
 
 
 def clustered_p_values(

@@ -40,18 +40,20 @@ def permuted_rows(patients: IntArray, rng: np.random.Generator) -> IntArray:
     >>> permuted_rows(patients, np.random.default_rng(2)).tolist()
     [3, 4, 2, 0, 1, 5]
     """
-    rows_of = [np.flatnonzero(patients == name) for name in np.unique(patients)]
-    sizes = np.array([len(rows) for rows in rows_of])
+    # the rows of a patient side by side, patients in order
+    order = np.argsort(patients, kind="stable")
+    _, starts, sizes = np.unique(patients[order], return_index=True, return_counts=True)
     source = np.empty(len(patients), dtype=np.int64)
     can_move = False
     for size in np.unique(sizes):
         members = np.flatnonzero(sizes == size)
         can_move |= len(members) > 1
-        for to, of in zip(members, rng.permutation(members), strict=True):
-            source[rows_of[to]] = rows_of[of]
+        within = np.arange(size)
+        to = order[starts[members][:, None] + within]
+        source[to] = order[starts[rng.permutation(members)][:, None] + within]
     if not can_move:
         raise EvaluationError(
-            f"No two of the {len(rows_of)} patients have the same number of lesions, so that no "
+            f"No two of the {len(sizes)} patients have the same number of lesions, so that no "
             "two can exchange their outcomes. Evaluate one lesion of each patient.",
             code="nothing_to_permute",
         )

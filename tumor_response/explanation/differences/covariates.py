@@ -54,7 +54,7 @@ def adjusting_basis(frame: pd.DataFrame) -> FloatArray:
         if len(np.unique(values)) <= _FEW:
             parts.append(values[:, None])
         else:
-            parts.append(natural_spline(rankdata(values) / len(values), KNOTS))
+            parts.append(natural_spline((rankdata(values) - 0.5) / len(values), KNOTS))
     left, sizes, _ = np.linalg.svd(_scaled(np.hstack(parts)), full_matrices=False)
     basis: FloatArray = left[:, sizes > sizes[0] * 1e-9]
     return basis

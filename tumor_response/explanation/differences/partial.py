@@ -78,8 +78,9 @@ class PartialRanks:
         self.residuals = self._without_covariates(self._ranks)
         whole = ((self._ranks - self._ranks.mean(axis=0)) ** 2).sum(axis=0)
         left = (self.residuals**2).sum(axis=0)
-        with np.errstate(invalid="ignore"):
-            self.explained = np.where(whole > 0, 1.0 - left / whole, np.nan)
+        varies = whole > 0
+        self.explained = np.full(len(whole), np.nan)
+        self.explained[varies] = 1.0 - left[varies] / whole[varies]
         self.is_left = left > _NOTHING_LEFT * np.maximum(whole, 1.0)
         leverage = (basis**2).sum(axis=1)
         self._free = np.sqrt(np.maximum(1.0 - leverage, _LEAST_FREE))
@@ -87,7 +88,8 @@ class PartialRanks:
 
     def residual_labels(self, labels: FloatArray) -> FloatArray:
         """Return labels, (..., n_rows), freed of what the covariates say."""
-        return self._without_covariates(labels.T).T
+        free: FloatArray = self._without_covariates(labels.T).T
+        return free
 
     def p_values(self, residual_labels: FloatArray) -> FloatArray:
         r"""Return two-sided p values of no association at equal covariates, (n_labels, n_columns).
@@ -116,7 +118,7 @@ class PartialRanks:
         with np.errstate(divide="ignore", invalid="ignore"):
             score2 = np.minimum(numerator**2 / np.maximum(squares, 0.0), n * (1 - 1e-12))
             t = np.sqrt(score2 * (n - 1) / (n - score2))
-        p = np.asarray(2 * student.sf(t, n - 1), dtype=np.float64)
+        p: FloatArray = np.asarray(2 * student.sf(t, n - 1), dtype=np.float64)
         p[:, ~self.is_left] = np.nan
         return p
 
