@@ -77,6 +77,7 @@ def run(part: str, seeds: list[int], models: list[str], work: Path) -> None:
 def summarise(work: Path) -> None:
     """Write the tables and the figure from what was run."""
     from benchmarks.explanation_truth_parts.drawing import draw
+    from benchmarks.explanation_truth_parts.drivers import Reference, oracle_table
     from benchmarks.explanation_truth_parts.judged import (
         attention_summary,
         judged_seeds,
@@ -85,6 +86,8 @@ def summarise(work: Path) -> None:
     )
     from benchmarks.explanation_truth_parts.worded import write_page
 
+    oracles = oracle_table(Reference.of(work), work)
+    oracles.to_csv(RESULTS / "explanation_truth_oracles.csv", index=False, float_format="%.4f")
     seeds = judged_seeds(work, told(work))
     attention = attention_summary(work)
     shares = summary(seeds)
@@ -102,7 +105,7 @@ def summarise(work: Path) -> None:
         print(first.to_string(index=False))
         print(attention.to_string(index=False))
     draw(seeds, shares, attention)
-    write_page(seeds, shares, first, attention)
+    write_page(oracles, seeds, shares, first, attention)
 
 
 def main() -> None:

@@ -15,6 +15,8 @@ from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from tumor_response.evaluation.metrics import auc
+
 from .cohorts import Patients, load
 from .frozen import FAR, FROZEN, NEAR, SCENARIOS, SEEDS, VOLUME_ITSELF
 
@@ -133,6 +135,22 @@ def outcome(scenario: str, reference: Reference, of: Patients) -> pd.Series:
     if driven is not None:
         latent += OUTCOME["strength"] * driven
     return pd.Series((latent > np.median(latent)).astype(np.float64), index=of.truth.index)
+
+
+def oracle_table(reference: Reference, work: Path) -> pd.DataFrame:
+    """Return by seed what drives its texture scenario, and each driver's AUC for its outcome."""
+    rows = []
+    for seed in SEEDS:
+        if not (work / f"table_{seed}").exists():
+            continue
+        of = load(seed, work)
+        row: dict[str, object] = {"seed": seed, "texture_family": texture_family(seed)[0]}
+        for scenario in SCENARIOS:
+            driven = driver(scenario, seed, reference, of)
+            if driven is not None:
+                row[f"auc_{scenario}"] = auc(outcome(scenario, reference, of), driven)
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def told_table(reference: Reference) -> pd.DataFrame:

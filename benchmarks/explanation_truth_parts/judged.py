@@ -8,9 +8,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from .drivers import right_families, texture_family
-from .frozen import FROZEN, MODELS, N_PERMUTATIONS, SCENARIOS, SEEDS
+from tumor_response.explanation.stability import ExplanationNull, TopKOverlap
 
+from .drivers import right_families, texture_family
+from .frozen import FROZEN, MODELS, N_PERMUTATIONS, N_RESAMPLES, SCENARIOS, SEEDS
+
+NO_OVERLAP = TopKOverlap("family", 10, N_RESAMPLES, 0, *[np.nan] * 3, 0.95, np.nan, np.nan)
+"""Top lists are no matter of this benchmark."""
 ASKED = ("texture", "region", "volume")
 KINDS = ("strict", "near", "far")
 RIGHT_BLOCKS = FROZEN["right"]["block"]
@@ -32,22 +36,18 @@ def judged_seeds(work: Path, told: pd.DataFrame) -> pd.DataFrame:
                 continue
             values = pd.read_csv(path)
             found = pd.read_csv(work / f"models_{model}_{seed}.csv").set_index("scenario")
-            family_of = values_of(values, "family", "resamples")
             blocks = values_of(values, "block", "lesions")
             lesions = values_of(values, "family", "lesions")
             for scenario in SCENARIOS:
-                band = in_band(family_of, scenario)
-                part = in_band(family_of, scenario, part=True)
+                band = Band(model, values, scenario)
                 for asked in ASKED if scenario == "nothing" else (scenario,):
                     row = {"seed": seed, "model": model, "scenario": scenario, "asked": asked}
                     row |= {"auc_oob": found.loc[scenario, "auc_oob"]}
                     right = right_families(asked, seed, told)
-                    row |= _firsts(lesions[scenario], band["ratio"], right, asked, seed)
+                    row |= _firsts(lesions[scenario], band.ratio, right, asked, seed)
                     row["first_block"] = blocks[scenario].idxmax()
                     row["block_right"] = row["first_block"] in RIGHT_BLOCKS[asked]
-                    row |= _leavers(band, right, "")
-                    row |= _leavers(part, right, "part_")
-                    rows.append(row)
+                    rows.append(row | band.leavers(right))
     return pd.DataFrame(rows)
 
 
@@ -57,26 +57,71 @@ def values_of(values: pd.DataFrame, level: str, statistic: str) -> pd.DataFrame:
     return chosen.pivot_table(index="group", columns="run", values="value", sort=False)
 
 
-def in_band(family_of: pd.DataFrame, scenario: str, *, part: bool = False) -> pd.DataFrame:
-    """Return by family: ``outside`` (above all permutations), ``ratio``, and the p value of any.
+class Band:
+    """One explanation's families against those of the permuted outcomes of its seed and model.
 
-    The p value compares the highest ratio of a family to its mean over all runs, the outcome's
-    own among them, with the same of each permutation, so that all runs are treated alike. With
-    ``part`` each value is taken as a part of its run's sum over families.
+    Parameters
+    ----------
+    model
+        Its name.
+    values
+        What was kept of a seed and model.
+    scenario
+        Which outcome.
     """
-    runs = family_of[[scenario, *(f"permuted_{k}" for k in range(N_PERMUTATIONS))]]
-    if part:
-        runs = runs / runs.sum()
-    own, permuted = runs[scenario], runs.drop(columns=scenario)
-    mean, behind = runs.mean(axis=1), permuted.mean(axis=1)
-    highest = runs[mean > 0].div(mean[mean > 0], axis=0).max()
-    return pd.DataFrame(
-        {
-            "outside": own > permuted.max(axis=1),
-            "ratio": (own / behind.where(behind > 0)).fillna(0.0),
-            "p_any": float((highest >= highest[scenario]).mean()),
-        }
-    )
+
+    def __init__(self, model: str, values: pd.DataFrame, scenario: str) -> None:
+        permuted = [f"permuted_{k}" for k in range(N_PERMUTATIONS)]
+        families = values_of(values, "family", "resamples")
+        blocks = values_of(values, "block", "resamples")
+        self.runs = families[[scenario, *permuted]]
+        own, owners = families[scenario], [name.partition(": ")[0] for name in families.index]
+        behind = families[permuted].mean(axis=1)
+        self.ratio = (own / behind.where(behind > 0)).fillna(0.0)
+        # single columns were not kept: families stand in their place
+        null = ExplanationNull(
+            name=model,
+            columns=families[permuted].T,
+            families=families[permuted].T,
+            blocks=blocks[permuted].T,
+            observed={"column": own, "family": own, "block": blocks[scenario]},
+            overlap=pd.DataFrame({"nogueira": [], "mean_shared": []}),
+            observed_overlap=NO_OVERLAP,
+            block_of={"column": owners, "family": owners, "block": list(blocks.index)},
+            n_resamples=N_RESAMPLES,
+            n_redrawn=0,
+            n_fixed=0,
+            seed=0,
+        )
+        self.table = null.table("family")
+        self.numbers = null.summary()["p_number"].loc["family"]
+        self.p_total = null.p_total
+
+    def leavers(self, right: dict[str, set[str]]) -> dict[str, object]:
+        """Return what left the band, of values and of their parts of the sum."""
+        row: dict[str, object] = {"p_total": self.p_total}
+        for prefix, statistic in (("", "mean_abs"), ("part_", "part")):
+            outside = set(self.table.index[self.table[f"{prefix}outside"]])
+            wrong = set(self.table.index) - right["far"]
+            row |= {
+                f"{prefix}n_outside": len(outside),
+                f"{prefix}n_outside_all": int(self.table[f"{prefix}outside_all"].sum()),
+                f"{prefix}p_number": self.numbers[statistic],
+                f"{prefix}p_any": self._p_any(part=prefix != ""),
+                f"{prefix}n_wrong": len(wrong),
+                f"{prefix}n_wrong_outside": len(outside & wrong),
+            }
+            for kind in KINDS:
+                there = bool(outside & right[kind]) if right[kind] else np.nan
+                row[f"{prefix}outside_{kind}"] = there
+        return row
+
+    def _p_any(self, *, part: bool) -> float:
+        """Return the p value of the highest ratio of a family to its mean over all runs."""
+        runs = self.runs / self.runs.sum() if part else self.runs
+        mean = runs.mean(axis=1)
+        highest = runs[mean > 0].div(mean[mean > 0], axis=0).max()
+        return float((highest >= highest.iloc[0]).mean())
 
 
 def _firsts(
@@ -115,20 +160,6 @@ def relation(first: str, asked: str, seed: int) -> str:
     return "radiomics: other texture" if asked == "texture" else "radiomics: texture"
 
 
-def _leavers(band: pd.DataFrame, right: dict[str, set[str]], prefix: str) -> dict[str, object]:
-    outside = set(band.index[band["outside"]])
-    wrong = set(band.index) - right["far"]
-    row: dict[str, object] = {
-        "n_outside": len(outside),
-        "p_any": band["p_any"].iloc[0],
-        "n_wrong": len(wrong),
-        "n_wrong_outside": len(outside & wrong),
-    }
-    for kind in KINDS:
-        row[f"outside_{kind}"] = bool(outside & right[kind]) if right[kind] else np.nan
-    return {f"{prefix}{name}": value for name, value in row.items()}
-
-
 def share(hits: pd.Series) -> dict[str, float]:
     """Return how many of how many, as a share with Wilson's interval."""
     known = hits.dropna().astype(bool)
@@ -148,8 +179,12 @@ def summary(seeds: pd.DataFrame) -> pd.DataFrame:
         for kind in KINDS:
             for what in ("first", "ratio_first", "outside", "part_outside"):
                 measures[f"{what}_{kind}"] = of[f"{what}_{kind}"]
+        reach = LEVEL + 1e-9
+        measures["total"] = of["p_total"] <= reach
         for prefix in ("", "part_"):
-            measures[f"{prefix}any_outside"] = of[f"{prefix}p_any"] <= LEVEL + 1e-9
+            measures[f"{prefix}any_ratio"] = of[f"{prefix}p_any"] <= reach
+            measures[f"{prefix}any_of_all"] = of[f"{prefix}n_outside_all"] > 0
+            measures[f"{prefix}number"] = of[f"{prefix}p_number"] <= reach
         rows += [about | {"measure": name} | share(hits) for name, hits in measures.items()]
         counts = ("n_outside", "n_wrong_outside", "part_n_outside", "part_n_wrong_outside")
         for name in ("auc_oob", "n_families", "n_wrong", *counts):

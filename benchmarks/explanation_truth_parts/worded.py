@@ -8,19 +8,24 @@ import pandas as pd
 
 from .drawing import KIND_NAMES, METHOD_NAMES, MODEL_NAMES, SCENARIO_NAMES
 from .frozen import HERE
-from .judged import ASKED, KINDS
+from .judged import ASKED, KINDS, LEVEL
 
 PAGE = HERE.parents[1] / "docs" / "guide" / "explanation_truth.md"
 
 
 def write_page(
-    seeds: pd.DataFrame, shares: pd.DataFrame, first: pd.DataFrame, attention: pd.DataFrame
+    oracles: pd.DataFrame,
+    seeds: pd.DataFrame,
+    shares: pd.DataFrame,
+    first: pd.DataFrame,
+    attention: pd.DataFrame,
 ) -> None:
     """Put the tables into the page, in place of those that are there."""
     tables = {
-        "runs": _runs(seeds),
+        "runs": _runs(oracles, seeds),
         "firsts": _firsts(shares),
         "takers": _takers(first),
+        "nothing": _nothing(shares),
         "band": _band(shares),
         "maps": _maps(attention),
     }
@@ -63,12 +68,15 @@ def _counted(row: pd.Series, *, interval: bool = True) -> str:
     return f"{text} ({row['low']:.2f} to {row['high']:.2f})" if interval else text
 
 
-def _runs(seeds: pd.DataFrame) -> list[str]:
-    lines = _head(["out-of-bag AUC, mean over cohorts", *SCENARIO_NAMES.values()])
+def _runs(oracles: pd.DataFrame, seeds: pd.DataFrame) -> list[str]:
+    lines = _head(["AUC, mean over cohorts", *SCENARIO_NAMES.values()])
+    known = [oracles.get(f"auc_{scenario}") for scenario in SCENARIO_NAMES]
+    cells = ["–" if one is None else f"{one.mean():.2f}" for one in known]
+    lines.append(_row([f"the driver itself, {len(oracles)} cohorts", *cells]))
     for model in _models(seeds):
         of = seeds[seeds["model"] == model].drop_duplicates(["seed", "scenario"])
         means = of.groupby("scenario")["auc_oob"].mean()
-        name = f"{MODEL_NAMES[model]}, {of['seed'].nunique()} cohorts"
+        name = f"{MODEL_NAMES[model]}, out of bag, {of['seed'].nunique()} cohorts"
         lines.append(_row([name, *(f"{means[scenario]:.2f}" for scenario in SCENARIO_NAMES)]))
     return lines
 
@@ -115,52 +123,61 @@ def _takers(first: pd.DataFrame) -> list[str]:
     return lines
 
 
+def _nothing(shares: pd.DataFrame) -> list[str]:
+    lines = _head(["what left the band where there is nothing", "nominal", *_names(shares)])
+    models = _models(shares)
+
+    def cells(measure: str) -> list[pd.Series]:
+        return [_of(shares, model, "nothing", "region", measure) for model in models]
+
+    for prefix, words in (("", "values"), ("part_", "parts of the sum")):
+        outside = cells(f"mean_{prefix}n_outside")
+        totals = cells("mean_n_families")
+        parts = [f"{n['share'] / of['share']:.3f}" for n, of in zip(outside, totals, strict=True)]
+        lines.append(_row([f"share of families, {words}", f"{LEVEL:.2f}", *parts]))
+    for measure, words in (
+        ("any_of_all", "cohorts with a family beyond the band of all, values"),
+        ("part_any_of_all", "the same, parts"),
+        ("any_ratio", "highest ratio of a family, values"),
+        ("part_any_ratio", "the same, parts"),
+        ("number", "the number of families outside, values"),
+        ("part_number", "the same, parts"),
+        ("total", "the sum over families"),
+    ):
+        lines.append(_row([words, f"{LEVEL:.2f}", *(_counted(one) for one in cells(measure))]))
+    return lines
+
+
+def _names(shares: pd.DataFrame) -> list[str]:
+    return [MODEL_NAMES[model] for model in _models(shares)]
+
+
 def _band(shares: pd.DataFrame) -> list[str]:
     lines = _head(
         [
             "driver",
             "model",
-            "families outside, mean of 88",
+            "a right family outside: the very one / R² ≥ 0.8 / 0.5",
             "unrelated ones outside",
-            "as parts: outside",
-            "as parts: unrelated ones",
-            "any, as parts",
+            "as parts: a right one",
+            "as parts: unrelated",
+            "the sum",
         ]
     )
-    for scenario in SCENARIO_NAMES:
-        asked = "region" if scenario == "nothing" else scenario
+    for scenario in ASKED:
         for model in _models(shares):
-            values = {
-                name: _of(shares, model, scenario, asked, f"mean_{name}")["share"]
-                for name in (
-                    "n_outside",
-                    "n_wrong_outside",
-                    "n_wrong",
-                    "part_n_outside",
-                    "part_n_wrong_outside",
-                )
-            }
-            wrong = values["n_wrong"]
-            unrelated = [
-                f"{values[name]:.1f} of {wrong:.1f}"
-                for name in ("n_wrong_outside", "part_n_wrong_outside")
-            ]
-            if scenario == "nothing":
-                unrelated = ["all are", "all are"]
-            some = _counted(_of(shares, model, scenario, asked, "part_any_outside"))
-            lines.append(
-                _row(
-                    [
-                        SCENARIO_NAMES[scenario],
-                        MODEL_NAMES[model],
-                        f"{values['n_outside']:.1f}",
-                        unrelated[0],
-                        f"{values['part_n_outside']:.1f}",
-                        unrelated[1],
-                        some,
-                    ]
-                )
-            )
+
+            def of(measure: str, model: str = model, scenario: str = scenario) -> pd.Series:
+                return _of(shares, model, scenario, scenario, measure)
+
+            cells = []
+            for prefix in ("", "part_"):
+                right = [of(f"{prefix}outside_{kind}") for kind in KINDS]
+                cells.append(" / ".join(f"{one['k']:.0f}" if one["n"] else "–" for one in right))
+                n_wrong = of(f"mean_{prefix}n_wrong_outside")["share"]
+                cells.append(f"{n_wrong:.1f} of {of('mean_n_wrong')['share']:.1f}")
+            total = _counted(of("total"), interval=False)
+            lines.append(_row([SCENARIO_NAMES[scenario], MODEL_NAMES[model], *cells, total]))
     return lines
 
 
