@@ -14,8 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
 from tumor_response.exceptions import ExplanationError
-from tumor_response.explanation.attribution import attribute, check_supported
 from tumor_response.explanation.origins import column_origins
+from tumor_response.explanation.trees import column_shapley, is_tree_ensemble, tree_ensemble
 from tumor_response.models import BestOfInner, TunedModel, final_estimator
 from tumor_response.models.fusion import StackedBlocks
 from tumor_response.models.fusion.stack import block_is_missing
@@ -218,26 +218,23 @@ def _of_stack(
 def _check_has_slope(final: BaseEstimator) -> None:
     if isinstance(final, TunedModel | BestOfInner | StackedBlocks | LinearClassifier):
         return
-    name = type(final).__name__
-    try:
-        check_supported(name, final)
-    except ExplanationError as error:
-        raise ExplanationError(
-            f"The log-odds of a {name} have no gradient to the columns that is known here, so "
-            "none to the views either. Linear models and boosted trees (by their local SHAP "
-            "values) have one.",
-            code="no_gradient_path",
-        ) from error
+    # a forest's trees sum up to a probability, whose log-odds are no sum
+    if is_tree_ensemble(final) and tree_ensemble(final).output == "log_odds":
+        return
+    raise ExplanationError(
+        f"The log-odds of a {type(final).__name__} have no gradient to the columns that is known "
+        "here, so none to the views either. Linear models and boosted trees (by their local SHAP "
+        "values) have one.",
+        code="no_gradient_path",
+    )
 
 
 def _of_trees(model: BaseEstimator, rows: Values, background: Values) -> Slopes:
     _check_has_slope(model)
-    names = [str(one) for one in _names(rows)]
-    x = pd.DataFrame(np.asarray(rows, dtype=np.float64), columns=names)
-    z = pd.DataFrame(np.asarray(background, dtype=np.float64), columns=names)
-    shap = attribute(model, z, x, names, {"all": names}).values
-    distance = x.to_numpy() - z.to_numpy().mean(axis=0)
-    least = LEAST_DISTANCE * z.to_numpy().std(axis=0)
+    x, z = (np.asarray(values, dtype=np.float64) for values in (rows, background))
+    shap = column_shapley(tree_ensemble(model), z, x)
+    distance = x - z.mean(axis=0)
+    least = LEAST_DISTANCE * z.std(axis=0)
     held = ((np.abs(distance) < least) & (shap != 0)).astype(np.float64)
     bounded = np.where(distance < 0, -1.0, 1.0) * np.maximum(np.abs(distance), least)
     return Slopes(np.where(shap == 0, 0.0, shap / np.where(bounded == 0, 1.0, bounded)), held)
