@@ -12,7 +12,8 @@ import pandas as pd
 
 from tumor_response.exceptions import EvaluationError
 from tumor_response.explanation.concordance.combine import combined
-from tumor_response.explanation.concordance.over_patients import (
+from tumor_response.explanation.concordance.settings import ConcordanceSettings
+from tumor_response.explanation.over_patients import (
     MIN_PATIENTS,
     difference_interval,
     exchanged_p,
@@ -21,7 +22,6 @@ from tumor_response.explanation.concordance.over_patients import (
     null_p,
     patient_means,
 )
-from tumor_response.explanation.concordance.settings import ConcordanceSettings
 
 __all__ = ["BY_GROUP_COLUMNS", "GROUPS", "LESION", "group_table"]
 

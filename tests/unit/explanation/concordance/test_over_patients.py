@@ -8,7 +8,7 @@ from scipy.stats import multivariate_normal
 from scipy.stats import t as student
 
 from tumor_response.explanation.concordance.combine import combined
-from tumor_response.explanation.concordance.over_patients import (
+from tumor_response.explanation.over_patients import (
     difference_interval,
     exchanged_p,
     mean_interval,
