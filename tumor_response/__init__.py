@@ -34,6 +34,10 @@ if TYPE_CHECKING:
         volume_check,
     )
     from tumor_response.explanation import Explanation, explain
+    from tumor_response.explanation.attention import AttentionMaps, attention
+    from tumor_response.explanation.attention.sanity import attention_sanity
+    from tumor_response.explanation.concordance import attention_concordance
+    from tumor_response.explanation.differences import group_differences
     from tumor_response.features.clinical import ClinicalFactors
     from tumor_response.features.deep import (
         Augmentation,
@@ -97,6 +101,10 @@ if TYPE_CHECKING:
 
 _HOME = {
     "ablate": "evaluation",
+    "attention": "explanation.attention",
+    "attention_concordance": "explanation.concordance",
+    "attention_sanity": "explanation.attention.sanity",
+    "AttentionMaps": "explanation.attention",
     "AttentionPooling": "models",
     "Augmentation": "features.deep",
     "BaselineAdjustedCut": "outcomes",
@@ -124,6 +132,7 @@ _HOME = {
     "FeatureTable": "table",
     "FineTuned": "models",
     "freeze_plan": "evaluation",
+    "group_differences": "explanation.differences",
     "IbsiSettings": "features.radiomics",
     "label_responders": "outcomes",
     "label_tertiles": "outcomes",
@@ -183,6 +192,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AttentionMaps",
     "AttentionPooling",
     "Augmentation",
     "BaselineAdjustedCut",
@@ -222,6 +232,9 @@ __all__ = [
     "Views",
     "__version__",
     "ablate",
+    "attention",
+    "attention_concordance",
+    "attention_sanity",
     "check",
     "coupling",
     "estimate_extraction",
@@ -231,6 +244,7 @@ __all__ = [
     "extract",
     "extract_to",
     "freeze_plan",
+    "group_differences",
     "label_responders",
     "label_tertiles",
     "leakage_trace",

@@ -15,6 +15,7 @@ from tumor_response.reporting.evidence import sorted_evidence
 from tumor_response.reporting.evidence_sections import evidence_sections
 from tumor_response.reporting.explained import explanation_sections
 from tumor_response.reporting.headline import describe_headline
+from tumor_response.reporting.looked import looked_sections, sorted_explanations
 from tumor_response.reporting.parts import Page
 from tumor_response.reporting.probed import deep_volume_checks, probed_sections, volume_notes
 from tumor_response.reporting.sections import all_sections, coupling_note
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tumor_response.evaluation import EvaluationResult, StudyLedger, VolumeCheck
-    from tumor_response.explanation import Explanation
     from tumor_response.outcomes import Coupling
     from tumor_response.reporting.evidence import Instrument
+    from tumor_response.reporting.looked import Told
     from tumor_response.table import FeatureTable
 
 __all__ = ["report"]
@@ -41,7 +42,7 @@ def report(
     outcomes: pd.DataFrame | None = None,
     coupling: Coupling | None = None,
     ledger: StudyLedger | None = None,
-    explanations: Sequence[Explanation] = (),
+    explanations: Sequence[Told] = (),
     volume_checks: Sequence[VolumeCheck] | None = None,
     evidence: Sequence[Instrument] = (),
     headline: str | None = None,
@@ -77,7 +78,11 @@ def report(
         says how many configurations were tried on this outcome, and corrects the best of all of
         them. Without it page one says that this is not known.
     explanations
-        From :func:`tumor_response.explain`.
+        In any number: SHAP values (:func:`tumor_response.explain`), tests of attention maps
+        (:func:`tumor_response.attention_sanity`), attention against contour and shrinkage
+        (:func:`tumor_response.attention_concordance`), differences of the groups
+        (:func:`tumor_response.group_differences`), what the image says beyond volume and age
+        (:func:`tumor_response.explanation.differences.beyond_volume_and_age`).
     volume_checks
         From :func:`tumor_response.volume_check`, one per block. ``None`` (default): every block of
         the table whose name begins with ``deep`` is checked here, on at most 100 of the resamples,
@@ -118,6 +123,8 @@ def report(
         If ``headline`` was not evaluated; code ``other_end_point``: ``coupling`` is of another;
         code ``evidence``: something else, or of a model that was not evaluated;
         code ``no_rows``: the ledger has no evaluation on this outcome.
+    ExplanationError
+        Code ``explanations``: something else among the explanations.
     SettingsError
         If ``path`` is a folder, or lies below a file; code ``key_file`` if the key cannot be used.
 
@@ -140,6 +147,7 @@ def report(
         what = "is a folder" if path.is_dir() else "lies below a file"
         raise SettingsError(f"report: {path} {what}; name a file, such as study/report.html.")
     found = sorted_evidence(evidence, result)
+    explained = sorted_explanations(explanations)
     front = describe_headline(result, headline, coupling, ledger, found)
     warnings = [coupling_note(result)]
     if coupling is not None and coupling.true_sd == 0:
@@ -163,7 +171,7 @@ def report(
             front.model,
             table,
             outcomes,
-            explanation_sections(explanations),
+            [*explanation_sections(explained.shap), *looked_sections(explained)],
             [*probed_sections(result, checks), *evidence_sections(found, result, identified)],
             None if identified or table is None else _pseudonyms(table, key_file, path.parent),
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tumor_response.reporting.figures import Figure, draw
 from tumor_response.reporting.parts import Heading, Paragraph, Part, Section, Table, number
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["explanation_sections"]
 
 TOP_COLUMNS = 12
+TOP_FAMILIES = 8
 
 _MODES = {
     "out_of_bag": (
@@ -51,13 +52,12 @@ def explanation_sections(explanations: Sequence[Explanation]) -> list[Section]:
     return [Section("explanation", "What the models used", parts)]
 
 
-def _blocks(explanation: Explanation) -> Table:
-    blocks = explanation.by_block()
-    spread = "spread_low" in blocks
+def _groups(groups: pd.DataFrame, what: str, caption: str) -> Table:
+    spread = "spread_low" in groups
     rows = []
-    for block, row in blocks.iterrows():
+    for label, row in groups.iterrows():
         cells = [
-            str(block),
+            str(label),
             str(int(row["n_columns"])),
             number(float(row["mean_abs"]), 3),
             f"{100 * float(row['share']):.0f} %",
@@ -69,10 +69,10 @@ def _blocks(explanation: Explanation) -> Table:
                 f"({number(low, 3)} to {number(high, 3)})"
             )
         rows.append(cells)
-    columns = ["block", "columns", "mean |value|", "share"]
+    columns = [what, "columns", "mean |value|", "share"]
     columns += ["within a resample: mean (95 % of the resamples)"] if spread else []
     return Table(
-        "Blocks as players: Shapley values of whole blocks, in log-odds.",
+        caption,
         columns,
         rows,
         numeric=frozenset(range(1, len(columns))),
@@ -84,7 +84,59 @@ def _values(explanation: Explanation) -> list[Part]:
     top = table[table["mean_abs"] > 0]
     if top.empty:
         return [Paragraph("No column moved this model's output: it gives every lesion the same.")]
-    return [_blocks(explanation), _columns(explanation, top), _summary(explanation, top)]
+    families = explanation.by_family()
+    n = min(len(families), TOP_FAMILIES)
+    return [
+        _groups(
+            explanation.by_block(),
+            "block",
+            f"Blocks as players: Shapley values of whole blocks, {_unit(explanation)}.",
+        ),
+        _groups(
+            families.head(n),
+            "family",
+            f"The {n} families of columns with the largest mean |value|, of {len(families)}: Owen "
+            f"values, which sum to the value of their block; {_unit(explanation)}.",
+        ),
+        *_firmness(explanation),
+        _columns(explanation, top),
+        _summary(explanation, top),
+    ]
+
+
+def _firmness(explanation: Explanation) -> list[Part]:
+    """Say how well resamples agree, and what permuted labels give."""
+    told: list[Part] = []
+    if explanation.column_mean_abs is not None and len(explanation.column_mean_abs) > 1:
+        told.append(Paragraph(f"Agreement of the resamples, {explanation.stability().overlap}."))
+    if explanation.null is None:
+        told.append(
+            Paragraph("What the same explanation gives on permuted labels has not been asked.")
+        )
+        return told
+    told += [Paragraph(line.strip()) for line in str(explanation.null).splitlines()]
+    return [*told, *(_bars(explanation, level) for level in ("family", "column"))]
+
+
+def _bars(explanation: Explanation, level: Literal["column", "family"]) -> Figure:
+    return draw(
+        lambda axes: explanation.plot_bars(level, ax=axes),
+        alt=f"Mean |SHAP| by {level} of {explanation.name}, before the band that permuted labels "
+        "give.",
+        caption="Behind the bars: what the same explanation gives on permuted labels. Faint and "
+        "hatched: rarely among the most important of a resample.",
+        width_mm=170,
+        height_mm=95,
+    )
+
+
+def _unit(explanation: Explanation) -> str:
+    return {
+        "log_odds": "in log-odds",
+        "probability": "in probability",
+        "rate": "in the unit of the rate",
+        "score": "in the unit of the decision function",
+    }[explanation.output]
 
 
 def _columns(explanation: Explanation, top: pd.DataFrame) -> Table:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-__all__ = ["Figure", "draw", "draw_intervals", "draw_outcomes", "save_figure"]
+__all__ = ["Figure", "draw", "draw_intervals", "draw_outcomes", "embedded", "save_figure"]
 
 CSS_PIXELS_PER_INCH = 96
 SCALE = 1.5  # the figures are drawn for print, with 7 pt text; on a screen they need to be larger
@@ -50,7 +50,11 @@ def draw(
     The SVG goes into an ``img``, where a browser runs no script and loads nothing, so that text
     from files inside a figure can do no harm either.
     """
-    canvas = _drawn(plot, width_mm, height_mm)
+    return embedded(_drawn(plot, width_mm, height_mm), alt=alt, caption=caption)
+
+
+def embedded(canvas: Canvas, *, alt: str, caption: str) -> Figure:
+    """Embed a figure of several panels that was drawn already."""
     buffer = io.BytesIO()
     _save(canvas, buffer, "svg")
     width, height = canvas.get_size_inches()  # a plot may resize what it was given

@@ -1,1 +1,27 @@
 """Where a model looked: attention maps of its prediction, in the patient's space."""
+
+from tumor_response.explanation.attention.computing import attention
+from tumor_response.explanation.attention.maps import AttentionMaps, CaseAttention
+from tumor_response.explanation.attention.methods import method_names
+from tumor_response.explanation.attention.settings import (
+    CamSettings,
+    IntegratedGradientsSettings,
+    OcclusionSettings,
+    RolloutSettings,
+    ScoreCamSettings,
+)
+from tumor_response.explanation.attention.weights import EmbeddingWeights, embedding_weights
+
+__all__ = [
+    "AttentionMaps",
+    "CamSettings",
+    "CaseAttention",
+    "EmbeddingWeights",
+    "IntegratedGradientsSettings",
+    "OcclusionSettings",
+    "RolloutSettings",
+    "ScoreCamSettings",
+    "attention",
+    "embedding_weights",
+    "method_names",
+]
