@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.game import Output, ValueFunction
 from tumor_response.explanation.hierarchy import Level
+
+if TYPE_CHECKING:
+    from tumor_response.explanation.stability.band import ExplanationNull
 
 __all__ = ["TOLERANCE", "ExplanationFields", "Mode"]
 
@@ -53,7 +56,7 @@ class ExplanationFields:
     blocks: Mapping[str, list[str]]
     families: Mapping[str, list[str]]
     dictionary: pd.DataFrame | None
-    null: Any = None
+    null: ExplanationNull | None = None
 
     def __post_init__(self) -> None:
         tolerance = TOLERANCE * max(1.0, float(self.outputs.abs().max()))

@@ -29,16 +29,21 @@ class Explanation(ExplanationTables):
     mode : {"out_of_bag", "in_sample", "new_rows"}
         Which rows the values are about. Out of bag: each lesion's values are means over the
         resamples in which its patient was left out of the fit.
-    output : {"log_odds", "probability", "rate"}
-        What is shared out: log-odds of response, its probability, or the rate in its own unit.
+    output : {"log_odds", "probability", "rate", "score"}
+        What is shared out: log-odds of response, its probability, the rate in its own unit, or the
+        decision function of a classifier without probabilities.
     value_function : {"interventional", "tree_path_dependent"}
         What an absent column is replaced by: the background's values, or the training rows that
         took the same branches.
+    level : {"column", "family"}
+        Who the players of the finest level are; ``"family"``: whole families stand where columns
+        are spoken of below.
     method : {"exact", "sampled"}
         Whether values are computed or estimated from random orders; then ``standard_error``.
     values : DataFrame (lesions x columns)
         Shapley values with single columns as players. ``base_values + values.sum(axis=1)`` equals
-        ``outputs`` to 1e-6, as it does for the three below.
+        ``outputs`` to 1e-6, as it does for the three below. Where they are sampled, those of
+        ``nested_values``.
     block_values : DataFrame (lesions x blocks)
         Shapley values with whole blocks as players.
     family_values : DataFrame (lesions x families)
@@ -50,10 +55,10 @@ class Explanation(ExplanationTables):
         Mean output over the background: the training rows.
     outputs : Series
         The model's output; out of bag its mean.
-    spread : DataFrame or None (lesions x columns)
+    spread, family_spread, block_spread : DataFrame or None (lesions x ...)
         Standard deviation of a lesion's out-of-bag values over the resamples; NaN for one.
-    standard_error : DataFrame or None (lesions x columns)
-        Of ``values``, where they are sampled: what other random orders would change.
+    standard_error, family_standard_error, block_standard_error : DataFrame or None (lesions x ...)
+        Of the values, where they are sampled: what other random orders would change.
     n_pairs : int or None
         Where values are sampled: pairs of orders per lesion and resample, the budget.
     n_out_of_bag : Series or None
@@ -258,7 +263,8 @@ class Explanation(ExplanationTables):
         return draw_decision(self, ax, n_rows, level, places)
 
     def __repr__(self) -> str:
+        many = {"column": "columns", "family": "families"}[self.level]
         return (
-            f"Explanation of {self.name!r} ({self.mode}): {len(self.values)} lesions, "
-            f"{self.values.shape[1]} columns\n{self.by_block().round(4)}"
+            f"Explanation of {self.name!r} ({self.mode}, {self.output}, {self.method}): "
+            f"{len(self.values)} lesions, {self.values.shape[1]} {many}\n{self.by_block().round(4)}"
         )

@@ -46,6 +46,7 @@ def explain(
     n_pairs: int | None = None,
     max_evaluations: int = 20_000_000,
     seed: int = 0,
+    n_permutations: int = 0,
     n_jobs: int = 1,
 ) -> Explanation:
     """Compute SHAP values of a model's output, on the table's own columns.
@@ -87,6 +88,10 @@ def explain(
         4 out of bag, 64 for one fitted model), how many outputs of the models that may take in
         all, and the seed. Additive models and trees in the output that they sum up are exact;
         all others are sampled, ``.method`` says so, and ``.standard_error`` how far off.
+    n_permutations
+        For a result only: how often the outcome is permuted for the null band, at least 19; 0
+        (default): there is none. It takes a refit of 50 resamples each; see
+        :func:`tumor_response.explanation.stability.explanation_null`.
     n_jobs
         For a result only: processes; the values are the same whatever it is.
 
@@ -143,11 +148,24 @@ def explain(
                 "in_sample, background and blocks belong to explain(fitted, table); a result is "
                 "explained out of bag, with each resample's training rows as background."
             )
-        return explain_out_of_bag(subject, what, game, checked_n_jobs(n_jobs))
+        explanation = explain_out_of_bag(subject, what, game, checked_n_jobs(n_jobs))
+        if n_permutations == 0:
+            return explanation
+        from tumor_response.explanation.stability import explanation_null
+
+        null = explanation_null(
+            subject, what, n_permutations=n_permutations, game=game, seed=seed, n_jobs=n_jobs
+        )
+        return explanation.with_null(null)
     if isinstance(what, str):
         raise ExplanationError(
             f"explain(fitted, table): expected a table, received {what!r}. A name goes with the "
             "result of tr.evaluate."
+        )
+    if n_permutations:
+        raise ExplanationError(
+            "n_permutations refits the model to permuted outcomes, which a fitted model does not "
+            "tell; it belongs to explain(result, name)."
         )
     return _explain_fitted(subject, what, in_sample, background, blocks, game)
 
