@@ -24,8 +24,8 @@ Run:  python -P benchmarks/explanation_stability.py overlap [--seeds 20]
       python -P benchmarks/explanation_stability.py figure [--n-jobs 2]
 Writes benchmarks/results/explanation_overlap.csv (one row per cohort and 50 resamples),
 explanation_cohorts.csv (one row per setting), explanation_band.csv (one row per study) and
-docs/_figures/explanation_stability.png, explanation_summary.png, explanation_patient.png,
-explanation_dependence.png, explanation_decision.png.
+docs/_figures/explanation_stability.png, explanation_families.png, explanation_summary.png,
+explanation_patient.png, explanation_dependence.png, explanation_decision.png.
 """
 
 from __future__ import annotations

@@ -92,13 +92,16 @@ class Explanation(ExplanationTables):
         Raises
         ------
         ExplanationError
-            Code ``other_columns``: a null of another model or of other columns.
+            Code ``other_columns``: a null of another model, output or value function, or of other
+            columns.
         """
-        if null.name != self.name or list(null.columns) != list(self.values.columns):
+        theirs = (null.name, null.output, null.value_function)
+        mine = (self.name, self.output, self.value_function)
+        if theirs != mine or list(null.columns) != list(self.values.columns):
             raise ExplanationError(
-                f"The null is of {null.name!r} with {null.columns.shape[1]} columns, the "
-                f"explanation of {self.name!r} with {self.values.shape[1]}: expected the same "
-                "model and the same columns.",
+                f"The null is of {', '.join(theirs)} with {null.columns.shape[1]} columns, the "
+                f"explanation of {', '.join(mine)} with {self.values.shape[1]}: expected the same "
+                "model, output, value function and columns.",
                 code="other_columns",
             )
         return replace(self, null=null)

@@ -109,6 +109,8 @@ def null_of(explanation: Explanation, n_permutations: int = 19, seed: int = 1) -
     listed = overlap_of_sets(top_sets(columns, 3), "column", 3)
     return ExplanationNull(
         name=explanation.name,
+        output=explanation.output,
+        value_function=explanation.value_function,
         columns=permuted["column"],
         families=permuted["family"],
         blocks=permuted["block"],

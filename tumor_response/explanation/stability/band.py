@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tumor_response.exceptions import ExplanationError
+from tumor_response.explanation.game import Output, ValueFunction
 from tumor_response.explanation.stability.overlap import TopKOverlap
 from tumor_response.explanation.stability.ranks import LEVELS, Level
 
@@ -47,6 +48,8 @@ class ExplanationNull:
     ----------
     name : str
         The model.
+    output, value_function : str
+        What was shared out, as in the explanation.
     columns, families, blocks : DataFrame (permutations x columns, families or blocks)
         The statistic on permuted outcomes.
     observed : dict of str to Series
@@ -69,6 +72,8 @@ class ExplanationNull:
     """
 
     name: str
+    output: Output
+    value_function: ValueFunction
     columns: pd.DataFrame
     families: pd.DataFrame
     blocks: pd.DataFrame

@@ -15,7 +15,7 @@ from tumor_response.evaluation.evaluating import draw_resamples
 from tumor_response.evaluation.rows import EvaluationRows
 from tumor_response.evaluation.sampling import Scheme
 from tumor_response.exceptions import ExplanationError
-from tumor_response.explanation.game import Game
+from tumor_response.explanation.game import Game, Output, ValueFunction
 from tumor_response.explanation.out_of_bag import explain_resamples
 from tumor_response.explanation.stability.band import ExplanationNull
 from tumor_response.explanation.stability.overlap import TopKOverlap, top_k_overlap
@@ -134,6 +134,8 @@ def explanation_null(
     sizes = np.bincount(np.unique(rows.patients, return_counts=True)[1])
     return ExplanationNull(
         name=name,
+        output=first.output,
+        value_function=first.value_function,
         columns=frames["column"],
         families=frames["family"],
         blocks=frames["block"],
@@ -158,6 +160,8 @@ def explanation_null(
 class _Run:
     """What one outcome, permuted or as it is, gives."""
 
+    output: Output
+    value_function: ValueFunction
     means: dict[Level, pd.Series]
     blocks: dict[Level, list[str]]
     overlap: TopKOverlap
@@ -192,4 +196,11 @@ def _one(
     explanation = explain_resamples(changed, name, resamples, game)
     means = {level: importance_by_resample(explanation, level).mean() for level in LEVELS}
     blocks = {level: list(block_of_each(explanation, level).values()) for level in LEVELS}
-    return _Run(means, blocks, top_k_overlap(explanation, k), n_redrawn)
+    return _Run(
+        output=explanation.output,
+        value_function=explanation.value_function,
+        means=means,
+        blocks=blocks,
+        overlap=top_k_overlap(explanation, k),
+        n_redrawn=n_redrawn,
+    )

@@ -51,7 +51,7 @@ def test_p_values_and_limits_by_hand(template):
 def test_where_there_is_nothing_the_levels_hold(template):
     rng = np.random.default_rng(1)
     share, any_of_all, by_part, any_part, number = [], [], [], [], []
-    for _ in range(100):
+    for _ in range(60):
         null = with_runs(template, drawn(rng))
         table, counts = null.table(), null.summary()
         share.append(table["outside"].mean())
@@ -59,11 +59,11 @@ def test_where_there_is_nothing_the_levels_hold(template):
         any_of_all.append(table["outside_all"].any())
         any_part.append(table["part_outside_all"].any())
         number.append(counts.loc[("column", "mean_abs"), "p_number"] <= 0.05)
-    # 1 of 20 runs; standard errors: of correlated columns about .01, of a share .022
+    # 1 of 20 runs; standard errors: of correlated columns about .01, of a share .028
     assert abs(np.mean(share) - 0.05) < 0.03
     assert abs(np.mean(by_part) - 0.05) < 0.03
     for one in (any_of_all, any_part, number):
-        assert np.mean(one) < 0.05 + 3 * 0.022
+        assert np.mean(one) < 0.05 + 3 * 0.028
     assert np.mean(any_of_all) > 0  # the level is not just never reached
 
 
