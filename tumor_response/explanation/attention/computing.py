@@ -4,39 +4,27 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator
 
 from tumor_response._version import __version__, library_version
-from tumor_response.cohort import BaselineCase, Case, Cohort
+from tumor_response.cohort import Case, Cohort
 from tumor_response.evaluation import EvaluationResult
-from tumor_response.exceptions import ExplanationError, TumorResponseError
-from tumor_response.explanation.attention.lesion import Lesion
+from tumor_response.exceptions import ExplanationError
+from tumor_response.explanation.attention.cohort_mapping import CohortMapping, Failure, task_of
 from tumor_response.explanation.attention.maps import FAILURE_COLUMNS, AttentionMaps, CaseAttention
-from tumor_response.explanation.attention.methods import Method, method_of
-from tumor_response.explanation.attention.pathway import LinearReadout, Pathway
-from tumor_response.explanation.attention.view_maps import ViewMaps
+from tumor_response.explanation.attention.methods import method_of
 from tumor_response.explanation.attention.weights import EmbeddingWeights, embedding_weights
 from tumor_response.features.deep import DeepFeatures
 from tumor_response.features.deep.networks.device import resolved_device
-from tumor_response.features.deep.networks.eager import exact_arithmetic
-from tumor_response.features.deep.views import cut_views
 from tumor_response.parallel import spread
 from tumor_response.settings import Settings, checked_n_jobs, sha256_of_json
 from tumor_response.table import FeatureTable
 
-__all__ = ["attend", "attention"]
-
-FloatArray = npt.NDArray[np.float64]
-
-_AGREEMENT = 1e-3
-"""Relative distance between the table's deep values and the network's beyond which it is another
-network, or other views. Backends differ by 1e-5."""
+__all__ = ["attention"]
 
 
 def attention(
@@ -119,6 +107,7 @@ def attention(
     """
     chosen = method_of(method, settings)
     jobs = checked_n_jobs(n_jobs)
+    shift = _checked_shift(shift_mm)
     if not isinstance(extractor, DeepFeatures):
         raise ExplanationError(
             f"extractor={extractor!r}: expected the tr.DeepFeatures that the table was made with.",
@@ -144,8 +133,8 @@ def attention(
             f"{len(columns)} others.",
             code="extractor_mismatch",
         )
-    work = _Work(extractor, resolved_device(device), chosen, shift_mm)
-    tasks = [_task(case, weights) for case in cohort]
+    work = CohortMapping(extractor, resolved_device(device), chosen, shift)
+    tasks = [task_of(case, weights) for case in cohort]
     each = list(spread(work, tasks, jobs, f"{method} of {weights.model}", parts_per_worker=8))
     return AttentionMaps(
         cases={one.key: one for one in each if isinstance(one, CaseAttention)},
@@ -155,173 +144,22 @@ def attention(
         views=extractor.views,
         settings_sha256=sha256_of_json([chosen.name, chosen.settings.model_dump(mode="json")]),
         provenance=_provenance(work, weights),
-        failures=_failures([one for one in each if isinstance(one, _Failure)], len(tasks)),
+        failures=_failures([one for one in each if isinstance(one, Failure)], len(tasks)),
     )
 
 
-def attend(
-    case: BaselineCase,
-    pathway: Pathway,
-    weights: FloatArray,
-    method: Method,
-    *,
-    output: float,
-    expected: FloatArray | None = None,
-) -> ViewMaps:
-    """Map one lesion.
-
-    Parameters
-    ----------
-    case
-        Its image and mask.
-    pathway
-        The network that sees the views.
-    weights
-        d log-odds / d deep column, shape (n_columns,).
-    method
-        As :func:`~tumor_response.explanation.attention.methods.method_of` returns it.
-    output
-        The model's log-odds of the lesion.
-    expected
-        The deep columns as the table has them; None: not compared.
-
-    Raises
-    ------
-    ExplanationError
-        Code ``extractor_mismatch``: the network makes other values of these views.
-    FeatureError
-        As :func:`tumor_response.features.deep.views.cut_views`.
-    """
-    cut = [
-        cut_views(case.image, case.mask, pathway.views, pathway.size_px, draw)
-        for draw in pathway.draws
-    ]
-    readout = LinearReadout(
-        np.asarray(weights, dtype=np.float64),
-        cut[0].areas_mm2,
-        len(cut),
-        pathway.poolings,
-        pathway.has_spread,
-    )
-    lesion = Lesion(pathway, np.concatenate([views.pixels for views in cut]), readout)
-    with exact_arithmetic(pathway.device):
-        if expected is not None:
-            _check_same(case, readout.columns(lesion.features).cpu().numpy(), expected)
-        maps = method.maps(lesion)
-        shares = lesion.view_weights()
-    return ViewMaps(
-        maps=maps,
-        tumour=np.concatenate([views.tumour for views in cut]),
-        grids=tuple(grid for views in cut for grid in views.grids),
-        view_weights=shares,
-        output=output,
-    )
-
-
-@dataclass(frozen=True)
-class _Task:
-    case: Case
-    weights: FloatArray | None
-    values: FloatArray | None
-    output: float
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class _Failure:
-    key: tuple[str, str]
-    reason: str
-    message: str
-
-
-_WITHOUT = {
-    "not_in_table": "has no row in the table that is explained",
-    "deep_values_missing": "has no value in some of the deep columns; table.failures says why",
-    "never_out_of_bag": "was in the training rows of every resample; take more resamples",
-}
-
-_ENDS_THE_RUN = ("no_feature_map", "no_attention", "weights_changed", "device")
-"""What is wrong with one lesion's network is wrong with every one's."""
-
-
-@dataclass
-class _Work:
-    """What every worker gets once."""
-
-    extractor: DeepFeatures
-    device: str
-    method: Method
-    shift_mm: tuple[float, float]
-    _pathway: Pathway | None = field(default=None, repr=False)
-
-    def __call__(self, tasks: list[_Task]) -> list[CaseAttention | _Failure]:
-        """Map some lesions."""
-        return [self._one(task) for task in tasks]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_pathway": None}
-
-    @property
-    def pathway(self) -> Pathway:
-        """The network, loaded at first use."""
-        if self._pathway is None:
-            self._pathway = Pathway.of(self.extractor, self.device, self.shift_mm)
-        return self._pathway
-
-    def _one(self, task: _Task) -> CaseAttention | _Failure:
-        case = task.case
-        if task.weights is None:
-            return _Failure(case.key, task.reason, f"{case.name} {_WITHOUT[task.reason]}.")
-        # views that were moved make other values than the table's
-        expected = task.values if self.shift_mm == (0.0, 0.0) else None
-        baseline = case.baseline
-        try:
-            found = attend(
-                baseline,
-                self.pathway,
-                task.weights,
-                self.method,
-                output=task.output,
-                expected=expected,
-            )
-            return CaseAttention.of_views(case.key, found, baseline.mask)
-        except Exception as error:  # one bad case never ends a run of a hundred
-            if isinstance(error, TumorResponseError):
-                if error.code in _ENDS_THE_RUN:
-                    raise
-                return _Failure(case.key, error.code, str(error))
-            told = f"{case.name}: unexpected {type(error).__name__}: {error}"
-            return _Failure(case.key, "unexpected_error", told)
-        finally:
-            baseline.release()
-
-
-def _task(case: Case, weights: EmbeddingWeights) -> _Task:
-    at = weights.weights.index.get_indexer(pd.MultiIndex.from_tuples([case.key]))[0]
-    if at < 0:
-        return _Task(case, None, None, np.nan, weights.without.get(case.key, "not_in_table"))
-    return _Task(
-        case,
-        weights.weights.iloc[at].to_numpy(dtype=np.float64),
-        weights.values.iloc[at].to_numpy(dtype=np.float64),
-        float(weights.outputs.iloc[at]),
-    )
-
-
-def _check_same(case: BaselineCase, found: FloatArray, expected: FloatArray) -> None:
-    size = float(np.linalg.norm(expected))
-    distance = float(np.linalg.norm(found - expected))
-    if not distance <= _AGREEMENT * size:
+def _checked_shift(shift_mm: object) -> tuple[float, float]:
+    given = np.asarray(shift_mm, dtype=object).ravel()
+    numbers = [float(one) for one in given if isinstance(one, int | float | np.number)]
+    if len(given) != 2 or len(numbers) != 2 or not np.isfinite(numbers).all():
         raise ExplanationError(
-            f"{case.name}: the extractor makes other deep values of these views than the table "
-            f"has (relative distance {distance / size if size else np.inf:.1e}). Give the "
-            "extractor with the settings and the weights, and the images and contours, that the "
-            "table was extracted with; a table extracted with exclude= had other contours.",
-            code="extractor_mismatch",
+            f"shift_mm={shift_mm!r}: expected two numbers of mm, to the right and downwards.",
+            code="settings",
         )
+    return numbers[0], numbers[1]
 
 
-def _failures(failures: list[_Failure], n_tasks: int) -> pd.DataFrame:
+def _failures(failures: list[Failure], n_tasks: int) -> pd.DataFrame:
     if failures and len(failures) == n_tasks:
         first = failures[0]
         raise ExplanationError(
@@ -333,7 +171,7 @@ def _failures(failures: list[_Failure], n_tasks: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(FAILURE_COLUMNS), dtype="str")
 
 
-def _provenance(work: _Work, weights: EmbeddingWeights) -> dict[str, Any]:
+def _provenance(work: CohortMapping, weights: EmbeddingWeights) -> dict[str, Any]:
     return {
         "tumor_response": __version__,
         "python": platform.python_version(),
