@@ -16,7 +16,8 @@ docs/guide/attention_files.md. Their files are not part of this project. The pha
 may.
 
 Run:  TUMOR_RESPONSE_DATA=FOLDER python -P benchmarks/attention_contact_sheet.py
-Writes docs/_figures/attention_real.png and benchmarks/results/attention_real.csv.
+Writes docs/_figures/attention_real.png, docs/_figures/feature_maps.png (three handcrafted columns
+of one tumour, voxel by voxel) and benchmarks/results/attention_real.csv.
 """
 
 from __future__ import annotations
@@ -30,14 +31,17 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import SimpleITK as sitk
+from matplotlib.figure import Figure
 from PIL import Image
 
 import tumor_response as tr
 from tumor_response.cohort import Case
 from tumor_response.explanation.attention.computing import attention
 from tumor_response.explanation.attention.settings import CamSettings
+from tumor_response.explanation.feature_maps import FeatureMapSettings, feature_map
 from tumor_response.features.deep.views import AugmentationDraw
 from tumor_response.imaging import ImageFile, MaskFile
+from tumor_response.style import DOUBLE_COLUMN_MM, figure_style, mm_to_inch
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
@@ -51,7 +55,14 @@ from tests.unit.explanation.attention.synthetic import (  # noqa: E402
 DATA = Path(os.environ.get("TUMOR_RESPONSE_DATA", HERE.parents[1] / "shared" / "data"))
 FIGURE = HERE.parent / "docs" / "_figures" / "attention_real.png"
 RESULTS = HERE / "results" / "attention_real.csv"
+COLUMNS_FIGURE = HERE.parent / "docs" / "_figures" / "feature_maps.png"
 PHANTOM = "ibsi_ct"
+MAPPED = "STS_003"
+MAPPED_COLUMNS = (
+    "original__firstorder_Entropy",
+    "original__glcm_Contrast",
+    "log_sigma_3_mm__firstorder_Mean",
+)
 COLOURS, DPI = 200, 130
 MOVED = AugmentationDraw(rotation_degrees=17, shift_mm=(4, -3), flip_columns=True, flip_rows=True)
 
@@ -85,11 +96,37 @@ def landmarks(case: Case) -> dict[str, float]:
     return found
 
 
+def mapped_columns(case: Case) -> Figure:
+    """Draw three handcrafted columns of one tumour, voxel by voxel."""
+    import matplotlib.pyplot as plt
+
+    with figure_style():
+        figure, axes = plt.subplots(
+            1, 3, figsize=(mm_to_inch(DOUBLE_COLUMN_MM), mm_to_inch(52.0)), layout="constrained"
+        )
+    radiomics = tr.Radiomics("head_neck_ct")
+    for ax, column in zip(axes, MAPPED_COLUMNS, strict=True):
+        settings = FeatureMapSettings(kernel_radius=2, slices="largest")
+        feature_map(case, radiomics, f"radiomics__{column}", settings=settings).plot(case, ax=ax)
+    return figure
+
+
+def keep(figure: Figure, path: Path) -> None:
+    """Write a figure with few colours."""
+    import matplotlib.pyplot as plt
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=DPI)
+    plt.close(figure)
+    sheet = Image.open(buffer).convert("RGB")
+    path.parent.mkdir(exist_ok=True)
+    sheet.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    print(f"{path.name}: {sheet.size}, {path.stat().st_size / 1000:.0f} kB")
+
+
 def main() -> None:
     """Fit, explain, draw, and write the table."""
     mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
     cases = cohort()
     deep = tr.DeepFeatures("tf_efficientnet_lite0")
     table = tr.extract(cases, [deep])
@@ -105,14 +142,11 @@ def main() -> None:
         name="simulated labels",
         settings=CamSettings(sign="both"),
     )
-    figure = maps.contact_sheet(cases, keys=[key for key in maps if key[0] != PHANTOM], per_line=5)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=DPI)
-    plt.close(figure)
-    sheet = Image.open(buffer).convert("RGB")
-    FIGURE.parent.mkdir(exist_ok=True)
-    sheet.quantize(COLOURS, dither=Image.Dither.NONE).save(FIGURE, optimize=True)
-    print(f"{FIGURE.name}: {sheet.size}, {FIGURE.stat().st_size / 1000:.0f} kB")
+    keep(
+        maps.contact_sheet(cases, keys=[key for key in maps if key[0] != PHANTOM], per_line=5),
+        FIGURE,
+    )
+    keep(mapped_columns(next(case for case in cases if case.patient_id == MAPPED)), COLUMNS_FIGURE)
 
     rows = []
     for case, label in zip(cases, labels, strict=True):
