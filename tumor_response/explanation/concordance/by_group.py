@@ -226,8 +226,10 @@ def _one_group(
             "method": "random effects over patients (REML, Knapp-Hartung)",
         }
     row: Row = {"estimate": float(means.mean())}
-    if part["expected"].notna().any():
-        row["expected"] = float(patient_means(part["expected"].to_numpy(), patients).mean())
+    known = part["expected"].notna().to_numpy()
+    if known.any():
+        expected = part["expected"].to_numpy()[known]
+        row["expected"] = float(patient_means(expected, patients[known]).mean())
     if not enough:
         return row | {"reason": "too_few_patients"}
     row["ci_low"], row["ci_high"] = mean_interval(means, settings.level, settings.n_bootstrap, rng)

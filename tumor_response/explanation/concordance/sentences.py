@@ -48,12 +48,9 @@ def worded(found: Concordance) -> tuple[str, ...]:
     for target in found.shrinkage_table.index.unique("target"):
         for group in _IN_GROUP:
             said += _shrank(rows, target, group)
-        unit = _unit(target)
-        for measure, what in (
-            ("attended", f"the mean {_SHRINKAGE[target]} of the quarter attended most"),
-            ("excess", f"the lead in {_SHRINKAGE[target]} of that quarter, beyond the surrogates'"),
-        ):
-            said += _compared(rows, measure, target, what, 1.0, unit)
+        # not the attended quarter's shrinkage itself: groups made of the shrinkage differ in it
+        what = f"the lead in {_SHRINKAGE[target]} of the quarter attended most, less the null's,"
+        said += _compared(rows, "excess", target, what, 1.0, _unit(target))
     return tuple(said)
 
 

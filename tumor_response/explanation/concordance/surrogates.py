@@ -7,9 +7,10 @@ smoothness, range, anisotropy across the views' planes and a share of noise are 
 surrogate draws them from their posterior under the restricted likelihood (Harville, Biometrika
 1974; 61: 383; the variance integrated out as in Berger, De Oliveira and Sansó, JASA 2001; 96:
 1361), given the map less its profile. Where a tumour is no larger than the map's blobs the range is
-hardly known, and a null with one best range would be too narrow; matching a variogram (Burt et al.,
-NeuroImage 2020; 220: 117038), which detrending pulls towards short ranges, is such a null.
-``docs/guide/concordance.md`` holds the error rates of both.
+hardly known, and what is not known widens the null. Matching the residual's variogram (Burt et al.,
+NeuroImage 2020; 220: 117038) was measured beside it and does as well on single tumours
+(``docs/guide/concordance.md``); it takes the one best width and has no account of the degrees of
+freedom that the profile costs.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -12,12 +13,21 @@ import tumor_response as tr
 from tests.unit.explanation.concordance import made
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.attention.maps import AttentionMaps
-from tumor_response.explanation.concordance import Concordance, attention_concordance
+from tumor_response.explanation.concordance import (
+    Concordance,
+    attention_concordance,
+    computing,
+)
 
 
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> tr.Cohort:
     return made.cohort(tmp_path_factory.mktemp("concordance"), n_patients=10)
+
+
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> tr.Cohort:
+    return made.cohort(tmp_path_factory.mktemp("few"), n_patients=3)
 
 
 @pytest.fixture(scope="module")
@@ -97,23 +107,28 @@ def test_the_figure_has_a_point_for_each_lesion(concordance: Concordance) -> Non
 
 
 def test_neither_processes_nor_order_nor_company_change_a_lesion(
-    cohort: tr.Cohort, concordance: Concordance, labels: pd.Series
+    few: tr.Cohort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    retreat = made.retreat(cohort)
-    maps = _following(cohort, retreat, labels)
-    again = attention_concordance(
-        maps, cohort, retreat=retreat, labels=labels, settings=made.QUICK, n_jobs=2
-    )
-    pd.testing.assert_frame_equal(again.shrinkage(), concordance.shrinkage())
-    pd.testing.assert_frame_equal(again.by_group(), concordance.by_group())
-    key = list(maps)[3]
+    maps, retreat = made.maps(few), made.retreat(few)
+    once = attention_concordance(maps, few, retreat=retreat, settings=made.QUICK)
+    key = list(maps)[2]
     alone = AttentionMaps(
         {key: maps[key]}, "by_hand", "logistic", "out_of_bag", made.VIEWS, "0" * 64, {}
     )
-    one = attention_concordance(alone, cohort, retreat={key: retreat[key]}, settings=made.QUICK)
-    numbers = one.shrinkage().drop(columns="group")
-    expected = concordance.shrinkage().drop(columns="group").loc[[(*key, "retreat")]]
-    pd.testing.assert_frame_equal(numbers, expected)
+    one = attention_concordance(alone, few, retreat={key: retreat[key]}, settings=made.QUICK)
+    pd.testing.assert_frame_equal(one.shrinkage(), once.shrinkage().loc[[(*key, "retreat")]])
+
+    def elsewhere(work, tasks, n_jobs, description):
+        """Do the last task first, each from a copy that went to another process and back."""
+        sent = pickle.loads(pickle.dumps((work, tasks)))
+        back = [pickle.loads(pickle.dumps(sent[0]([task])[0])) for task in reversed(sent[1])]
+        return iter(back[::-1])
+
+    monkeypatch.setattr(computing, "spread", elsewhere)
+    again = attention_concordance(maps, few, retreat=retreat, settings=made.QUICK)
+    pd.testing.assert_frame_equal(once.shrinkage(), again.shrinkage())
+    pd.testing.assert_frame_equal(once.inside(), again.inside())
+    pd.testing.assert_frame_equal(once.by_group(), again.by_group())
 
 
 def _table(folder: Path, cohort: tr.Cohort, reasons: dict[int, str]) -> pd.DataFrame:
@@ -138,11 +153,11 @@ def _table(folder: Path, cohort: tr.Cohort, reasons: dict[int, str]) -> pd.DataF
     return table
 
 
-def test_a_table_of_local_shrinkage_with_gaps(cohort: tr.Cohort, tmp_path: Path) -> None:
+def test_a_table_of_local_shrinkage_with_gaps(few: tr.Cohort, tmp_path: Path) -> None:
     reasons = {0: "follow_up_missing", 1: "complete_response"}
-    table = _table(tmp_path, cohort, reasons)
+    table = _table(tmp_path, few, reasons)
     found = attention_concordance(
-        made.maps(cohort), cohort, retreat=table, settings=made.QUICK
+        made.maps(few), few, retreat=table, settings=made.QUICK
     ).shrinkage()
     retreat, jacobian = (found.xs(name, level="target") for name in ("retreat", "log_jacobian"))
     for part in (retreat, jacobian):
@@ -154,7 +169,7 @@ def test_a_table_of_local_shrinkage_with_gaps(cohort: tr.Cohort, tmp_path: Path)
     assert (jacobian["attended"][usual] > 0).all()
     table.attrs.clear()
     with pytest.raises(ExplanationError, match="Give its folder") as error:
-        attention_concordance(made.maps(cohort), cohort, retreat=table, settings=made.QUICK)
+        attention_concordance(made.maps(few), few, retreat=table, settings=made.QUICK)
     assert error.value.code == "retreat_input"
 
 
@@ -165,10 +180,10 @@ def test_without_follow_up_every_lesion_says_so(cohort: tr.Cohort, labels: pd.Se
     assert "10 follow_up_missing" in found.sentences()[0]
 
 
-def test_failed_maps_and_views_that_miss_the_tumour_are_rows(cohort: tr.Cohort) -> None:
-    maps = made.maps(cohort)
+def test_failed_maps_and_views_that_miss_the_tumour_are_rows(few: tr.Cohort) -> None:
+    maps = made.maps(few)
     first, second, *_ = maps
-    aside = made.maps(cohort, made.middle, shift_mm=(30.0, 0.0))
+    aside = made.maps(few, made.middle, shift_mm=(30.0, 0.0))
     cases = {key: case for key, case in maps.cases.items() if key != first}
     cases[second] = aside[second]
     failures = pd.DataFrame(
@@ -177,7 +192,7 @@ def test_failed_maps_and_views_that_miss_the_tumour_are_rows(cohort: tr.Cohort) 
     some = AttentionMaps(
         cases, "by_hand", "logistic", "in_sample", made.VIEWS, "0" * 64, {}, failures
     )
-    found = attention_concordance(some, cohort, retreat=made.retreat(cohort), settings=made.QUICK)
+    found = attention_concordance(some, few, retreat=made.retreat(few), settings=made.QUICK)
     assert found.shrinkage().loc[(*first, "retreat"), "reason"] == "mask_empty"
     assert found.shrinkage().loc[(*second, "retreat"), "reason"] == "too_few_voxels"
     assert found.inside().loc[first, "reason"] == "mask_empty"
