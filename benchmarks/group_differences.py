@@ -24,8 +24,8 @@ Run:  python -P benchmarks/group_differences.py columns
       python -P benchmarks/group_differences.py tables
       python -P benchmarks/group_differences.py blocks
 Appends to benchmarks/results/group_differences_{columns,tables,blocks}.csv, a row per batch of
-studies; goes on where it stopped. ``show`` prints the tables of the docs; ``figures`` draws the docs'
-figures of one simulated table: 1,000 texture columns, 50 of which say something beyond volume and
+studies; goes on where it stopped. ``show`` prints the tables of the docs; ``figures`` draws those
+of one simulated table: 1,000 texture columns, 50 of which say something beyond volume and
 300 of which follow it, and 500 deep columns, a third of which follow the volume.
 """
 

@@ -109,10 +109,8 @@ def _name(
         lines.append(f"{number}  {column}")
     # the label of the axis carries them, so that the layout leaves them room
     below = "\n".join(["", *lines]) if lines else ""
-    ax.set_xlabel(
-        "Cliff's delta: above 0 the value is higher in class 1 (responders)" + below,
-        linespacing=1.5,
-    )
+    what = "Cliff's delta" if test == "unadjusted" else "difference in mean rank, as Cliff's delta"
+    ax.set_xlabel(f"{what}: above 0 the value is higher in class 1{below}", linespacing=1.5)
 
 
 def _dress(
