@@ -81,15 +81,15 @@ def prepared(train: np.ndarray, test: np.ndarray, widths: list[int]) -> tuple[np
     return tuple(np.clip(scaler.transform(x[:, varies]), -5, 5) * weight for x in (train, test))
 
 
-def plain_logistic(
+def tuned_logistic(
     X: pd.DataFrame,
     y: np.ndarray,
     widths: list[int],
     train: np.ndarray,
     test: np.ndarray,
     tol: float,
-) -> float:
-    """One resample, one combination, by scikit-learn alone."""
+) -> tuple[LogisticRegression, np.ndarray, np.ndarray]:
+    """One resample, one combination, by scikit-learn alone; with what it saw of both sides."""
     Z, Z_test = prepared(X.to_numpy()[train], X.to_numpy()[test], widths)
     label = y[train]
     losses = np.zeros(len(DEFAULT_CS))
@@ -99,18 +99,30 @@ def plain_logistic(
             logit = model.decision_function(Z[held_out])
             losses[place] += (np.logaddexp(0, logit) - label[held_out] * logit).sum()
     C = DEFAULT_CS[int(np.argmin(losses))]
-    model = LogisticRegression(C=C, tol=tol, max_iter=100_000).fit(Z, label)
+    return LogisticRegression(C=C, tol=tol, max_iter=100_000).fit(Z, label), Z, Z_test
+
+
+def plain_logistic(
+    X: pd.DataFrame,
+    y: np.ndarray,
+    widths: list[int],
+    train: np.ndarray,
+    test: np.ndarray,
+    tol: float,
+) -> float:
+    """Score it."""
+    model, _, Z_test = tuned_logistic(X, y, widths, train, test, tol)
     return roc_auc_score(y[test], model.decision_function(Z_test))
 
 
-def plain_boosted(
+def boosted_by_hand(
     X: pd.DataFrame,
     y: np.ndarray,
     widths: list[int],
     train: np.ndarray,
     test: np.ndarray,
     seed: int,
-) -> float:
+) -> tuple[XGBClassifier, np.ndarray, np.ndarray]:
     """One resample, one combination: medians, the 20 best columns of each block, XGBoost.
 
     A patient drawn k times is a row of weight k, in the order of the patients' names, as ours has
@@ -147,7 +159,20 @@ def plain_boosted(
     )
     _, first, times = np.unique(train, return_index=True, return_counts=True)
     model.fit(Z[np.ix_(first, chosen)], label[first], sample_weight=times)
-    return roc_auc_score(y[test], model.predict_proba(Z_test[:, chosen])[:, 1])
+    return model, Z[:, chosen], Z_test[:, chosen]
+
+
+def plain_boosted(
+    X: pd.DataFrame,
+    y: np.ndarray,
+    widths: list[int],
+    train: np.ndarray,
+    test: np.ndarray,
+    seed: int,
+) -> float:
+    """Score it."""
+    model, _, Z_test = boosted_by_hand(X, y, widths, train, test, seed)
+    return roc_auc_score(y[test], model.predict_proba(Z_test)[:, 1])
 
 
 def plain_loop(one, X, y, resamples, jobs, argument) -> np.ndarray:

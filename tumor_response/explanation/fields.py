@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
 from tumor_response.exceptions import ExplanationError
+from tumor_response.explanation.game import Output, ValueFunction
+from tumor_response.explanation.hierarchy import Level
 
-__all__ = ["TOLERANCE", "ExplanationFields", "Mode", "Output", "ValueFunction"]
+if TYPE_CHECKING:
+    from tumor_response.explanation.stability.band import ExplanationNull
+
+__all__ = ["TOLERANCE", "ExplanationFields", "Mode"]
 
 Mode = Literal["out_of_bag", "in_sample", "new_rows"]
-Output = Literal["log_odds", "probability", "rate"]
-ValueFunction = Literal["interventional", "tree_path_dependent"]
 
 TOLERANCE = 1e-6
 """By how much base value and values may miss the output, per unit of the largest output above 1."""
@@ -28,6 +31,7 @@ class ExplanationFields:
     mode: Mode
     output: Output
     value_function: ValueFunction
+    level: Level
     method: Literal["exact", "sampled"]
     values: pd.DataFrame
     block_values: pd.DataFrame
@@ -36,7 +40,11 @@ class ExplanationFields:
     base_values: pd.Series
     outputs: pd.Series
     spread: pd.DataFrame | None
+    family_spread: pd.DataFrame | None
+    block_spread: pd.DataFrame | None
     standard_error: pd.DataFrame | None
+    family_standard_error: pd.DataFrame | None
+    block_standard_error: pd.DataFrame | None
     n_pairs: int | None
     n_out_of_bag: pd.Series | None
     top_ten_share: pd.Series | None
@@ -48,7 +56,7 @@ class ExplanationFields:
     blocks: Mapping[str, list[str]]
     families: Mapping[str, list[str]]
     dictionary: pd.DataFrame | None
-    null: Any = None
+    null: ExplanationNull | None = None
 
     def __post_init__(self) -> None:
         tolerance = TOLERANCE * max(1.0, float(self.outputs.abs().max()))

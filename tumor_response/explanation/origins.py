@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from tumor_response.exceptions import ExplanationError
+from tumor_response.models.trees.columns import StrongestColumns
+from tumor_response.models.tuning.nested import Refitted
 from tumor_response.transformers import (
     BlockScaler,
     BlockSelector,
@@ -27,7 +29,7 @@ from tumor_response.transformers import (
 from tumor_response.transformers.harmonise import SiteStep
 from tumor_response.transformers.linear import MIXING, pulled_back
 
-__all__ = ["column_origins", "parted_steps", "passed_through", "undone"]
+__all__ = ["apart", "column_origins", "parted", "parts_of", "passed_through", "undone"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -41,6 +43,7 @@ _COLUMN_WISE: tuple[type, ...] = (
     MedianImputer,
     NestedComBat,
     SiteStep,
+    StrongestColumns,
     ToArray,
     impute.SimpleImputer,
     preprocessing.StandardScaler,
@@ -59,16 +62,41 @@ harmonised one also of the row's site, and is credited to the column. Only throu
 value of an output column be credited to one column of the table."""
 
 
-def parted_steps(fitted: BaseEstimator) -> tuple[list[Any], list[Any]]:
-    """Return the steps before the last, parted where columns are first mixed linearly.
+def parts_of(fitted: BaseEstimator) -> tuple[list[Any], BaseEstimator]:
+    """Return the transformers before the last step, Pipelines within unrolled, and that step.
+
+    A model that was found inside ``fit`` (by a search, or as the best of several) is taken for
+    what was found.
+    """
+    if isinstance(fitted, Pipeline):
+        steps = [step for _, step in fitted.steps if step is not None and step != "passthrough"]
+        before: list[Any] = []
+        for step in steps[:-1]:
+            before += _unrolled(step)
+        inner, final = parts_of(steps[-1])
+        return [*before, *inner], final
+    if isinstance(fitted, Refitted) and hasattr(fitted, "best_estimator_"):
+        return parts_of(fitted.best_estimator_)
+    return [], fitted
+
+
+def parted(steps: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Return the steps parted where columns are first mixed linearly.
 
     Behind the parting a value can be credited to a column of the table only through a linear
     model (:func:`undone`); before it, column by column (:func:`column_origins`).
     """
-    steps = list(_steps(fitted))
     mixing = [isinstance(step, MIXING) for step in steps]
     place = mixing.index(True) if any(mixing) else len(steps)
-    return steps[:place], steps[place:]
+    return list(steps[:place]), list(steps[place:])
+
+
+def apart(steps: Sequence[Any]) -> int:
+    """Return how many of the first steps keep columns apart."""
+    return next(
+        (place for place, step in enumerate(steps) if not isinstance(step, _COLUMN_WISE)),
+        len(steps),
+    )
 
 
 def passed_through(steps: Sequence[Any], X: pd.DataFrame | FloatArray) -> pd.DataFrame | FloatArray:
@@ -78,22 +106,16 @@ def passed_through(steps: Sequence[Any], X: pd.DataFrame | FloatArray) -> pd.Dat
     return X
 
 
-def undone(steps: Sequence[Any], coefficients: FloatArray) -> FloatArray:
+def undone(steps: Sequence[Any], coefficients: FloatArray) -> FloatArray | None:
     """Return coefficients on the columns before ``steps``, from those on the columns behind.
 
-    Raises
-    ------
-    ExplanationError
-        For a step that is not linear.
+    None where a step is not linear, or not known to be.
     """
     try:
         for step in reversed(steps):
             coefficients = pulled_back(step, coefficients)
-    except TypeError as error:
-        raise ExplanationError(
-            f"Behind a step that mixes columns only linear steps can be undone: {error}",
-            code="unsupported_step",
-        ) from None
+    except TypeError:
+        return None
     return coefficients
 
 
@@ -129,15 +151,11 @@ def column_origins(steps: Sequence[Any], columns: list[str]) -> list[str]:
     return origins
 
 
-def _steps(fitted: BaseEstimator) -> Iterator[Any]:
-    """Yield the transformers of a Pipeline, Pipelines within it unrolled."""
-    if isinstance(fitted, Pipeline):
-        for position, (_, step) in enumerate(fitted.steps):
-            if step is None or step == "passthrough":
-                continue
-            yield from _steps(step)
-            if position < len(fitted.steps) - 1 and not isinstance(step, Pipeline):
-                yield step
+def _unrolled(step: Any) -> list[Any]:
+    if not isinstance(step, Pipeline):
+        return [step]
+    inner = [one for _, one in step.steps if one is not None and one != "passthrough"]
+    return [each for one in inner for each in _unrolled(one)]
 
 
 def _names_out(step: BaseEstimator, names: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,6 +11,10 @@ from tumor_response.explanation.tables import ExplanationTables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from tumor_response.explanation.stability.band import ExplanationNull
+    from tumor_response.explanation.stability.firmness import Stability
+    from tumor_response.explanation.stability.ranks import Level
 
 __all__ = ["Explanation"]
 
@@ -24,16 +29,21 @@ class Explanation(ExplanationTables):
     mode : {"out_of_bag", "in_sample", "new_rows"}
         Which rows the values are about. Out of bag: each lesion's values are means over the
         resamples in which its patient was left out of the fit.
-    output : {"log_odds", "probability", "rate"}
-        What is shared out: log-odds of response, its probability, or the rate in its own unit.
+    output : {"log_odds", "probability", "rate", "score"}
+        What is shared out: log-odds of response, its probability, the rate in its own unit, or the
+        decision function of a classifier without probabilities.
     value_function : {"interventional", "tree_path_dependent"}
         What an absent column is replaced by: the background's values, or the training rows that
         took the same branches.
+    level : {"column", "family"}
+        Who the players of the finest level are; ``"family"``: whole families stand where columns
+        are spoken of below.
     method : {"exact", "sampled"}
         Whether values are computed or estimated from random orders; then ``standard_error``.
     values : DataFrame (lesions x columns)
         Shapley values with single columns as players. ``base_values + values.sum(axis=1)`` equals
-        ``outputs`` to 1e-6, as it does for the three below.
+        ``outputs`` to 1e-6, as it does for the three below. Where they are sampled, those of
+        ``nested_values``.
     block_values : DataFrame (lesions x blocks)
         Shapley values with whole blocks as players.
     family_values : DataFrame (lesions x families)
@@ -45,10 +55,10 @@ class Explanation(ExplanationTables):
         Mean output over the background: the training rows.
     outputs : Series
         The model's output; out of bag its mean.
-    spread : DataFrame or None (lesions x columns)
+    spread, family_spread, block_spread : DataFrame or None (lesions x ...)
         Standard deviation of a lesion's out-of-bag values over the resamples; NaN for one.
-    standard_error : DataFrame or None (lesions x columns)
-        Of ``values``, where they are sampled: what other random orders would change.
+    standard_error, family_standard_error, block_standard_error : DataFrame or None (lesions x ...)
+        Of the values, where they are sampled: what other random orders would change.
     n_pairs : int or None
         Where values are sampled: pairs of orders per lesion and resample, the budget.
     n_out_of_bag : Series or None
@@ -70,31 +80,130 @@ class Explanation(ExplanationTables):
         The same explanation on permuted labels.
     """
 
-    def with_null(self, null: Any) -> Self:
-        """Return the same explanation with what permuted labels give, to be drawn behind it."""
+    def with_null(self, null: ExplanationNull) -> Self:
+        """Return the same explanation with what permuted outcomes give, to be drawn behind it.
+
+        Parameters
+        ----------
+        null
+            From :func:`tumor_response.explanation.stability.explanation_null`, of the same model
+            and table.
+
+        Raises
+        ------
+        ExplanationError
+            Code ``other_columns``: a null of another model or of other columns.
+        """
+        if null.name != self.name or list(null.columns) != list(self.values.columns):
+            raise ExplanationError(
+                f"The null is of {null.name!r} with {null.columns.shape[1]} columns, the "
+                f"explanation of {self.name!r} with {self.values.shape[1]}: expected the same "
+                "model and the same columns.",
+                code="other_columns",
+            )
         return replace(self, null=null)
 
-    def plot_summary(self, ax: Axes | None = None, n_columns: int = 12) -> Axes:
-        """Draw the columns of largest mean ``|SHAP|``, one point per lesion; returns the axes.
+    def stability(self, level: Level = "column", k: int | None = None) -> Stability:
+        """Return how firm the ranks are over the resamples, and how well their top lists agree.
 
-        Colour is the rank of the column's value among the lesions. The share of resamples in
-        which the column was among the ten most important stands at the right.
+        Parameters
+        ----------
+        level
+            ``"column"``, ``"family"`` or ``"block"``.
+        k
+            Length of a top list; by default 10 columns, 3 families, 1 block.
+
+        Returns
+        -------
+        Stability
+            ``ranks``, ``frequencies`` and ``overlap`` (Nogueira's measure with its interval).
+
+        Raises
+        ------
+        ExplanationError
+            Code ``no_resamples``: not out of bag.
+        """
+        from tumor_response.explanation.stability.firmness import stability_of
+
+        return stability_of(self, level, k)
+
+    def to_shap(self) -> Any:
+        """Return the columns' values as a ``shap.Explanation``, which all of shap's plots take."""
+        from tumor_response.explanation.figures.for_shap import as_shap
+
+        return as_shap(self)
+
+    def plot_summary(
+        self, ax: Axes | None = None, n_columns: int = 12, level: Level = "column"
+    ) -> Axes:
+        """Draw the largest mean ``|SHAP|``, one point per lesion; returns the axes.
+
+        Colour is the rank of the column's value among the lesions; of a family or block, its
+        block. The share of resamples in which the row was among the most important (columns: the
+        top ten; families: the top three; blocks: the first) stands at the right.
 
         Parameters
         ----------
         ax
             Axes to draw on; a new figure by default.
         n_columns
-            How many columns to draw, default 12.
+            How many columns, families or blocks to draw, default 12.
+        level
+            ``"column"``, ``"family"`` or ``"block"``.
         """
-        from tumor_response.explanation.plots import draw_summary
+        from tumor_response.explanation.figures.summary import draw_summary
 
-        if n_columns < 1:
-            raise ExplanationError(f"n_columns={n_columns!r}: expected 1 or more.")
-        return draw_summary(self, ax, n_columns)
+        return draw_summary(self, ax, n_columns, level)
+
+    def plot_bars(self, level: Level = "column", ax: Axes | None = None, n_rows: int = 12) -> Axes:
+        """Draw how much each column, family or block moves the output; returns the axes.
+
+        What few resamples list among the most important is faint and hatched; what permuted
+        outcomes give stands behind the bars (:meth:`with_null`). See
+        :func:`tumor_response.explanation.figures.bars.draw_bars`.
+
+        Parameters
+        ----------
+        level
+            ``"column"``, ``"family"`` or ``"block"``.
+        ax
+            Axes to draw on; a new figure by default.
+        n_rows
+            How many rows at most, default 12.
+        """
+        from tumor_response.explanation.figures.bars import draw_bars
+
+        return draw_bars(self, level, ax, n_rows)
+
+    def plot_dependence(
+        self, column: str, colour_by: str | None = None, ax: Axes | None = None
+    ) -> Axes:
+        """Draw a column's SHAP value against its value, one point per lesion; returns the axes.
+
+        Parameters
+        ----------
+        column
+            A column of the table.
+        colour_by
+            Another column, whose rank colours the points.
+        ax
+            Axes to draw on; a new figure by default.
+
+        Raises
+        ------
+        ExplanationError
+            Code ``other_columns``: no such column.
+        """
+        from tumor_response.explanation.figures.dependence import draw_dependence
+
+        return draw_dependence(self, column, colour_by, ax)
 
     def plot_patient(
-        self, key: tuple[str, str] | str, ax: Axes | None = None, n_columns: int = 10
+        self,
+        key: tuple[str, str] | str,
+        ax: Axes | None = None,
+        n_columns: int = 10,
+        level: Level = "column",
     ) -> Axes:
         """Draw how one lesion's prediction comes about, from base value to output.
 
@@ -106,21 +215,53 @@ class Explanation(ExplanationTables):
         ax
             Axes to draw on; a new figure by default.
         n_columns
-            How many columns to draw singly, default 10; the others are summed up.
+            How many columns, families or blocks to draw singly, default 10; the others are summed
+            up.
+        level
+            ``"column"``, ``"family"`` or ``"block"``.
 
         Raises
         ------
         ExplanationError
             For a lesion that has no values, or a patient_id that stands for several lesions.
         """
-        from tumor_response.explanation.plots import draw_patient
+        from tumor_response.explanation.figures.waterfall import draw_patient
 
-        if n_columns < 1:
-            raise ExplanationError(f"n_columns={n_columns!r}: expected 1 or more.")
-        return draw_patient(self, self._position(key), ax, n_columns)
+        return draw_patient(self, self._position(key), ax, n_columns, level)
+
+    def plot_decision(
+        self,
+        ax: Axes | None = None,
+        n_rows: int = 12,
+        level: Level = "column",
+        highlight: Sequence[tuple[str, str] | str] = (),
+    ) -> Axes:
+        """Draw every lesion's way from base value to output; returns the axes.
+
+        Parameters
+        ----------
+        ax
+            Axes to draw on; a new figure by default.
+        n_rows
+            How many columns, families or blocks to draw singly, default 12.
+        level
+            ``"column"``, ``"family"`` or ``"block"``.
+        highlight
+            Lesions to draw in bold, with their names, given as in :meth:`plot_patient`.
+
+        Raises
+        ------
+        ExplanationError
+            As :meth:`plot_patient`.
+        """
+        from tumor_response.explanation.figures.decision import draw_decision
+
+        places = [self._position(key) for key in highlight]
+        return draw_decision(self, ax, n_rows, level, places)
 
     def __repr__(self) -> str:
+        many = {"column": "columns", "family": "families"}[self.level]
         return (
-            f"Explanation of {self.name!r} ({self.mode}): {len(self.values)} lesions, "
-            f"{self.values.shape[1]} columns\n{self.by_block().round(4)}"
+            f"Explanation of {self.name!r} ({self.mode}, {self.output}, {self.method}): "
+            f"{len(self.values)} lesions, {self.values.shape[1]} {many}\n{self.by_block().round(4)}"
         )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
+import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
@@ -13,17 +13,24 @@ from threadpoolctl import threadpool_limits
 
 from tumor_response.evaluation import EvaluationResult
 from tumor_response.exceptions import ExplanationError, ModelError
-from tumor_response.explanation.attribution import attribute, check_supported
-from tumor_response.explanation.game import Game
-from tumor_response.explanation.hierarchy import Hierarchy
+from tumor_response.explanation.attribution import attribute
+from tumor_response.explanation.building import Sums
+from tumor_response.explanation.fields import Mode
+from tumor_response.explanation.game import Game, Output, ValueFunction, checked_game
+from tumor_response.explanation.hierarchy import Hierarchy, Level
+from tumor_response.explanation.origins import parts_of
 from tumor_response.explanation.out_of_bag import explain_out_of_bag, used_blocks
 from tumor_response.explanation.result import Explanation
+from tumor_response.explanation.sampled import Draws
 from tumor_response.models import final_estimator
 from tumor_response.settings import checked_n_jobs
 from tumor_response.table import FeatureTable
 from tumor_response.transformers import block_selectors, blocks_of
 
 __all__ = ["explain"]
+
+N_PAIRS = 64
+"""Pairs of orders per lesion for one fitted model."""
 
 
 def explain(
@@ -33,13 +40,16 @@ def explain(
     in_sample: bool | None = None,
     background: FeatureTable | pd.DataFrame | None = None,
     blocks: Mapping[str, Sequence[str]] | None = None,
-    output: Literal["log_odds", "probability"] = "log_odds",
-    value_function: Literal["interventional", "tree_path_dependent"] = "interventional",
-    n_pairs: int = 8,
+    output: Output | None = None,
+    value_function: ValueFunction = "interventional",
+    level: Level = "column",
+    n_pairs: int | None = None,
+    max_evaluations: int = 20_000_000,
     seed: int = 0,
+    n_permutations: int = 0,
     n_jobs: int = 1,
 ) -> Explanation:
-    """Compute interventional SHAP values in log-odds, on the table's own columns.
+    """Compute SHAP values of a model's output, on the table's own columns.
 
     Two ways to call it. ``explain(result, "logistic")`` explains **out of bag**: the model is
     refitted in every resample of the evaluation, the lesions left out are explained with that
@@ -64,14 +74,24 @@ def explain(
     blocks
         For a fitted model on a bare frame: from block to columns.
     output
-        ``"log_odds"`` (default) or ``"probability"`` of response.
+        ``"log_odds"`` (default) or ``"probability"`` of response; models of a rate have
+        ``"rate"``, in its own unit, and classifiers without probabilities ``"score"``.
     value_function
         ``"interventional"`` (default): absent columns have the background's values;
         ``"tree_path_dependent"``: for trees alone, those of the training rows that took the same
         branches before.
-    n_pairs, seed
-        Where values have to be sampled: pairs of opposite orders per lesion and resample, and
-        their seed.
+    level
+        ``"column"`` (default), or ``"family"``: the columns of a family are one player. That is
+        what is left of a model of very many columns whose values have to be sampled.
+    n_pairs, max_evaluations, seed
+        Where values have to be sampled: pairs of opposite orders per lesion and resample (default:
+        4 out of bag, 64 for one fitted model), how many outputs of the models that may take in
+        all, and the seed. Additive models and trees in the output that they sum up are exact;
+        all others are sampled, ``.method`` says so, and ``.standard_error`` how far off.
+    n_permutations
+        For a result only: how often the outcome is permuted for the null band, at least 19; 0
+        (default): there is none. It takes a refit of 50 resamples each; see
+        :func:`tumor_response.explanation.stability.explanation_null`.
     n_jobs
         For a result only: processes; the values are the same whatever it is.
 
@@ -82,11 +102,12 @@ def explain(
     Raises
     ------
     ExplanationError
-        A model other than ridge or plain logistic regression or XGBoost at the end, a step that
-        mixes columns, a name that was not evaluated, a model that is not fitted, a table without
-        its columns, ``in_sample`` not said; values that do not add up to the output within 1e-6.
+        A name that was not evaluated, a model that is not fitted or of tertiles, a table without
+        its columns, ``in_sample`` not said; an output or value function that the model does not
+        have; sampling beyond ``max_evaluations``; values that do not add up to the output within
+        1e-6. The codes are in the list of reason codes.
     SettingsError
-        ``n_jobs`` is no whole number, or 0.
+        ``n_jobs`` is no whole number, or 0; ``n_pairs`` or another setting out of range.
 
     Notes
     -----
@@ -108,7 +129,14 @@ def explain(
     >>> explanation.table().index[0], explanation.by_block().index[0]
     ('deep__n__0', 'deep')
     """
-    game = Game(output=output, value_function=value_function, n_pairs=n_pairs, seed=seed)
+    game = Game(
+        output=output,
+        value_function=value_function,
+        level=level,
+        n_pairs=n_pairs,
+        max_evaluations=max_evaluations,
+        seed=seed,
+    )
     if isinstance(subject, EvaluationResult):
         if not isinstance(what, str):
             raise ExplanationError(
@@ -120,11 +148,24 @@ def explain(
                 "in_sample, background and blocks belong to explain(fitted, table); a result is "
                 "explained out of bag, with each resample's training rows as background."
             )
-        return explain_out_of_bag(subject, what, game, checked_n_jobs(n_jobs))
+        explanation = explain_out_of_bag(subject, what, game, checked_n_jobs(n_jobs))
+        if n_permutations == 0:
+            return explanation
+        from tumor_response.explanation.stability import explanation_null
+
+        null = explanation_null(
+            subject, what, n_permutations=n_permutations, game=game, seed=seed, n_jobs=n_jobs
+        )
+        return explanation.with_null(null)
     if isinstance(what, str):
         raise ExplanationError(
             f"explain(fitted, table): expected a table, received {what!r}. A name goes with the "
             "result of tr.evaluate."
+        )
+    if n_permutations:
+        raise ExplanationError(
+            "n_permutations refits the model to permuted outcomes, which a fitted model does not "
+            "tell; it belongs to explain(result, name)."
         )
     return _explain_fitted(subject, what, in_sample, background, blocks, game)
 
@@ -138,7 +179,7 @@ def _explain_fitted(
     game: Game,
 ) -> Explanation:
     name = type(final_estimator(fitted)).__name__
-    check_supported(name, fitted)
+    game = checked_game(game, name, fitted)
     try:
         check_is_fitted(final_estimator(fitted))
     except NotFittedError:
@@ -158,48 +199,71 @@ def _explain_fitted(
     frame = _frame(table)
     dictionary = table.dictionary if isinstance(table, FeatureTable) else None
     behind = frame if background is None else _frame(background)
-    known = blocks_of(frame.columns) if blocks is None else {b: list(c) for b, c in blocks.items()}
-    selects = bool(block_selectors(fitted))
+    if behind.empty or frame.empty:
+        raise ExplanationError(
+            f"There are {len(frame)} rows to explain and {len(behind)} in the background; expected "
+            "one or more of both.",
+            code="no_background" if behind.empty else "no_rows",
+        )
+    n_pairs = game.n_pairs or N_PAIRS
+    draws = Draws(n_pairs, np.random.default_rng([game.seed, 0]), game.max_evaluations)
     try:
-        used = used_blocks(fitted, frame, known)
-        columns = [column for members in used.values() for column in members]
-        seen = frame if selects else frame[columns]
+        used = used_blocks(fitted, frame, _blocks(frame, blocks))
+        seen, used = _as_fitted(fitted, frame, used)
+        hierarchy = Hierarchy.of(used, dictionary, game.level)
         with threadpool_limits(1):
-            hierarchy = Hierarchy.of(used, dictionary)
-            one = attribute(fitted, behind[seen.columns], seen, hierarchy)
+            one = attribute(fitted, behind[seen.columns], seen, hierarchy, game, draws)
     except (ModelError, KeyError, ValueError) as error:
         if isinstance(error, ExplanationError):
             raise
         raise ExplanationError(
             f"The table does not fit the model ({name}): {error}", code="other_columns"
         ) from error
-    index = frame.index
-    return Explanation(
-        name=name,
-        mode="in_sample" if in_sample else "new_rows",
-        output=game.output,
-        value_function=game.value_function,
-        method="exact",
-        values=pd.DataFrame(one.values, index, columns),
-        block_values=pd.DataFrame(one.block_values, index, list(used)),
-        family_values=pd.DataFrame(one.family_values, index, list(hierarchy.families)),
-        nested_values=pd.DataFrame(one.nested_values, index, columns),
-        base_values=pd.Series(one.base, index=index, name="base_value"),
-        outputs=pd.Series(one.outputs, index=index, name="output"),
-        spread=None,
-        standard_error=None,
-        n_pairs=None,
-        n_out_of_bag=None,
-        top_ten_share=None,
-        column_mean_abs=None,
-        family_mean_abs=None,
-        block_mean_abs=None,
-        block_interactions=None,
-        features=frame[columns],
-        blocks=used,
-        families=hierarchy.families,
-        dictionary=dictionary,
-    )
+    sums = Sums(len(frame), 1, hierarchy)
+    sums.add(0, np.arange(len(frame)), one)
+    mode: Mode = "in_sample" if in_sample else "new_rows"
+    return sums.explanation(name, mode, game, n_pairs, frame, dictionary)
+
+
+def _blocks(
+    frame: pd.DataFrame, blocks: Mapping[str, Sequence[str]] | None
+) -> dict[str, list[str]]:
+    if blocks is None:
+        return blocks_of(frame.columns)
+    known = {str(block): list(columns) for block, columns in blocks.items()}
+    for block, columns in known.items():
+        unknown = [column for column in columns if column not in frame]
+        if unknown or not columns:
+            raise ExplanationError(
+                f"blocks: {block!r} is mapped to {unknown[0]!r}, which the table does not have."
+                if unknown
+                else f"blocks: {block!r} is mapped to no columns; leave it out.",
+                code="other_columns" if unknown else "empty_block",
+            )
+    return known
+
+
+def _as_fitted(
+    fitted: BaseEstimator, frame: pd.DataFrame, used: dict[str, list[str]]
+) -> tuple[pd.DataFrame, dict[str, list[str]]]:
+    """Return the columns that the model was fitted to, in that order, where it tells."""
+    if block_selectors(fitted):
+        return frame, used
+    first, _ = parts_of(fitted)
+    names = getattr(first[0] if first else fitted, "feature_names_in_", None)
+    there = [column for members in used.values() for column in members]
+    if names is None:
+        return frame[there], used
+    wanted = set(map(str, names))
+    if unplaced := [str(name) for name in names if name not in set(there)]:
+        raise ExplanationError(
+            f"The model was fitted to {unplaced[0]!r}"
+            f"{f' and {len(unplaced) - 1} more' if len(unplaced) > 1 else ''}, which the table or "
+            "blocks= lacks.",
+            code="other_columns",
+        )
+    kept = {block: [c for c in members if c in wanted] for block, members in used.items()}
+    return frame[list(names)], {block: members for block, members in kept.items() if members}
 
 
 def _frame(table: FeatureTable | pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from tumor_response.transformers.correlation import unit_columns
 from tumor_response.transformers.dropped import dropped_record
 from tumor_response.transformers.filters import ColumnFilter
 
-__all__ = ["CorrelationClusters"]
+__all__ = ["CorrelationClusters", "correlation_clusters"]
 
 
 class CorrelationClusters(ColumnFilter):
@@ -78,7 +78,7 @@ class CorrelationClusters(ColumnFilter):
         correlation = np.ones(n_columns)
         for members in block_members(tuple(self.feature_names_in_)).values():
             signed = np.clip(ranks[:, members].T @ ranks[:, members], -1.0, 1.0)
-            for cluster in _clusters(np.abs(signed), self.min_correlation):
+            for cluster in correlation_clusters(np.abs(signed), self.min_correlation):
                 inside = np.abs(signed[np.ix_(cluster, cluster)]).mean(axis=1)
                 medoid = cluster[int(inside.round(12).argmax())]
                 stands_for[members[cluster]] = members[medoid]
@@ -112,7 +112,7 @@ class CorrelationClusters(ColumnFilter):
         )
 
 
-def _clusters(correlations: FloatArray, smallest: float) -> list[np.ndarray]:
+def correlation_clusters(correlations: FloatArray, smallest: float) -> list[np.ndarray]:
     """Return the members of each cluster, in ascending order of their first."""
     if len(correlations) == 1:
         return [np.array([0])]

@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgba
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -40,8 +38,10 @@ def make_table(n: int = 50, p: int = 12, seed: int = 0) -> tuple[pd.DataFrame, p
 @pytest.fixture(scope="module")
 def result() -> tr.EvaluationResult:
     X, rate = make_table()
-    models = {name: tr.make_model(name) for name in MODELS} | {
-        "clinical": tr.make_model("clinical_only")
+    models = {
+        "logistic": tr.make_model("logistic"),
+        "xgboost": tr.make_model("xgboost", n_estimators=40, early_stopping="none"),
+        "clinical": tr.make_model("clinical_only"),
     }
     scheme = tr.Bootstrap632Plus(n_resamples=12, seed=1)
     return tr.evaluate(models, X, rate, scheme, label=tr.ResponderCut("median"))
@@ -93,7 +93,7 @@ def test_tables_say_rank_stability_and_spread(explanations, result):
     assert table["mean_abs"].is_monotonic_decreasing
     assert table["top_ten_share"].between(0, 1).all()
     assert table.loc["deep__n__0", "top_ten_share"] == 1
-    assert table["top_ten_share"].sum() <= 10
+    assert table["top_ten_share"].sum() <= 10 + 1e-9
     np.testing.assert_allclose(table["mean_abs"], one.values.abs().mean()[table.index])
     blocks = one.by_block()
     assert blocks.index[0] == "deep"
@@ -111,9 +111,10 @@ def test_a_model_of_one_block_has_that_block_alone(result):
     assert list(one.values.columns) == ["clinical__age", "clinical__site"]
 
 
-def test_bytes_do_not_depend_on_n_jobs(result, explanations):
-    two = tr.explain(result, "xgboost", n_jobs=2)
-    one = explanations["xgboost"]
+def test_bytes_do_not_depend_on_n_jobs(result):
+    """Of values that are sampled: exact ones have nothing that could differ."""
+    one, two = (tr.explain(result, "clinical", output="probability", n_jobs=n) for n in (1, 2))
+    assert one.method == "sampled"
     assert one.values.to_numpy().tobytes() == two.values.to_numpy().tobytes()
     assert one.block_mean_abs.to_numpy().tobytes() == two.block_mean_abs.to_numpy().tobytes()
 
@@ -302,18 +303,6 @@ def test_a_column_without_any_value_is_drawn_in_grey():
     plt.close(ax.figure)
 
 
-class Mixes(TransformerMixin, BaseEstimator):
-    def fit(self, X, y=None):
-        self.n_ = X.shape[1]
-        return self
-
-    def transform(self, X):
-        return np.asarray(X) @ np.ones((self.n_, 2))
-
-    def get_feature_names_out(self, input_features=None):
-        return np.asarray(input_features)[:2]
-
-
 def test_what_cannot_be_explained_says_why(result):
     X, rate = make_table()
     y = (rate > 0).astype(int)
@@ -323,14 +312,9 @@ def test_what_cannot_be_explained_says_why(result):
     with pytest.raises(ExplanationError, match="expected a model's name"):
         tr.explain(result, X)
     forest = RandomForestClassifier(3, random_state=0).fit(numbers, y)
-    with pytest.raises(ExplanationError, match=r"RandomForestClassifier.*XGBClassifier"):
+    with pytest.raises(ExplanationError, match=r"no log-odds.*output='probability'") as caught:
         tr.explain(forest, numbers, in_sample=True)
-    with pytest.raises(ExplanationError, match="DummyClassifier"):
-        tr.explain(tr.make_model("dummy").fit(X, y), X, in_sample=True)
-    for mixing in (PCA(2), Mixes()):
-        model = make_pipeline(mixing, LogisticRegression()).fit(numbers, y)
-        with pytest.raises(ExplanationError, match=f"{type(mixing).__name__}.*columns apart"):
-            tr.explain(model, numbers, in_sample=True)
+    assert caught.value.code == "infinite_log_odds"
     with pytest.raises(ExplanationError, match="not fitted"):
         tr.explain(tr.make_model("logistic"), X, in_sample=True)
     fitted = tr.make_model("logistic").fit(X, y)

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
     from tumor_response.evaluation.result import EvaluationResult
     from tumor_response.evaluation.rows import EvaluationRows
 
-__all__ = ["CHANCE", "PermutationNull", "null_of_rows", "permutation_null"]
+__all__ = [
+    "CHANCE",
+    "PermutationNull",
+    "null_of_rows",
+    "permutation_null",
+    "permuted_evaluation",
+]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -258,7 +264,9 @@ def _one(
     """Evaluate the outcome as a seed permutes it; without a seed as it is."""
     changed, resamples, n_redrawn = rows, draw_resamples(rows, scheme), 0
     if seed is not None:
-        changed, resamples, n_redrawn = _permuted(rows, scheme, np.random.default_rng(seed))
+        changed, resamples, n_redrawn = permuted_evaluation(
+            rows, scheme, np.random.default_rng(seed)
+        )
     (name,) = rows.models
     # first, as in an evaluation: a model that remembers what it was fitted to remembers it here
     scores = apparent_scores(changed, resamples if scheme.kind == "test_set" else None)[name]
@@ -277,7 +285,7 @@ def _one(
     return _Answer(values, len(resamples), n_redrawn)
 
 
-def _permuted(
+def permuted_evaluation(
     rows: EvaluationRows, scheme: Scheme, rng: np.random.Generator
 ) -> tuple[EvaluationRows, list[Resample], int]:
     """Return the rows with a permuted outcome that the scheme can split, and its resamples."""

@@ -7,6 +7,10 @@ from tumor_response.explanation.trees.games import (
     group_shapley,
     nested_owen,
 )
+from tumor_response.explanation.trees.path_dependent import (
+    path_dependent_base,
+    path_dependent_owen,
+)
 from tumor_response.explanation.trees.reading import is_tree_ensemble
 
 __all__ = [
@@ -16,5 +20,7 @@ __all__ = [
     "group_shapley",
     "is_tree_ensemble",
     "nested_owen",
+    "path_dependent_base",
+    "path_dependent_owen",
     "tree_ensemble",
 ]

@@ -49,6 +49,8 @@ class Leaves(NamedTuple):
         Met if ``low < value <= high``,
     missing : ndarray of bool of shape (n_conditions,)
         or if the value is missing and this is True.
+    reach : ndarray of shape (n_conditions,)
+        Share of the training weight that the splits by this column let pass on the way.
     value : ndarray of shape (n_leaves,)
         What a row gets that ends there.
     """
@@ -58,6 +60,7 @@ class Leaves(NamedTuple):
     low: FloatArray
     high: FloatArray
     missing: npt.NDArray[np.bool_]
+    reach: FloatArray
     value: FloatArray
 
 

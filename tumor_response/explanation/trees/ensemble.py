@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,8 @@ import pandas as pd
 
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.trees.conjunctions import Leaves, add_values
-from tumor_response.explanation.trees.reading import trees_of
+from tumor_response.explanation.trees.paths import leaves_of
+from tumor_response.explanation.trees.reading import Output, trees_of
 
 __all__ = ["TreeEnsemble", "tree_ensemble"]
 
@@ -27,8 +28,8 @@ class TreeEnsemble:
 
     Attributes
     ----------
-    output : {"log_odds", "probability"}
-        Of class 1.
+    output : {"log_odds", "probability", "rate"}
+        What the leaves sum up to; the former two are those of class 1.
     base : float
     n_columns : int
         Columns of the tables that the estimator is given.
@@ -40,7 +41,7 @@ class TreeEnsemble:
         A number that stands for a missing value as NaN does, or NaN.
     """
 
-    output: Literal["log_odds", "probability"]
+    output: Output
     base: float
     n_columns: int
     columns: IntArray
@@ -74,7 +75,7 @@ class TreeEnsemble:
         return np.ascontiguousarray(shown)
 
     def outputs(self, X: pd.DataFrame | npt.ArrayLike) -> FloatArray:
-        """Return the output of each row: log-odds or probability of class 1.
+        """Return the output of each row: log-odds or probability of class 1, or the rate.
 
         Parameters
         ----------
@@ -99,8 +100,10 @@ def tree_ensemble(final: Any) -> TreeEnsemble:
     final
         ``BoostedTreesClassifier``, ``XGBClassifier`` or an XGBoost ``Booster`` (log-odds; a
         booster's of its second class), ``RandomForestClassifier`` or ``ExtraTreesClassifier``
-        (probability: the mean of the trees'). The columns are those that the estimator is given;
-        what a filter inside it leaves out is asked by no leaf.
+        (probability: the mean of the trees'); ``BoostedTreesRegressor``, ``XGBRegressor`` of
+        squared error, ``RandomForestRegressor`` or ``ExtraTreesRegressor`` (rate). The columns
+        are those that the estimator is given; what a filter inside it leaves out is asked by no
+        leaf.
 
     Returns
     -------
@@ -123,25 +126,13 @@ def tree_ensemble(final: Any) -> TreeEnsemble:
     True
     """
     read = trees_of(final)
-    conditions = [
-        (column, *condition) for rule in read.rules for column, condition in rule.conditions.items()
-    ]
-    asked, low, high, missing = zip(*conditions, strict=True) if conditions else ((), (), (), ())
-    columns, place = np.unique(np.array(asked, dtype=np.int64), return_inverse=True)
-    sizes = [len(rule.conditions) for rule in read.rules]
-    leaves = Leaves(
-        start=np.cumsum([0, *sizes], dtype=np.int64),
-        asked=place.astype(np.int64),
-        low=np.array(low, dtype=np.float64),
-        high=np.array(high, dtype=np.float64),
-        missing=np.array(missing, dtype=bool),
-        value=np.array([rule.value for rule in read.rules], dtype=np.float64),
-    )
+    leaves = leaves_of(read.nodes)
+    columns, place = np.unique(leaves.asked, return_inverse=True)
     return TreeEnsemble(
         output=read.output,
         base=read.base,
         n_columns=read.n_columns,
         columns=columns,
-        leaves=leaves,
+        leaves=leaves._replace(asked=place),
         missing_number=read.missing,
     )

@@ -18,9 +18,15 @@ from tumor_response.explanation.trees.conjunctions import (
     add_nested,
 )
 from tumor_response.explanation.trees.ensemble import TreeEnsemble
-from tumor_response.explanation.trees.unions import Table, checked_numbers, leaf_unions
+from tumor_response.explanation.trees.unions import (
+    Table,
+    checked_numbers,
+    kept_apart,
+    leaf_unions,
+    number_of_unions,
+)
 
-__all__ = ["column_shapley", "group_interactions", "group_shapley", "nested_owen"]
+__all__ = ["column_shapley", "group_interactions", "group_shapley", "nested_owen", "order_shares"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -153,9 +159,7 @@ def nested_owen(
     >>> bool(np.allclose(columns[:, 1:].sum(axis=1), blocks[:, 1]))
     True
     """
-    if len(levels) == 0:
-        raise ExplanationError("levels is empty; expected one array per level.")
-    sizes = [int(np.max(np.asarray(level), initial=-1)) + 1 for level in levels]
+    sizes = [number_of_unions(level) for level in levels]
     return _nested(ensemble, background, rows, levels, sizes)
 
 
@@ -196,10 +200,8 @@ def group_interactions(
     >>> bool(np.allclose(np.triu(pairs).sum(axis=(1, 2)), total))
     True
     """
-    seen, behind, numbers = checked_numbers(
-        ensemble, background, rows, [group_of_column], [n_groups]
-    )
-    unions = leaf_unions(ensemble.leaves, numbers)
+    seen, behind = _seen(ensemble, background, rows)
+    unions = leaf_unions(ensemble.leaves, checked_numbers(ensemble, [group_of_column], [n_groups]))
     widest = int(np.diff(unions.start).max(initial=1))
     values = np.zeros((len(seen), n_groups, n_groups))
     add_interactions(
@@ -207,7 +209,7 @@ def group_interactions(
         _side(behind),
         ensemble.leaves,
         unions,
-        _orders(),
+        order_shares(),
         _table(),
         np.empty((len(seen), widest, widest)),
         values,
@@ -225,18 +227,17 @@ def _nested(
     levels: Sequence[npt.ArrayLike],
     sizes: Sequence[int],
 ) -> list[FloatArray]:
-    seen, behind, numbers = checked_numbers(ensemble, background, rows, levels, sizes)
-    ends = np.cumsum(sizes)
-    apart = [number + end - size for number, end, size in zip(numbers, ends, sizes, strict=True)]
-    unions = leaf_unions(ensemble.leaves, apart)
+    seen, behind = _seen(ensemble, background, rows)
+    numbers = checked_numbers(ensemble, levels, sizes)
+    unions = leaf_unions(ensemble.leaves, kept_apart(numbers, sizes))
     widest = int(np.diff(unions.start).max(initial=1))
-    values = np.zeros((len(seen), int(ends[-1])))
+    values = np.zeros((len(seen), sum(sizes)))
     add_nested(
         _side(seen),
         _side(behind),
         ensemble.leaves,
         unions,
-        _orders(),
+        order_shares(),
         _table(),
         np.empty(widest, dtype=np.int64),
         np.empty((widest, 4), dtype=np.int64),
@@ -244,7 +245,17 @@ def _nested(
         np.empty((len(seen), widest)),
         values,
     )
-    return np.split(values, ends[:-1], axis=1)
+    return np.split(values, np.cumsum(sizes)[:-1], axis=1)
+
+
+def _seen(ensemble: TreeEnsemble, background: Table, rows: Table) -> tuple[FloatArray, FloatArray]:
+    seen, behind = ensemble.seen(rows), ensemble.seen(background)
+    if len(behind) == 0:
+        raise ExplanationError(
+            "The background has no row; absent columns are averaged over its rows.",
+            code="no_background",
+        )
+    return seen, behind
 
 
 def _side(X: FloatArray) -> Side:
@@ -256,7 +267,7 @@ def _table() -> IntArray:
 
 
 @cache
-def _orders() -> FloatArray:
+def order_shares() -> FloatArray:
     """Return a! b! / (a + b + 1)! for all a and b below the most players of a leaf."""
     n = range(MAX_PLAYERS + 1)
     return np.array([[1 / ((a + b + 1) * math.comb(a + b, a)) for b in n] for a in n])

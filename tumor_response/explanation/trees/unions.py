@@ -13,27 +13,25 @@ from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.trees.conjunctions import MAX_PLAYERS, Leaves, Unions
 from tumor_response.explanation.trees.ensemble import TreeEnsemble
 
-__all__ = ["Table", "checked_numbers", "leaf_unions"]
+__all__ = ["Table", "checked_numbers", "kept_apart", "leaf_unions", "number_of_unions"]
 
-FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 Table = pd.DataFrame | npt.ArrayLike
 
 
 def checked_numbers(
-    ensemble: TreeEnsemble,
-    background: Table,
-    rows: Table,
-    levels: Sequence[npt.ArrayLike],
-    sizes: Sequence[int],
-) -> tuple[FloatArray, FloatArray, list[IntArray]]:
-    """Return what the trees see of both tables, and the union of each column that they ask."""
-    seen, behind = ensemble.seen(rows), ensemble.seen(background)
-    if len(behind) == 0:
-        raise ExplanationError(
-            "The background has no row; absent columns are averaged over its rows.",
-            code="no_background",
-        )
+    ensemble: TreeEnsemble, levels: Sequence[npt.ArrayLike], sizes: Sequence[int]
+) -> list[IntArray]:
+    """Return, level by level, the union of each column that is asked.
+
+    Raises
+    ------
+    ExplanationError
+        ``other_columns``: not one whole number per column of the ensemble. ``not_nested``: a
+        union that lies in two of the level before. A number below 0 or above ``size - 1``.
+    """
+    if len(levels) == 0:
+        raise ExplanationError("levels is empty; expected one array per level.")
     numbers = []
     for level, size in zip(levels, sizes, strict=True):
         number = np.asarray(level)
@@ -58,7 +56,18 @@ def checked_numbers(
                 "each level must divide the one before it.",
                 code="not_nested",
             )
-    return seen, behind, [number[ensemble.columns] for number in numbers]
+    return [number[ensemble.columns] for number in numbers]
+
+
+def number_of_unions(level: npt.ArrayLike) -> int:
+    """Return the largest number of a level plus 1."""
+    return int(np.max(np.asarray(level), initial=-1)) + 1
+
+
+def kept_apart(numbers: Sequence[IntArray], sizes: Sequence[int]) -> list[IntArray]:
+    """Return the unions numbered on from level to level."""
+    firsts = np.cumsum([0, *sizes[:-1]])
+    return [number + first for number, first in zip(numbers, firsts, strict=True)]
 
 
 def leaf_unions(leaves: Leaves, numbers: Sequence[IntArray]) -> Unions:
