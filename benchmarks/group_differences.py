@@ -16,10 +16,17 @@ share of true columns found, studies with anything found, and how often the coun
 0.05 or less. Unadjusted, a column that follows the volume does differ where confounded, so that
 only the adjusted test has a level there.
 
+``blocks``: 400 studies of 40 or 96 patients and a block of 200 columns in 20 clusters that says
+nothing at equal volume; how often the p values of the block and of its largest effect are 0.05 or
+less.
+
 Run:  python -P benchmarks/group_differences.py columns
       python -P benchmarks/group_differences.py tables
-Appends to benchmarks/results/group_differences_{columns,tables}.csv, a row per batch of studies;
-goes on where it stopped. ``show`` prints the tables of the docs.
+      python -P benchmarks/group_differences.py blocks
+Appends to benchmarks/results/group_differences_{columns,tables,blocks}.csv, a row per batch of
+studies; goes on where it stopped. ``show`` prints the tables of the docs; ``figures`` draws those
+of one simulated table: 1,000 texture columns, 50 of which say something beyond volume and
+300 of which follow it, and 500 deep columns, a third of which follow the volume.
 """
 
 from __future__ import annotations
@@ -34,16 +41,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+import tumor_response as tr
 from tumor_response.evaluation.intervals import obuchowski
 from tumor_response.evaluation.planning.precision import newcombe_limits
-from tumor_response.explanation.differences import group_differences
+from tumor_response.explanation.differences import beyond_volume_and_age, group_differences
+from tumor_response.explanation.differences.block_tests import block_tests
+from tumor_response.explanation.differences.comparing import differences_of_rows
 from tumor_response.explanation.differences.covariates import adjusting_basis
 from tumor_response.explanation.differences.partial import PartialRanks
+from tumor_response.explanation.differences.prepared import compared_rows
 
 RESULTS = Path(__file__).parent / "results"
+FIGURES = Path(__file__).parents[1] / "docs" / "_figures"
 LEVELS = (0.05, 0.01, 0.001)
 N_COLUMNS, STUDIES_PER_BATCH, BATCHES = 200, 25, 4
 TABLE_STUDIES, TABLE_BATCHES = 10, 20
+BLOCK_STUDIES, BLOCK_BATCHES = 100, 4
 FEWEST = 5
 
 FloatArray = npt.NDArray[np.float64]
@@ -169,6 +182,28 @@ def batch_of_tables(setting: dict, rng: np.random.Generator) -> dict[str, float]
     return pd.DataFrame(rows).astype(float).mean().to_dict()
 
 
+def batch_of_blocks(setting: dict, rng: np.random.Generator) -> dict[str, float]:
+    """Return how often a block that says nothing is found in one batch of studies."""
+    rows = []
+    n, confounded = setting["n"], setting["confounded"]
+    index = pd.Index([f"P{i:03d}" for i in range(n)], name="patient_id")
+    while len(rows) < BLOCK_STUDIES:
+        volume, age, factors = rng.normal(size=n), rng.normal(size=n), rng.normal(size=(n, 20))
+        y = pd.Series((confounded * volume + rng.logistic(size=n) > 0).astype(float), index)
+        if min(y.sum(), n - y.sum()) < FEWEST:
+            continue
+        columns = 0.8 * np.repeat(factors, 10, axis=1) + 0.6 * rng.normal(size=(n, 200))
+        columns += confounded * (volume + 0.5 * volume**2)[:, None] * (np.arange(200) % 2)
+        table = pd.DataFrame(columns, index).add_prefix("deep__n__")
+        table["clinical__volume_cc"], table["clinical__age"] = np.exp(volume), age
+        seed = int(rng.integers(1 << 31))
+        prepared = compared_rows(table, y, None, None, None)
+        found = differences_of_rows(prepared, n_permutations=19)
+        one = block_tests(prepared, found, 199, seed).iloc[0]
+        rows.append({"p": one["p_value"] <= 0.05, "p_strongest": one["p_strongest"] <= 0.05})
+    return pd.DataFrame(rows).mean().to_dict()
+
+
 def run(name: str, settings: list[dict], n_batches: int, one: Callable) -> None:
     """Append the batches that are not there yet."""
     path = RESULTS / f"group_differences_{name}.csv"
@@ -186,7 +221,7 @@ def run(name: str, settings: list[dict], n_batches: int, one: Callable) -> None:
 
 def show() -> None:
     """Print the means over the batches."""
-    for name in ("columns", "tables"):
+    for name in ("columns", "tables", "blocks"):
         frame = pd.read_csv(RESULTS / f"group_differences_{name}.csv")
         keys = list(frame.columns[: list(frame.columns).index("batch")])
         shown = frame.groupby(keys, sort=False).mean().drop(columns="batch")
@@ -195,17 +230,66 @@ def show() -> None:
         )
 
 
+def figures() -> None:
+    """Draw the docs' figures."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    rng = np.random.default_rng(11)
+    n, clusters = 96, 60
+    volume, age = rng.normal(size=n), rng.normal(60, 9, size=n)
+    factors = rng.normal(size=(n, clusters))
+    y = 1.2 * volume + 1.2 * factors[:, 0] + 0.9 * factors[:, 20] + rng.logistic(size=n) > 0
+    filters = ("original", "log_sigma_1_mm", "log_sigma_2_mm", "log_sigma_3_mm", "wavelet_LLL")
+    columns = {}
+    for i in range(1500):
+        of = 0.8 * factors[:, i // 25] + 0.6 * rng.normal(size=n)
+        follows = i % 10 < 3 if i < 1000 else i % 3 == 0
+        name = f"deep__tf_efficientnet_lite0__{i - 1000:04d}"
+        if i < 1000:
+            kind = ("glcm", "glrlm")[i // 100 % 2]
+            name = f"radiomics__{filters[i // 200]}__{kind}_Feature{i:03d}"
+        columns[name] = of + 0.8 * volume * follows
+    index = pd.MultiIndex.from_product(
+        [[f"P{i:03d}" for i in range(n)], ["1"]], names=["patient_id", "lesion_id"]
+    )
+    table = pd.DataFrame(columns, index)
+    table["clinical__volume_cc"], table["clinical__age"] = np.exp(2.5 + 0.8 * volume), age
+    groups = pd.Series(y.astype(float), index)
+    found = group_differences(table, groups)
+    print("\n".join(found.sentences()))
+    for test in ("unadjusted", "adjusted"):
+        figure = found.plot_volcano(test).figure
+        figure.savefig(FIGURES / f"group_differences_{test}.png", dpi=150)
+    models = {
+        "volume_only": tr.make_model("volume_only"),
+        "clinical_only": tr.make_model("clinical_only"),
+        "clinical + deep": tr.make_model("logistic", blocks=["clinical", "deep"], Cs=(0.01,)),
+        "all blocks": tr.make_model("logistic", Cs=(0.01,)),
+    }
+    result = tr.evaluate(models, table, groups, tr.Bootstrap632Plus(n_resamples=200, seed=0))
+    beyond = beyond_volume_and_age(result)
+    print("\n".join(beyond.sentences()))
+    beyond.plot().savefig(FIGURES / "beyond_volume_and_age.png", dpi=150)
+
+
 def main() -> None:
     """Run a part, or show what there is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("part", choices=("columns", "tables", "show"))
+    parser.add_argument("part", choices=("columns", "tables", "blocks", "show", "figures"))
     part = parser.parse_args().part
     if part == "show":
         show()
+    elif part == "figures":
+        figures()
     elif part == "columns":
         grid = itertools.product((96, 48, 24), (1, 2), (0, 1), (0.0, 1.0))
         names = ("n", "lesions", "confounded", "effect")
         run(part, [dict(zip(names, one, strict=True)) for one in grid], BATCHES, batch_of_columns)
+    elif part == "blocks":
+        sizes = itertools.product((96, 40), (0, 1))
+        settings = [{"n": n, "confounded": c} for n, c in sizes]
+        run(part, settings, BLOCK_BATCHES, batch_of_blocks)
     else:
         settings = [
             {"confounded": c, "signal": s} for c, s in itertools.product((0, 1), (0.0, 0.9))

@@ -7,18 +7,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from tumor_response.evaluation import EvaluationResult
-from tumor_response.evaluation.comparison import adjusted_p_values, increments
+from tumor_response.evaluation.comparison import increments
 from tumor_response.exceptions import ExplanationError
-from tumor_response.explanation.differences.chance import exchanged
+from tumor_response.explanation.differences.block_tests import block_tests
 from tumor_response.explanation.differences.comparing import Within, differences_of_rows
 from tumor_response.explanation.differences.prepared import ComparedRows, compared_rows
 from tumor_response.explanation.differences.result import GroupDifferences
-from tumor_response.explanation.differences.testing import AdjustedTests
 from tumor_response.explanation.hierarchy import Hierarchy
 from tumor_response.outcomes import Coupling
 from tumor_response.table import FeatureTable
@@ -27,11 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["BeyondVolumeAndAge", "beyond_volume_and_age"]
-
-FloatArray = npt.NDArray[np.float64]
-
-_OF_BLOCKS = "permutation of what the covariates leave of the outcome"
-_LARGEST_SHARE = 95.0
 
 
 def beyond_volume_and_age(
@@ -111,8 +103,7 @@ def beyond_volume_and_age(
     differences = differences_of_rows(
         rows, within, fdr=fdr, n_permutations=n_permutations, seed=seed
     )
-    with threadpool_limits(1):
-        blocks = _of_blocks(rows, differences, n_permutations, seed)
+    blocks = block_tests(rows, differences, n_permutations, seed)
     return BeyondVolumeAndAge(differences, blocks, gained)
 
 
@@ -213,46 +204,3 @@ def _rows(
         )
     hierarchy = Hierarchy.of(rows.hierarchy.blocks, dictionary)
     return replace(rows, dictionary=dictionary, hierarchy=hierarchy)
-
-
-def _of_blocks(
-    rows: ComparedRows, differences: GroupDifferences, n_permutations: int, seed: int
-) -> pd.DataFrame:
-    tests = AdjustedTests(rows)
-    stream = int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
-    own = tests.residual_label
-    permuted = exchanged(own, rows.patients[tests.known], n_permutations, stream)
-    labels = np.vstack([own, permuted])
-    labels -= (labels @ tests.basis) @ tests.basis.T
-    squares = (labels @ tests.residuals()) ** 2
-    effects = np.nan_to_num(np.abs(tests.effects(labels)), nan=0.0)
-    columns = differences.columns
-    told = {}
-    for number, block in enumerate(rows.hierarchy.blocks):
-        at = np.flatnonzero(rows.hierarchy.block_of_column == number)
-        tested = columns.iloc[at]["p_value_adjusted"].notna().to_numpy()
-        if not tested.any():
-            continue
-        statistic, largest = squares[:, at].sum(axis=1), effects[:, at].max(axis=1)
-        strongest = at[int(effects[0, at].argmax())]
-        told[block] = {
-            "n_columns": int(tested.sum()),
-            "found": int((columns.iloc[at]["q_adjusted"] <= differences.fdr).sum()),
-            "ratio": float(statistic[0] / statistic[1:].mean()),
-            "p_value": _share(statistic),
-            "strongest": columns.index[strongest],
-            "delta_strongest": float(columns["delta_adjusted"].iloc[strongest]),
-            "chance_strongest": float(np.percentile(largest[1:], _LARGEST_SHARE)),
-            "p_strongest": _share(largest),
-            "n_permutations": n_permutations,
-            "p_method": _OF_BLOCKS,
-        }
-    frame = pd.DataFrame.from_dict(told, orient="index").rename_axis("block")
-    place = list(frame.columns).index("p_value") + 1
-    frame.insert(place, "p_holm", adjusted_p_values(frame["p_value"].to_numpy(), "holm"))
-    return frame
-
-
-def _share(values: FloatArray) -> float:
-    """Return the share of permutations as large as the first, which is one of them."""
-    return float((values >= values[0] * (1 - 1e-12)).mean())

@@ -125,7 +125,8 @@ class PartialRanks:
     def effects(self, residual_labels: FloatArray) -> FloatArray:
         """Return the adjusted effect for each label and column, (n_labels, n_columns)."""
         length = (residual_labels**2).sum(axis=1)
-        found = 2 / len(self._ranks) * (residual_labels @ self.residuals) / length[:, None]
+        found: FloatArray = (residual_labels @ self.residuals) / length[:, None]
+        found *= 2 / len(self._ranks)
         found[:, ~self.is_left] = np.nan
         return found
 

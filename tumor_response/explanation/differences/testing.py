@@ -157,9 +157,9 @@ class AdjustedTests:
                 code="too_few_patients",
             )
         self.residual_label = self._label - self.basis @ (self.basis.T @ self._label)
-        left = float(self.residual_label @ self.residual_label)
-        self.outcome_explained = 1 - left / float(((self._label - self._label.mean()) ** 2).sum())
-        if left < _NOTHING_LEFT * len(self._label):
+        spread = float(self.residual_label @ self.residual_label)
+        self.outcome_explained = 1 - spread / float(((self._label - self._label.mean()) ** 2).sum())
+        if spread < _NOTHING_LEFT * len(self._label):
             raise ExplanationError(
                 f"{names} tell the two groups apart completely: no lesions of both groups are "
                 "equal in them, and nothing can be compared at equal values. Adjust for less.",

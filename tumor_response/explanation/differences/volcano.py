@@ -46,17 +46,19 @@ def draw_volcano(
             (family, colour, (table["family"] == family).to_numpy())
             for family, colour in colour_of.items()
         ]
-        for label, colour, mine in groups:
+        for _, colour, mine in groups:
             for of, size, strength in ((~is_found, 5, 0.35), (is_found, 12, 0.9)):
                 at = mine & of
                 ax.scatter(
                     effect[at], height[at], s=size, c=colour, alpha=strength, linewidths=0, zorder=2
                 )
+        # what is grey lies below the other points, and last in the legend
+        for label, colour, mine in groups[1:] + groups[:1] if grey.any() else groups:
             count = f"{int((mine & is_found).sum())} of {int(mine.sum())}"
             ax.scatter([], [], s=12, c=colour, linewidths=0, label=f"{label} ({count})")
         ax.axhline(-np.log10(found.fdr), color=NEUTRAL, linewidth=0.8, linestyle="--", zorder=1)
         ax.axvline(0, color=NEUTRAL, linewidth=0.6, linestyle=":", zorder=1)
-        _name(ax, table, named, effect, height)
+        _name(ax, test, table, named, effect, height)
         _dress(ax, found, test, effect, height)
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), title="found of tested, by family")
     return ax
@@ -81,6 +83,7 @@ def coloured_families(family: pd.Series, is_found: pd.Series) -> dict[str, str]:
 
 def _name(
     ax: Axes,
+    test: Which,
     table: pd.DataFrame,
     named: pd.Index,
     effect: FloatArray,
@@ -106,10 +109,8 @@ def _name(
         lines.append(f"{number}  {column}")
     # the label of the axis carries them, so that the layout leaves them room
     below = "\n".join(["", *lines]) if lines else ""
-    ax.set_xlabel(
-        "Cliff's delta: above 0 the value is higher in class 1 (responders)" + below,
-        linespacing=1.5,
-    )
+    what = "Cliff's delta" if test == "unadjusted" else "difference in mean rank, as Cliff's delta"
+    ax.set_xlabel(f"{what}: above 0 the value is higher in class 1{below}", linespacing=1.5)
 
 
 def _dress(
@@ -127,8 +128,9 @@ def _dress(
     ax.text(
         -widest, -np.log10(found.fdr), f" q = {found.fdr:g}", va="bottom", fontsize=6, color=NEUTRAL
     )
-    upper = ax.secondary_xaxis("top", functions=(_auc_of, _delta_of))
-    upper.set_xlabel("probability of superiority (AUC)")
+    if test == "unadjusted":
+        upper = ax.secondary_xaxis("top", functions=(_auc_of, _delta_of))
+        upper.set_xlabel("probability of superiority (AUC)")
     count = found.count(test, "q")
     what = "as they are" if test == "unadjusted" else f"at equal {' and '.join(found.adjusted_for)}"
     ax.set_title(
