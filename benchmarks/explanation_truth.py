@@ -119,7 +119,9 @@ def main() -> None:
     if arguments.part == "summary":
         summarise(arguments.work)
         return
-    default = FROZEN["attention"]["seeds"] if "attention" in arguments.part else SEEDS
+    of_attention = FROZEN["attention"]
+    seeds = {"attention": of_attention["seeds"], "attention_slow": of_attention["slow"]["seeds"]}
+    default = seeds.get(arguments.part, SEEDS)
     run(arguments.part, arguments.seeds or default, arguments.model, arguments.work)
 
 

@@ -70,7 +70,7 @@ def point_seed(seed: int, reference: Reference, work: Path, *, slow: bool = Fals
         auc = float(result.summary().loc["deep", "auc_oob"])
         weights = embedding_weights(result, columns, name="deep", n_jobs=1)
         for name in methods:
-            for sign in OF_ATTENTION["signs"]:
+            for sign in (SLOW if slow else OF_ATTENTION)["signs"]:
                 maps = attention(
                     weights,
                     chosen,
