@@ -4,22 +4,26 @@ from tumor_response.explanation.attention.computing import attention
 from tumor_response.explanation.attention.maps import AttentionMaps, CaseAttention
 from tumor_response.explanation.attention.methods import method_names
 from tumor_response.explanation.attention.settings import (
+    AttentionRolloutSettings,
     CamSettings,
+    EigenCamSettings,
+    GradientRolloutSettings,
     IntegratedGradientsSettings,
     OcclusionSettings,
-    RolloutSettings,
     ScoreCamSettings,
 )
 from tumor_response.explanation.attention.weights import EmbeddingWeights, embedding_weights
 
 __all__ = [
     "AttentionMaps",
+    "AttentionRolloutSettings",
     "CamSettings",
     "CaseAttention",
+    "EigenCamSettings",
     "EmbeddingWeights",
+    "GradientRolloutSettings",
     "IntegratedGradientsSettings",
     "OcclusionSettings",
-    "RolloutSettings",
     "ScoreCamSettings",
     "attention",
     "embedding_weights",
