@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 
@@ -29,7 +30,7 @@ def parts_from_the_top(module: LayerNetwork) -> list[tuple[str, list[torch.nn.Mo
     list of (str, list of torch.nn.Module)
         Name of each part, and its modules.
     """
-    network = module.network
+    network: Any = module.network  # timm has no types
     unused = network.get_classifier() if "logits" not in module.layers else None
     parts: list[tuple[str, list[torch.nn.Module]]] = []
     for name, child in _children(network):

@@ -24,12 +24,11 @@ from tumor_response.explanation.attention.sanity.one_lesion import (
 )
 from tumor_response.explanation.attention.sanity.result import AttentionSanity
 from tumor_response.explanation.attention.sanity.settings import SanitySettings
-from tumor_response.explanation.attention.settings import MethodSettings
 from tumor_response.explanation.attention.weights import EmbeddingWeights, embedding_weights
 from tumor_response.features.deep import DeepFeatures
 from tumor_response.features.deep.networks.device import resolved_device
 from tumor_response.parallel import spread
-from tumor_response.settings import checked_n_jobs
+from tumor_response.settings import Settings, checked_n_jobs
 from tumor_response.table import FeatureTable
 
 __all__ = ["attention_sanity"]
@@ -42,7 +41,7 @@ def attention_sanity(
     cohort: Cohort | Sequence[Case],
     *,
     extractor: DeepFeatures,
-    methods: Sequence[str | tuple[str, MethodSettings]] = ("grad_cam",),
+    methods: Sequence[str | tuple[str, Settings]] = ("grad_cam",),
     table: FeatureTable | pd.DataFrame | None = None,
     name: str | None = None,
     in_sample: bool | None = None,
@@ -119,7 +118,7 @@ def attention_sanity(
     )
 
 
-def _methods(methods: Sequence[str | tuple[str, MethodSettings]]) -> list[Method]:
+def _methods(methods: Sequence[str | tuple[str, Settings]]) -> list[Method]:
     pairs = [(one, None) if isinstance(one, str) else one for one in methods]
     names = [name for name, _ in pairs]
     if isinstance(methods, str) or not names or len(set(names)) < len(names):

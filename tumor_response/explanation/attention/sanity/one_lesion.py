@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -157,7 +157,7 @@ class LesionTrials:
     ) -> list[dict[str, Any]]:
         """Compare the maps with those of ever more random models."""
         rng = np.random.default_rng([self.settings.seed, draw])
-        model = _reweighted(lesion, rng.permutation(lesion.readout.weights))
+        model = _reweighted(lesion, rng.permutation(_readout(lesion).weights).astype(np.float64))
         steps = [(MODEL_STEP, model)]
         rows = []
         # one network changes from step to step, so that maps are made before the next
@@ -217,4 +217,8 @@ def _lesion(image: Any, mask: Any, pathway: Pathway, weights: FloatArray) -> Les
 
 
 def _reweighted(lesion: Lesion, weights: FloatArray) -> Lesion:
-    return Lesion(lesion.pathway, lesion.pixels, replace(lesion.readout, weights=weights))
+    return Lesion(lesion.pathway, lesion.pixels, replace(_readout(lesion), weights=weights))
+
+
+def _readout(lesion: Lesion) -> LinearReadout:
+    return cast(LinearReadout, lesion.readout)  # as _lesion made it

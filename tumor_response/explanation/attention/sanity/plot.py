@@ -37,7 +37,7 @@ def draw_cascade(sanity: AttentionSanity, ax: Axes | None) -> Axes:
             colour = COLOURS[number % len(COLOURS)]
             line = np.concatenate([[1.0], means.loc[method].to_numpy()])
             ax.plot(places, line, "o-", color=colour, markersize=3, label=method)
-            between = float(sanity.between.loc[method, "rank_correlation"])
+            between = sanity.between["rank_correlation"].to_numpy()[number]
             ax.axhline(between, color=colour, linewidth=0.7, linestyle=":")
         ax.axhline(0, color=NEUTRAL, linewidth=0.6)
         ax.set_xticks(places, ["nothing", *steps], rotation=35, ha="right")
