@@ -165,10 +165,11 @@ class Seen:
         rows: pd.DataFrame,
         hierarchy: Hierarchy,
     ) -> None:
-        self.origins = column_origins(steps, [str(column) for column in rows.columns])
-        self.owner = np.array([hierarchy.place[of] for of in self.origins], dtype=np.int64)
+        # first what may find columns missing, and says which
         self.background = passed_through(steps, background)
         self.rows = passed_through(steps, rows)
+        self.origins = column_origins(steps, [str(column) for column in rows.columns])
+        self.owner = np.array([hierarchy.place[of] for of in self.origins], dtype=np.int64)
 
     def numbers(self) -> tuple[FloatArray, FloatArray]:
         """Return background and rows as arrays."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 
 from tumor_response.evaluation import EvaluationResult, Resample
 from tumor_response.evaluation.rows import EvaluationRows
@@ -26,7 +26,7 @@ from tumor_response.explanation.sampled import Draws
 from tumor_response.parallel import spread
 from tumor_response.transformers import block_selectors, keys_needed
 
-__all__ = ["explain_out_of_bag", "explain_resamples", "used_blocks"]
+__all__ = ["check_no_images", "explain_out_of_bag", "explain_resamples", "used_blocks"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -88,12 +88,7 @@ def explain_resamples(
             code="task",
         )
     X = rows.shown_to(name)
-    if keys := keys_needed(model, X.columns):
-        raise ExplanationError(
-            f"Model {name!r} reads images through {keys[0]!r}, of which SHAP values of columns say "
-            "nothing; tr.attention shows where it looked.",
-            code="unsupported_model",
-        )
+    check_no_images(name, model, X)
     game = checked_game(game, name, model)
     n_pairs = game.n_pairs or N_PAIRS
     hierarchy = Hierarchy.of(used_blocks(model, X, rows.blocks), rows.dictionary, game.level)
@@ -117,6 +112,16 @@ def explain_resamples(
     ):
         sums.add(task.number, task.resample.test, one)
     return sums.explanation(name, "out_of_bag", game, n_pairs, X, rows.dictionary)
+
+
+def check_no_images(name: str, model: BaseEstimator, X: pd.DataFrame) -> None:
+    """Refuse a model that looks images up by keys: no column of the table says what they show."""
+    if keys := keys_needed(model, X.columns):
+        raise ExplanationError(
+            f"Model {name!r} reads images through {keys[0]!r}, of which SHAP values of columns say "
+            "nothing; tr.attention shows where it looked.",
+            code="unsupported_model",
+        )
 
 
 def used_blocks(

@@ -19,7 +19,7 @@ from tumor_response.explanation.fields import Mode
 from tumor_response.explanation.game import Game, Output, ValueFunction, checked_game
 from tumor_response.explanation.hierarchy import Hierarchy, Level
 from tumor_response.explanation.origins import parts_of
-from tumor_response.explanation.out_of_bag import explain_out_of_bag, used_blocks
+from tumor_response.explanation.out_of_bag import check_no_images, explain_out_of_bag, used_blocks
 from tumor_response.explanation.result import Explanation
 from tumor_response.explanation.sampled import Draws
 from tumor_response.models import final_estimator
@@ -208,6 +208,7 @@ def _explain_fitted(
     n_pairs = game.n_pairs or N_PAIRS
     draws = Draws(n_pairs, np.random.default_rng([game.seed, 0]), game.max_evaluations)
     try:
+        check_no_images(name, fitted, frame)
         used = used_blocks(fitted, frame, _blocks(frame, blocks))
         seen, used = _as_fitted(fitted, frame, used)
         hierarchy = Hierarchy.of(used, dictionary, game.level)

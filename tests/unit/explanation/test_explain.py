@@ -38,8 +38,10 @@ def make_table(n: int = 50, p: int = 12, seed: int = 0) -> tuple[pd.DataFrame, p
 @pytest.fixture(scope="module")
 def result() -> tr.EvaluationResult:
     X, rate = make_table()
-    models = {name: tr.make_model(name) for name in MODELS} | {
-        "clinical": tr.make_model("clinical_only")
+    models = {
+        "logistic": tr.make_model("logistic"),
+        "xgboost": tr.make_model("xgboost", n_estimators=40, early_stopping="none"),
+        "clinical": tr.make_model("clinical_only"),
     }
     scheme = tr.Bootstrap632Plus(n_resamples=12, seed=1)
     return tr.evaluate(models, X, rate, scheme, label=tr.ResponderCut("median"))
@@ -91,7 +93,7 @@ def test_tables_say_rank_stability_and_spread(explanations, result):
     assert table["mean_abs"].is_monotonic_decreasing
     assert table["top_ten_share"].between(0, 1).all()
     assert table.loc["deep__n__0", "top_ten_share"] == 1
-    assert table["top_ten_share"].sum() <= 10
+    assert table["top_ten_share"].sum() <= 10 + 1e-9
     np.testing.assert_allclose(table["mean_abs"], one.values.abs().mean()[table.index])
     blocks = one.by_block()
     assert blocks.index[0] == "deep"

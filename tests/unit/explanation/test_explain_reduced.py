@@ -106,7 +106,7 @@ def test_a_pipeline_of_your_own_is_undone_too(step, final):
     )
 
 
-@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("reduction", ["pls", "mrmr"])  # one that mixes columns, one that picks
 def test_out_of_bag_values_sum_to_the_scores_of_the_evaluation(reduction):
     rng = np.random.default_rng(1)
     X, y = small_table(50)
@@ -116,7 +116,7 @@ def test_out_of_bag_values_sum_to_the_scores_of_the_evaluation(reduction):
         {"m": tr.make_model("logistic", reduction=reduction)},
         X,
         y,
-        tr.Bootstrap632Plus(n_resamples=6),
+        tr.Bootstrap632Plus(n_resamples=3),
     )
     one = tr.explain(result, "m")
     scores = result.scores

@@ -15,7 +15,7 @@ from tests.unit.explanation.trees.by_hand import interventional, members, owen, 
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.attribution import attribute
 from tumor_response.explanation.hierarchy import Hierarchy
-from tumor_response.models import RidgeLogistic
+from tumor_response.models import BestOfInner, RidgeLogistic
 from tumor_response.models.fusion import StackedBlocks
 from tumor_response.transformers import blocks_of
 
@@ -170,6 +170,31 @@ def test_in_a_stack_each_blocks_families_are_those_of_its_own_model(table):
     np.testing.assert_allclose(one.nested_values[:, 1:4], expected, atol=1e-6)
     np.testing.assert_allclose(one.base + one.block_values.sum(axis=1), one.outputs, atol=1e-9)
     np.testing.assert_allclose(one.outputs, stack.decision_function(X.iloc[:ROWS]), atol=1e-9)
+
+
+def test_a_stack_of_forests_samples_what_it_hears_of_them(table):
+    """It holds their probabilities between 0.01 and 0.99; leaves of one row say 0 and 1."""
+    X = table[0]
+    y = (X["image__f__0"] + X["image__g__0"] > 0).astype(int)
+    forest = RandomForestClassifier(3, random_state=0)
+    stack = StackedBlocks(RidgeLogistic(Cs=(1.0,)), {"image": forest}, n_folds=2).fit(X, y)
+    one = tr.explain(stack, X.iloc[:ROWS], in_sample=True, background=X.iloc[10:], n_pairs=4)
+    assert one.method == "sampled"
+    assert (one.standard_error["deep__n__0"] == 0).all()  # that block's model is linear
+    assert one.standard_error["image__f__0"].max() > 0
+    np.testing.assert_allclose(one.outputs, stack.decision_function(X.iloc[:ROWS]), atol=1e-9)
+    contributions = stack.contributions(X)
+    expected = (contributions - contributions.iloc[10:].mean()).iloc[:ROWS]
+    np.testing.assert_allclose(one.block_values, expected[one.block_values.columns], atol=1e-9)
+
+
+def test_a_model_that_was_found_is_taken_for_what_was_found(table):
+    X, y = table
+    found = BestOfInner({"a": RidgeLogistic(Cs=(1.0,)), "b": RidgeLogistic(Cs=(0.1,))}).fit(X, y)
+    one = tr.explain(found, X, in_sample=True)
+    assert one.method == "exact"
+    alone = tr.explain(found.best_estimator_, X, in_sample=True)
+    pd.testing.assert_frame_equal(one.values, alone.values)
 
 
 def test_a_family_can_be_the_finest_player(table, boosted):
