@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,14 +15,14 @@ from tumor_response.exceptions import ExplanationError, TumorResponseError
 from tumor_response.explanation.attention.lesion import Lesion
 from tumor_response.explanation.attention.maps import CaseAttention
 from tumor_response.explanation.attention.methods import Method
-from tumor_response.explanation.attention.pathway import LinearReadout, Pathway
+from tumor_response.explanation.attention.pathway import LinearReadout, Pathway, Readout
 from tumor_response.explanation.attention.view_maps import ViewMaps
 from tumor_response.explanation.attention.weights import EmbeddingWeights
 from tumor_response.features.deep import DeepFeatures
 from tumor_response.features.deep.networks.eager import exact_arithmetic
 from tumor_response.features.deep.views import cut_views
 
-__all__ = ["CohortMapping", "Failure", "Task", "attend", "task_of"]
+__all__ = ["CohortMapping", "Failure", "Task", "attend", "guarded", "map_views", "task_of"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -63,21 +64,51 @@ def attend(
     FeatureError
         As :func:`tumor_response.features.deep.views.cut_views`.
     """
+
+    def readout(areas_mm2: FloatArray) -> LinearReadout:
+        return LinearReadout(
+            np.asarray(weights, dtype=np.float64),
+            areas_mm2,
+            len(pathway.draws),
+            pathway.poolings,
+            pathway.has_spread,
+        )
+
+    def check(lesion: Lesion) -> None:
+        if expected is not None and isinstance(lesion.readout, LinearReadout):
+            columns = lesion.readout.columns(lesion.features)
+            _check_same(case, columns.cpu().numpy(), expected)
+
+    return map_views(case, pathway, readout, method, output, check)
+
+
+def map_views(
+    case: BaselineCase,
+    pathway: Pathway,
+    readout: Callable[[FloatArray], Readout],
+    method: Method,
+    output: float,
+    check: Callable[[Lesion], None],
+) -> ViewMaps:
+    """Cut a case's views, check them, and map them.
+
+    Parameters
+    ----------
+    case, pathway, method, output
+        As for :func:`attend`.
+    readout
+        From the tumour's areas in the views of one draw to the scalar.
+    check
+        Raises if this is not the lesion that is to be explained.
+    """
     cut = [
         cut_views(case.image, case.mask, pathway.views, pathway.size_px, draw)
         for draw in pathway.draws
     ]
-    readout = LinearReadout(
-        np.asarray(weights, dtype=np.float64),
-        cut[0].areas_mm2,
-        len(cut),
-        pathway.poolings,
-        pathway.has_spread,
-    )
-    lesion = Lesion(pathway, np.concatenate([views.pixels for views in cut]), readout)
+    pixels = np.concatenate([views.pixels for views in cut])
+    lesion = Lesion(pathway, pixels, readout(cut[0].areas_mm2))
     with exact_arithmetic(pathway.device):
-        if expected is not None:
-            _check_same(case, readout.columns(lesion.features).cpu().numpy(), expected)
+        check(lesion)
         maps = method.maps(lesion)
         shares = lesion.view_weights()
     return ViewMaps(
@@ -156,31 +187,40 @@ class CohortMapping:
         return self._pathway
 
     def _one(self, task: Task) -> CaseAttention | Failure:
-        case = task.case
-        if task.weights is None:
+        case, weights = task.case, task.weights
+        if weights is None:
             return Failure(case.key, task.reason, f"{case.name} {_WITHOUT[task.reason]}.")
         # views that were moved make other values than the table's
         expected = task.values if self.shift_mm == (0.0, 0.0) else None
-        baseline = case.baseline
-        try:
+
+        def mapped(baseline: BaselineCase) -> CaseAttention:
             found = attend(
                 baseline,
                 self.pathway,
-                task.weights,
+                weights,
                 self.method,
                 output=task.output,
                 expected=expected,
             )
             return CaseAttention.of_views(case.key, found, baseline.mask)
-        except Exception as error:  # one bad case never ends a run of a hundred
-            if isinstance(error, TumorResponseError):
-                if error.code in _ENDS_THE_RUN:
-                    raise
-                return Failure(case.key, error.code, str(error))
-            told = f"{case.name}: unexpected {type(error).__name__}: {error}"
-            return Failure(case.key, "unexpected_error", told)
-        finally:
-            baseline.release()
+
+        return guarded(case, mapped)
+
+
+def guarded(case: Case, work: Callable[[BaselineCase], CaseAttention]) -> CaseAttention | Failure:
+    """Return a case's map, or why it has none; what is wrong with every case is raised."""
+    baseline = case.baseline
+    try:
+        return work(baseline)
+    except Exception as error:  # one bad case never ends a run of a hundred
+        if isinstance(error, TumorResponseError):
+            if error.code in _ENDS_THE_RUN:
+                raise
+            return Failure(case.key, error.code, str(error))
+        told = f"{case.name}: unexpected {type(error).__name__}: {error}"
+        return Failure(case.key, "unexpected_error", told)
+    finally:
+        baseline.release()
 
 
 def task_of(case: Case, weights: EmbeddingWeights) -> Task:

@@ -15,10 +15,11 @@ from tumor_response.cohort import Case, Cohort
 from tumor_response.evaluation import EvaluationResult
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.attention.cohort_mapping import CohortMapping, Failure, task_of
+from tumor_response.explanation.attention.learned import LearnedMapping, checked_mapping
 from tumor_response.explanation.attention.maps import FAILURE_COLUMNS, AttentionMaps, CaseAttention
 from tumor_response.explanation.attention.methods import method_of
-from tumor_response.explanation.attention.weights import EmbeddingWeights, embedding_weights
-from tumor_response.features.deep import DeepFeatures
+from tumor_response.explanation.attention.weights import EmbeddingWeights, Mode, embedding_weights
+from tumor_response.features.deep import DeepFeatures, Views, ViewSettings
 from tumor_response.features.deep.networks.device import resolved_device
 from tumor_response.parallel import spread
 from tumor_response.settings import Settings, checked_n_jobs, sha256_of_json
@@ -31,7 +32,7 @@ def attention(
     subject: EvaluationResult | BaseEstimator | EmbeddingWeights,
     cohort: Cohort | Sequence[Case],
     *,
-    extractor: DeepFeatures,
+    extractor: DeepFeatures | Views,
     table: FeatureTable | pd.DataFrame | None = None,
     name: str | None = None,
     in_sample: bool | None = None,
@@ -55,11 +56,13 @@ def attention(
     subject
         The result of :func:`tumor_response.evaluate`, with ``name``: out of bag, each lesion's
         weights are means over the models that had not seen its patient. Or a fitted model, with
-        ``table`` and ``in_sample``. Or weights that were computed before.
+        ``table`` and ``in_sample``. Or weights that were computed before. Or a fitted
+        ``FineTuned`` or ``AttentionPooling``, whose own gradient is taken.
     cohort
         The lesions.
     extractor
-        What the table's deep columns were extracted with.
+        What the table's deep columns were extracted with; for a network trained on the study the
+        ``tr.Views`` of its keys.
     table, in_sample, background
         For a fitted model: see
         :func:`~tumor_response.explanation.attention.weights.embedding_weights`.
@@ -108,9 +111,27 @@ def attention(
     chosen = method_of(method, settings)
     jobs = checked_n_jobs(n_jobs)
     shift = _checked_shift(shift_mm)
+    on = resolved_device(device)
+    if isinstance(extractor, Views):
+        if background is not None or not isinstance(table, FeatureTable | pd.DataFrame):
+            raise ExplanationError(
+                "A fitted model of views takes table=, with its keys, and no background=.",
+                code="other_columns",
+            )
+        rows = table.data if isinstance(table, FeatureTable) else table
+        learned = checked_mapping(subject, extractor, rows, in_sample, on, chosen, shift)
+        return _collected(
+            learned,
+            list(cohort),
+            jobs,
+            name or type(learned.final).__name__,
+            "in_sample" if in_sample else "new_rows",
+            extractor.settings[learned.name],
+        )
     if not isinstance(extractor, DeepFeatures):
         raise ExplanationError(
-            f"extractor={extractor!r}: expected the tr.DeepFeatures that the table was made with.",
+            f"extractor={extractor!r}: expected the tr.DeepFeatures (or, for a network trained on "
+            "the study, the tr.Views) that the table was made with.",
             code="extractor_mismatch",
         )
     columns = [spec.column for spec in extractor.feature_specs()]
@@ -133,17 +154,48 @@ def attention(
             f"{len(columns)} others.",
             code="extractor_mismatch",
         )
-    work = CohortMapping(extractor, resolved_device(device), chosen, shift)
-    tasks = [task_of(case, weights) for case in cohort]
-    each = list(spread(work, tasks, jobs, f"{method} of {weights.model}", parts_per_worker=8))
+    return _collected(
+        CohortMapping(extractor, on, chosen, shift),
+        [task_of(case, weights) for case in cohort],
+        jobs,
+        weights.model,
+        weights.mode,
+        extractor.views,
+    )
+
+
+def _collected(
+    work: CohortMapping | LearnedMapping,
+    tasks: Sequence[Any],
+    n_jobs: int,
+    model: str,
+    mode: Mode,
+    views: ViewSettings,
+) -> AttentionMaps:
+    told = f"{work.method.name} of {model}"
+    mapping: Any = work  # each takes its own kind of tasks
+    each = list(spread(mapping, tasks, n_jobs, told, parts_per_worker=8))
+    settings = work.method.settings.model_dump(mode="json")
     return AttentionMaps(
         cases={one.key: one for one in each if isinstance(one, CaseAttention)},
-        method=chosen.name,
-        model=weights.model,
-        mode=weights.mode,
-        views=extractor.views,
-        settings_sha256=sha256_of_json([chosen.name, chosen.settings.model_dump(mode="json")]),
-        provenance=_provenance(work, weights),
+        method=work.method.name,
+        model=model,
+        mode=mode,
+        views=views,
+        settings_sha256=sha256_of_json([work.method.name, settings]),
+        provenance={
+            "tumor_response": __version__,
+            "python": platform.python_version(),
+            "versions": {name: library_version(name) for name in ("torch", "timm", "numpy")},
+            "method": work.method.name,
+            "settings": settings,
+            "extractor": work.extractor.identity(),
+            "device": work.device,
+            "shift_mm": list(work.shift_mm),
+            "model": model,
+            "mode": mode,
+            "interpolation": "bilinear between the middles of cells (align_corners=False)",
+        },
         failures=_failures([one for one in each if isinstance(one, Failure)], len(tasks)),
     )
 
@@ -169,19 +221,3 @@ def _failures(failures: list[Failure], n_tasks: int) -> pd.DataFrame:
         )
     rows = [(*one.key, one.reason, one.message) for one in failures]
     return pd.DataFrame(rows, columns=list(FAILURE_COLUMNS), dtype="str")
-
-
-def _provenance(work: CohortMapping, weights: EmbeddingWeights) -> dict[str, Any]:
-    return {
-        "tumor_response": __version__,
-        "python": platform.python_version(),
-        "versions": {name: library_version(name) for name in ("torch", "timm", "numpy")},
-        "method": work.method.name,
-        "settings": work.method.settings.model_dump(mode="json"),
-        "extractor": work.extractor.identity(),
-        "device": work.device,
-        "shift_mm": list(work.shift_mm),
-        "model": weights.model,
-        "mode": weights.mode,
-        "interpolation": "bilinear between the middles of cells (align_corners=False)",
-    }
