@@ -158,7 +158,7 @@ def kernel(turns: int, over: set[tuple[str, ...]]) -> None:
             if ("kernel", name, "shap.TreeExplainer", str(turn)) in over:
                 continue
             times = [
-                timed(lambda work=work, model=model: [work(model) for _ in range(5)])
+                timed(lambda work=work, model=model: [work(model) for _ in range(2)])
                 for work in (ours, theirs, more)
             ]
             kept(
@@ -167,7 +167,7 @@ def kernel(turns: int, over: set[tuple[str, ...]]) -> None:
                     "model": name,
                     "against": "shap.TreeExplainer",
                     "turn": turn,
-                    "n": 5,
+                    "n": 2,
                     "wall_ours": times[0][1],
                     "cpu_ours": times[0][2],
                     "wall_theirs": times[1][1],
