@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -14,20 +15,20 @@ from sklearn.base import BaseEstimator
 
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.attributed import Attribution, Seen, summed
-from tumor_response.explanation.black_box import Mixer, Outputs, Rows, class_sign, model_outputs
+from tumor_response.explanation.black_box import (
+    Mixer,
+    Outputs,
+    Rows,
+    class_sign,
+    finite_log_odds,
+    model_outputs,
+)
 from tumor_response.explanation.game import Game
 from tumor_response.explanation.hierarchy import Hierarchy
 from tumor_response.explanation.origins import apart, parted, parts_of, passed_through, undone
 from tumor_response.explanation.sampled import Draws, Walk
-from tumor_response.explanation.trees import (
-    TreeEnsemble,
-    group_interactions,
-    is_tree_ensemble,
-    nested_owen,
-    path_dependent_base,
-    path_dependent_owen,
-    tree_ensemble,
-)
+from tumor_response.explanation.tree_values import tree_attribution
+from tumor_response.explanation.trees import TreeEnsemble, is_tree_ensemble, tree_ensemble
 from tumor_response.models.fusion import StackedBlocks, StackedBlocksRegression
 from tumor_response.models.fusion.stack import block_is_missing
 from tumor_response.models.fusion.stacked import log_odds
@@ -126,8 +127,10 @@ class _Work:
                 return exact
         elif (ensemble := self._ensemble(final)) is not None:
             seen = self._seen(steps, background, rows)
-            if seen is not None:
-                return self._trees(ensemble, seen)
+            if seen is not None and ensemble.output == self.game.output:
+                return tree_attribution(ensemble, seen, self.hierarchy, self.game.value_function)
+            if seen is not None and plain:
+                return self._trees_otherwise(ensemble, seen)
         if self.game.value_function == "tree_path_dependent":
             raise ExplanationError(
                 "value_function='tree_path_dependent' is there for ensembles of trees in the "
@@ -235,7 +238,9 @@ class _Work:
             return self.of(model, background, rows)
         steps, final = parts_of(model)
         sign = class_sign(final)
-        if isinstance(final, _LINEAR) or self._ensemble(final) is not None:
+        ensemble = self._ensemble(final)
+        summed_up = ensemble is not None and ensemble.output == self.game.output
+        if isinstance(final, _LINEAR) or summed_up:
             one = self.of(model, background, rows)
             behind, here = (sign * log_odds(model, side) for side in (background, rows))
             same = np.allclose(one.outputs, here, rtol=0, atol=_SAME)
@@ -253,38 +258,34 @@ class _Work:
         return len(self.hierarchy.players)
 
     def _ensemble(self, final: BaseEstimator) -> TreeEnsemble | None:
-        """Read an ensemble of trees whose sum is the output that is shared out."""
+        """Read an ensemble of trees; None if it is none, or none that can be read."""
         if not is_tree_ensemble(final):
             return None
-        ensemble = tree_ensemble(final)
-        return ensemble if ensemble.output == self.game.output else None
+        try:
+            return tree_ensemble(final)
+        except ExplanationError as error:
+            # trees of another kind (DART, splits by sets of categories) can be sampled
+            if error.code == "unsupported_model":
+                return None
+            raise
 
-    def _trees(self, ensemble: TreeEnsemble, seen: Seen) -> Attribution:
-        z, x = seen.numbers()
-        tree, n_blocks = self.hierarchy, len(self.hierarchy.blocks)
-        block, family = tree.block_of_player[seen.owner], tree.family_of_player[seen.owner]
-        levels = [block, family, seen.owner]
-        pairs = None
-        if self.game.value_function == "interventional":
-            base = float(ensemble.outputs(z).mean())
-            nested = nested_owen(ensemble, z, x, levels)
-            single = nested_owen(ensemble, z, x, [seen.owner])
-            if n_blocks > 1:
-                both = group_interactions(ensemble, z, x, block, n_blocks)
-                pairs = both[:, *np.triu_indices(n_blocks, 1)]
-        else:
-            base = path_dependent_base(ensemble)
-            nested = path_dependent_owen(ensemble, x, levels)
-            single = path_dependent_owen(ensemble, x, [seen.owner])
-        return Attribution(
-            values=_widened(single[0], self._width),
-            nested_values=_widened(nested[2], self._width),
-            family_values=_widened(nested[1], len(tree.families)),
-            block_values=_widened(nested[0], n_blocks),
-            base=base,
-            outputs=ensemble.outputs(x),
-            interactions=pairs,
-        )
+    def _trees_otherwise(self, ensemble: TreeEnsemble, seen: Seen) -> Attribution:
+        """Sample trees in an output that is a function of their sum; only columns they ask count.
+
+        Raises
+        ------
+        ExplanationError
+            Code ``infinite_log_odds``: a probability of 0 or 1.
+        """
+        asked = ensemble.columns
+        alone = replace(ensemble, n_columns=len(asked), columns=np.arange(len(asked)))
+        z, x = (side[:, asked] for side in seen.numbers())
+
+        def read(X: Rows) -> FloatArray:
+            total = alone.outputs(X)
+            return expit(total) if self.game.output == "probability" else finite_log_odds(total)
+
+        return self._mixed(x, z, read, seen.owner[asked])
 
     def _sampled(
         self,
@@ -299,18 +300,16 @@ class _Work:
         def read(X: Any) -> FloatArray:
             return outputs(passed_through(steps[head:], X))
 
-        here, behind = read(seen.rows), read(seen.background)
-        active, own = np.unique(seen.owner, return_inverse=True)
+        return self._mixed(seen.rows, seen.background, read, seen.owner)
+
+    def _mixed(self, rows: Rows, background: Rows, read: Outputs, owner: IntArray) -> Attribution:
+        here, behind = read(rows), read(background)
+        active, own = np.unique(owner, return_inverse=True)
         self.draws.check(len(here), len(active))
-        walk = Mixer(seen.rows, seen.background).walk(read, (here, behind), own)
+        walk = Mixer(rows, background).walk(read, (here, behind), own)
         return self._drawn(walk, here, behind, active)
 
     def _drawn(
         self, walk: Walk, here: FloatArray, behind: FloatArray, active: IntArray
     ) -> Attribution:
         return Attribution.sampled(walk, here, behind, active, self.hierarchy, self.draws)
-
-
-def _widened(values: FloatArray, width: int) -> FloatArray:
-    """Return values of all players: the last ones, of which no column is left, have 0."""
-    return np.pad(values, ((0, 0), (0, width - values.shape[1])))

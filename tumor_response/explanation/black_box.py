@@ -16,7 +16,7 @@ from tumor_response.explanation.game import Output
 from tumor_response.explanation.origins import passed_through
 from tumor_response.explanation.sampled import Walk
 
-__all__ = ["Mixer", "Outputs", "Rows", "class_sign", "model_outputs"]
+__all__ = ["Mixer", "Outputs", "Rows", "class_sign", "finite_log_odds", "model_outputs"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -25,6 +25,9 @@ Outputs = Callable[[Rows], FloatArray]
 
 _CELLS = 4_000_000
 """Of the rows that are mixed at a time: 32 MB."""
+
+_CERTAIN = 1e-12
+"""A mean over trees that all say 1 may be short of it by its rounding, and has no log-odds."""
 
 
 def class_sign(final: BaseEstimator) -> float:
@@ -62,16 +65,27 @@ def model_outputs(steps: Sequence[Any], final: BaseEstimator, output: Output) ->
             return chance
         if scores is not None and np.allclose(expit(scores), chance, rtol=0, atol=1e-9):
             return scores
-        if not ((chance > 0) & (chance < 1)).all():
-            raise ExplanationError(
-                f"{type(final).__name__} gives probabilities of 0 or 1, which have no log-odds. "
-                "Explain output='probability'.",
-                code="infinite_log_odds",
-            )
-        log_odds: FloatArray = logit(chance)
-        return log_odds
+        return finite_log_odds(chance)
 
     return outputs
+
+
+def finite_log_odds(chance: FloatArray) -> FloatArray:
+    """Return the log-odds of probabilities, none of which may be 0 or 1, but for rounding.
+
+    Examples
+    --------
+    >>> finite_log_odds(np.array([0.5])).tolist()
+    [0.0]
+    """
+    if not ((chance > _CERTAIN) & (chance < 1 - _CERTAIN)).all():
+        raise ExplanationError(
+            "The model gives probabilities of 0 or 1, which have no log-odds. Explain "
+            "output='probability'.",
+            code="infinite_log_odds",
+        )
+    log_odds: FloatArray = logit(chance)
+    return log_odds
 
 
 class Mixer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 from xgboost import XGBClassifier
@@ -219,3 +220,16 @@ def test_families_come_from_the_dictionary_first():
     )
     tree = Hierarchy.of({"r": ["r__x__glcm_a", "r__x__glcm_b"]}, dictionary)
     assert list(tree.families) == ["r: original glcm", "r: x glcm"]
+
+
+def test_boosted_trees_in_probability_are_sampled_on_the_columns_that_they_ask(table, boosted):
+    told = explained(boosted, table, output="probability", n_pairs=300)
+    X = table[0].to_numpy()
+    worth = interventional(lambda a: expit(margin(boosted)(a)), X[10:], X[:ROWS])
+    gap = np.abs(told.nested_values - owen(worth, LEVELS, 5))
+    assert told.method == "sampled"
+    assert (gap <= 5 * told.standard_error + 1e-6).all(axis=None)
+    stump = XGBClassifier(n_estimators=1, max_depth=1, n_jobs=1)
+    # two players at most would be refused for one evaluation too many; one asks for none
+    one = explained(stump, table, output="probability", max_evaluations=1)
+    assert (one.values != 0).any().sum() == 1

@@ -12,6 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
+from xgboost import XGBClassifier
 
 import tumor_response as tr
 from tests.unit.explanation.small import LEVELS, small
@@ -113,8 +114,9 @@ def test_a_model_of_frames_and_categories_is_asked_with_frames_and_categories():
     [
         make_pipeline(PCA(3), RandomForestClassifier(5, min_samples_leaf=5, random_state=0)),
         SVC(),
+        XGBClassifier(n_estimators=3, booster="dart", n_jobs=1),
     ],
-    ids=["behind PCA", "decision function"],
+    ids=["behind PCA", "decision function", "trees that are no plain sum"],
 )
 def test_any_pipeline_is_explained(model):
     X, y = small()
