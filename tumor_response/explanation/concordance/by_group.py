@@ -192,6 +192,7 @@ def _row(
         "n_patients": len(np.unique(patients)),
         "n_lesions": len(part),
         "unit": measure.unit,
+        "method": "",
         "reason": "",
     }
     if group == "difference":
