@@ -55,7 +55,7 @@ def block_tests(
     columns = differences.columns
     told = {}
     for number, block in enumerate(rows.hierarchy.blocks):
-        at = np.flatnonzero(rows.hierarchy.block_of_column == number)
+        at = np.flatnonzero(rows.hierarchy.block_of_player == number)
         tested = columns.iloc[at]["p_value_adjusted"].notna().to_numpy()
         if not tested.any():
             continue
