@@ -27,7 +27,8 @@ def block_tests(
     r"""Test each block as a whole, and its largest adjusted effect.
 
     With :math:`e_y` the class and :math:`e_c` a column's ranks, both freed of the covariates, the
-    latter of length 1 (0 where missing), the statistic is :math:`\sum_c (e_y^T e_c)^2`.
+    latter of length 1 (0 where missing), the statistic is :math:`\sum_c (e_y^T e_c)^2`, permuted
+    outcomes being brought to the length of :math:`e_y`.
 
     Parameters
     ----------
@@ -50,12 +51,16 @@ def block_tests(
     labels = np.vstack([own, permuted])
     with threadpool_limits(1):
         labels -= (labels @ tests.basis) @ tests.basis.T
+        # What is permuted has something in common with the covariates again, and taking that out
+        # shortens it: left so, 13 to 14 % of empty blocks had p < 0.05 with 40 patients.
+        lengths = np.sqrt((labels**2).sum(axis=1, keepdims=True))
+        labels *= lengths[0] / np.maximum(lengths, np.finfo(np.float64).tiny)
         squares = (labels @ tests.residuals()) ** 2
         effects = np.nan_to_num(np.abs(tests.effects(labels)), nan=0.0)
     columns = differences.columns
     told = {}
     for number, block in enumerate(rows.hierarchy.blocks):
-        at = np.flatnonzero(rows.hierarchy.block_of_column == number)
+        at = np.flatnonzero(rows.hierarchy.block_of_player == number)
         tested = columns.iloc[at]["p_value_adjusted"].notna().to_numpy()
         if not tested.any():
             continue

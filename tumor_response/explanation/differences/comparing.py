@@ -145,12 +145,12 @@ def differences_of_rows(
     _check(within, {"alpha": alpha, "fdr": fdr}, level, n_permutations)
     hierarchy = rows.hierarchy
     family_of_column = {
-        "family": hierarchy.family_of_column,
-        "block": hierarchy.block_of_column,
-        "all": np.zeros(len(hierarchy.columns), dtype=np.int64),
+        "family": hierarchy.family_of_player,
+        "block": hierarchy.block_of_player,
+        "all": np.zeros(len(hierarchy.players), dtype=np.int64),
     }[within]
-    scopes = {ALL: np.arange(len(hierarchy.columns))} | {
-        block: np.flatnonzero(hierarchy.block_of_column == number)
+    scopes = {ALL: np.arange(len(hierarchy.players))} | {
+        block: np.flatnonzero(hierarchy.block_of_player == number)
         for number, block in enumerate(hierarchy.blocks)
     }
     streams = np.random.SeedSequence(seed).generate_state(2)
@@ -203,11 +203,11 @@ def _columns(
 ) -> pd.DataFrame:
     hierarchy, values = rows.hierarchy, rows.values
     blocks, families = list(hierarchy.blocks), list(hierarchy.families)
-    index = pd.Index(hierarchy.columns, name="column")
+    index = pd.Index(hierarchy.players, name="column")
     frame = pd.DataFrame(
         {
-            "block": [blocks[number] for number in hierarchy.block_of_column],
-            "family": [families[number] for number in hierarchy.family_of_column],
+            "block": [blocks[number] for number in hierarchy.block_of_player],
+            "family": [families[number] for number in hierarchy.family_of_player],
         },
         index=index,
     )
