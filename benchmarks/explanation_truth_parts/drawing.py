@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
+from matplotlib.lines import Line2D
 
 from tumor_response.style import COLOURS, DOUBLE_COLUMN_MM, NEUTRAL, figure_style, mm_to_inch
 
@@ -13,6 +14,7 @@ from .judged import KINDS, LEVEL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SCENARIO_NAMES = {
     "texture": "one texture family",
@@ -50,13 +52,10 @@ def draw(seeds: pd.DataFrame, shares: pd.DataFrame, attention: pd.DataFrame) -> 
         models = [model for model in MODEL_NAMES if model in set(shares["model"])]
         for ax, model in zip(axes[0], models, strict=False):
             _firsts(ax, shares[shares["model"] == model], MODEL_NAMES[model])
-        for ax in axes[0][len(models) :]:
-            ax.set_axis_off()
+        axes[0][-1].tick_params(labelleft=False)
+        _legend_of_firsts(figure)
         _leavers(axes[1][0], seeds, models)
-        if len(attention):
-            _maps(axes[1][1], attention)
-        else:
-            axes[1][1].set_axis_off()
+        _maps(axes[1][1], attention)
         FIGURES.mkdir(exist_ok=True)
         figure.savefig(FIGURES / "explanation_truth.png", dpi=160, metadata={"Software": None})
         plt.close(figure)
@@ -87,14 +86,14 @@ def _firsts(ax: Axes, of: pd.DataFrame, title: str) -> None:
     ax.invert_yaxis()
     ax.set_xlim(-0.03, 1.03)
     ax.set_xlabel("share of cohorts in which such a family is first")
-    handles: list[Any] = [
-        ax.plot([], [], "o", color=NEUTRAL, ms=3)[0],
-        ax.plot([], [], "^", color=NEUTRAL, ms=3)[0],
-        ax.plot([], [], "-", color=NEUTRAL)[0],
-    ]
-    words = ["by mean |value|", "by its ratio to permuted outcomes", "where nothing drives"]
-    ax.legend(handles, words, loc="lower center", bbox_to_anchor=(0.5, 1.06), ncols=3, fontsize=5.5)
     ax.set_title(title)
+
+
+def _legend_of_firsts(figure: Figure) -> None:
+    marks = ("o", "^", "|")
+    handles = [Line2D([], [], color=NEUTRAL, marker=m, linestyle="none", ms=5) for m in marks]
+    words = ["by mean |value|", "by its ratio to permuted outcomes", "where nothing drives"]
+    figure.legend(handles, words, loc="outside upper center", ncols=3)
 
 
 def _share(ax: Axes, place: float, row: pd.Series, colour: str, marker: str) -> None:
@@ -127,7 +126,7 @@ def _leavers(ax: Axes, seeds: pd.DataFrame, models: list[str]) -> None:
     ax.set_xlabel("share of unrelated families that leave the null band\n(dashed: nominal)")
     for colour, word in zip(COLOURS, ("values", "parts of the sum"), strict=False):
         ax.plot([], [], "o", color=colour, ms=3.5, label=word)
-    ax.legend(loc="lower right")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 
 
 def _maps(ax: Axes, attention: pd.DataFrame) -> None:
@@ -151,5 +150,6 @@ def _maps(ax: Axes, attention: pd.DataFrame) -> None:
     ax.axvline(0.5, color=NEUTRAL, linestyle="--", linewidth=0.6)
     ax.set_yticks(range(len(methods)), [METHOD_NAMES[name] for name in methods])
     ax.invert_yaxis()
-    ax.set_xlabel("AUC of the signed map for voxels of the sensitive region")
-    ax.legend(title="the outcome follows from", loc="lower right")
+    ax.set_xlabel("AUC of the signed map for sensitive voxels")
+    ax.set_xlim(0.3, 1.03)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, columnspacing=1.0)

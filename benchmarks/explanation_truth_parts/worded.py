@@ -190,11 +190,13 @@ def _maps(attention: pd.DataFrame) -> list[str]:
     for method, name in METHOD_NAMES.items():
         for sign in ("positive", "both", "none"):
             of = attention[(attention["method"] == method) & (attention["sign"] == sign)]
-            if of.empty:
+            # Eigen-CAM has one sign, and is the same for both
+            if of.empty or (method, sign) == ("eigen_cam", "positive"):
                 continue
             of = of.set_index("scenario").reindex(scenarios)
             aucs = [f"{r['auc']:.2f} ({r['low']:.2f} to {r['high']:.2f})" for _, r in of.iterrows()]
             share = ", ".join(f"{value:.2f}" for value in of["p_below_05"])
             words = {"positive": ", raising", "both": ", signed", "none": " (reference)"}[sign]
+            words = "" if method == "eigen_cam" else words
             lines.append(_row([name + words, f"{of['lesions'].iloc[0]:.0f}", *aucs, share]))
     return lines
