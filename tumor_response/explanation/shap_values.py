@@ -72,7 +72,8 @@ def explain(
         definition are the training rows. Default with ``in_sample=True``: the table itself; with
         ``in_sample=False`` it must be given.
     blocks
-        For a fitted model on a bare frame: from block to columns.
+        For a fitted model that does not select blocks itself: from block to columns, each in one
+        block. Default: as the columns' names say.
     output
         ``"log_odds"`` (default) or ``"probability"`` of response; models of a rate have
         ``"rate"``, in its own unit, and classifiers without probabilities ``"score"``.
@@ -209,8 +210,13 @@ def _explain_fitted(
     draws = Draws(n_pairs, np.random.default_rng([game.seed, 0]), game.max_evaluations)
     try:
         check_no_images(name, fitted, frame)
-        used = used_blocks(fitted, frame, _blocks(frame, blocks))
+        used = used_blocks(fitted, frame, _blocks(fitted, frame, blocks))
         seen, used = _as_fitted(fitted, frame, used)
+        if lacking := [column for column in seen if column not in behind]:
+            raise ExplanationError(
+                f"The background lacks {_first_of(lacking)}, which the table has.",
+                code="other_columns",
+            )
         hierarchy = Hierarchy.of(used, dictionary, game.level)
         with threadpool_limits(1):
             one = attribute(fitted, behind[seen.columns], seen, hierarchy, game, draws)
@@ -227,10 +233,16 @@ def _explain_fitted(
 
 
 def _blocks(
-    frame: pd.DataFrame, blocks: Mapping[str, Sequence[str]] | None
+    fitted: BaseEstimator, frame: pd.DataFrame, blocks: Mapping[str, Sequence[str]] | None
 ) -> dict[str, list[str]]:
     if blocks is None:
         return blocks_of(frame.columns)
+    if block_selectors(fitted):
+        raise ExplanationError(
+            "blocks=: this model selects its blocks itself, and is explained by those; leave it "
+            "out, or fit the model with make_model(..., blocks=...).",
+            code="blocks",
+        )
     known = {str(block): list(columns) for block, columns in blocks.items()}
     for block, columns in known.items():
         unknown = [column for column in columns if column not in frame]
@@ -241,6 +253,13 @@ def _blocks(
                 else f"blocks: {block!r} is mapped to no columns; leave it out.",
                 code="other_columns" if unknown else "empty_block",
             )
+    placed = [column for columns in known.values() for column in columns]
+    if twice := sorted({column for column in placed if placed.count(column) > 1}):
+        raise ExplanationError(
+            f"blocks: {twice[0]!r} is there {placed.count(twice[0])} times; a column's value can be "
+            "shared out once, so that each belongs to one block.",
+            code="blocks",
+        )
     return known
 
 
@@ -258,13 +277,16 @@ def _as_fitted(
     wanted = set(map(str, names))
     if unplaced := [str(name) for name in names if name not in set(there)]:
         raise ExplanationError(
-            f"The model was fitted to {unplaced[0]!r}"
-            f"{f' and {len(unplaced) - 1} more' if len(unplaced) > 1 else ''}, which the table or "
-            "blocks= lacks.",
+            f"The model was fitted to {_first_of(unplaced)}, which the table or blocks= lacks.",
             code="other_columns",
         )
     kept = {block: [c for c in members if c in wanted] for block, members in used.items()}
     return frame[list(names)], {block: members for block, members in kept.items() if members}
+
+
+def _first_of(columns: Sequence[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    return f"{columns[0]!r}{f' and {len(columns) - 1} more' if len(columns) > 1 else ''}"
 
 
 def _frame(table: FeatureTable | pd.DataFrame) -> pd.DataFrame:

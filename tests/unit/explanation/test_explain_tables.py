@@ -164,6 +164,7 @@ def test_one_group_alone_is_explained_and_an_empty_one_is_not():
         ({"a": list(bare.columns), "b": []}, "empty_block"),
         ({"a": [*bare.columns, "typo"]}, "other_columns"),
         ({"a": list(bare.columns[:2])}, "other_columns"),
+        ({"a": list(bare.columns), "b": list(bare.columns[:1])}, "blocks"),
     ):
         with pytest.raises(ExplanationError) as caught:
             tr.explain(model, bare, in_sample=True, blocks=blocks)
@@ -171,6 +172,13 @@ def test_one_group_alone_is_explained_and_an_empty_one_is_not():
     with pytest.raises(ExplanationError, match="0 in the background") as caught:
         tr.explain(model, bare, in_sample=True, background=bare.iloc[:0])
     assert caught.value.code == "no_background"
+    less = bare.iloc[:, 2:]
+    with pytest.raises(ExplanationError, match=f"background lacks '{bare.columns[0]}' and 1 more"):
+        tr.explain(model, bare, in_sample=True, background=less)
+    selects = tr.make_model("logistic", Cs=(1.0,)).fit(X, y)
+    with pytest.raises(ExplanationError, match="selects its blocks itself") as caught:
+        tr.explain(selects, X, in_sample=True, blocks={"a": list(X.columns)})
+    assert caught.value.code == "blocks"
 
 
 def test_outputs_that_a_model_does_not_have_are_refused():
