@@ -2,6 +2,13 @@
 
     python -P benchmarks/explanation_speed.py [--resamples 1000] [--turns 5] [--piece 10]
 
+The results here, on two cores shared with many others:
+
+    ... --parts explain --models logistic --turns 4 --piece 10
+    ... --parts explain --models xgboost --resamples 200 --turns 4 --piece 6
+    ... --parts kernel --turns 3
+    ... --parts explain --models "xgboost, 100 rounds" --resamples 40 --turns 4 --piece 6
+
 **Kernel**: on the same fitted ensembles, one bootstrap sample of 96 rows as background and the
 rows left out of it as rows: `tree_ensemble` and `column_shapley` against `shap.TreeExplainer` with
 that background (which reads the ensemble as well); and what shap has not: nested values and
@@ -70,6 +77,8 @@ from evaluation_speed import (  # noqa: E402
 TURNS = HERE / "results" / "explanation_speed_turns.csv"
 SUMMARY = HERE / "results" / "explanation_speed.csv"
 KEYS = ["part", "model", "against", "turn"]
+TIMES = ["wall_ours", "cpu_ours", "wall_theirs", "cpu_theirs", "cpu_nested_and_pairs"]
+COLUMNS = [*KEYS, "n", *TIMES, "largest_difference", "load"]
 
 
 def clock() -> tuple[float, float]:
@@ -104,7 +113,9 @@ def done() -> set[tuple[str, ...]]:
 def kept(row: dict[str, Any]) -> None:
     """Append a turn."""
     row = {**row, "load": round(os.getloadavg()[0], 1)}
-    pd.DataFrame([row]).to_csv(TURNS, mode="a", header=not TURNS.exists(), index=False)
+    pd.DataFrame([row], columns=COLUMNS).to_csv(
+        TURNS, mode="a", header=not TURNS.exists(), index=False
+    )
     print(row, flush=True)
 
 
@@ -305,7 +316,7 @@ def summarise() -> None:
     table["against"] = table["against"].fillna("")
     rows = []
     for (part, model, against), turns in table.groupby(["part", "model", "against"], sort=False):
-        per = {c: turns[c] / turns["n"] for c in turns if c.startswith(("wall", "cpu"))}
+        per = {column: turns[column] / turns["n"] for column in TIMES}
         row = {"part": part, "model": model, "against": against, "turns": len(turns)}
         if part == "whole":
             n = turns["n"].sum()

@@ -32,7 +32,7 @@ _MODES = {
 
 _READING = (
     "Where a model does not separate responders better than chance, what follows describes noise. "
-    "SHAP values share out, in log-odds of response, how far the model's output for a lesion lies "
+    "SHAP values share out, how far the model's output for a lesion lies "
     "from its mean output. They describe the model. They do not say that a column causes anything, "
     "and among correlated columns the credit can fall otherwise in another cohort."
 )
@@ -47,9 +47,22 @@ def explanation_sections(explanations: Sequence[Explanation]) -> list[Section]:
         parts += [
             Heading(explanation.name),
             Paragraph(_MODES[explanation.mode]),
+            *_sampled(explanation),
             *_values(explanation),
         ]
     return [Section("explanation", "What the models used", parts)]
+
+
+def _sampled(explanation: Explanation) -> list[Part]:
+    if explanation.method == "exact":
+        return []
+    return [
+        Paragraph(
+            f"The values are estimated from {explanation.n_pairs} pairs of random orders for each "
+            "lesion and fit, not computed. The mean of absolute values of noise is not 0: a bar no "
+            "longer than its standard error says nothing."
+        )
+    ]
 
 
 def _groups(groups: pd.DataFrame, what: str, caption: str) -> Table:
@@ -155,7 +168,7 @@ def _columns(explanation: Explanation, top: pd.DataFrame) -> Table:
     columns += ["in the top ten of a resample"] if stability else []
     return Table(
         f"The {len(top)} columns with the largest mean |SHAP|, of {explanation.values.shape[1]}; "
-        "in log-odds.",
+        f"{_unit(explanation)}.",
         columns,
         rows,
         numeric=frozenset(range(1, len(columns))),

@@ -99,14 +99,14 @@ def attention(
     --------
     >>> import tempfile, tumor_response as tr
     >>> from tumor_response.explanation.attention.computing import attention
-    >>> cohort = tr.simulate_cohort(n_patients=6, seed=0, directory=tempfile.mkdtemp())
+    >>> cohort = tr.simulate_cohort(n_patients=4, seed=0, directory=tempfile.mkdtemp())
     >>> deep = tr.DeepFeatures("test_resnet", weights="random:0", input_px=64)
     >>> table = tr.extract(cohort, [deep])
-    >>> y = np.array([0, 1, 0, 1, 0, 1])
+    >>> y = np.array([0, 1, 0, 1])
     >>> model = tr.make_model("logistic", Cs=(1.0,)).fit(table.data, y)
     >>> maps = attention(model, cohort, extractor=deep, table=table, in_sample=True)
     >>> len(maps), maps.method, maps.mode
-    (6, 'grad_cam', 'in_sample')
+    (4, 'grad_cam', 'in_sample')
     """
     chosen = method_of(method, settings)
     jobs = checked_n_jobs(n_jobs)

@@ -71,7 +71,7 @@ def check_against(path: Path, case: CaseAttention) -> None:
 @pytest.fixture
 def cohort(tmp_path: Path) -> tr.Cohort:
     root = tmp_path / "archive"
-    scan(root / "b", "P1", "20200101", {"GTVp": cube(5.2), "GTVn": cube(2.2, (24, 24))})
+    scan(root / "b", "P1", "20200101", {"GTVp": cube(5.2)})
     turned = {"orientation": (0.8, 0.6, 0, -0.6, 0.8, 0), "origin_mm": (10.0, -12.0, 0.0)}
     scan(root / "c", "P2", "20200201", {"GTVp": cube(5.2)}, **turned)
     return tr.Cohort.from_dicom(root, "GTV.*", index=tmp_path / "index.sqlite")
@@ -158,7 +158,8 @@ def cohort_files(cohort: tr.Cohort, key: tuple[str, str]) -> list[Path]:
 
 
 def test_a_seed_gives_the_same_bytes(cohort, tmp_path) -> None:
-    maps = maps_of(cohort, tr.ViewSettings(n_slices=2, max_tilt_degrees=45))
+    cohort = tr.Cohort(list(cohort)[:1])
+    maps = maps_of(cohort, tr.ViewSettings(n_slices=2))
     for name in ("1", "2"):
         maps.write_dicom(tmp_path / name, cohort, written=WRITTEN, uid_seed="s")
     one, two = (

@@ -32,7 +32,7 @@ def study(tmp_path_factory):
 def test_the_map_is_the_slope_of_the_models_own_log_odds(study, unfreeze):
     cases, views, X, y = study
     model = FineTuned(
-        "test_resnet", unfreeze, store=views.store, weights="random:1", epochs=2, device="cpu"
+        "test_resnet", unfreeze, store=views.store, weights="random:1", epochs=1, device="cpu"
     ).fit(X, y)
     given = {"extractor": views, "table": X, "in_sample": True}
     maps = attention(model, cases, settings=CamSettings(sign="both"), **given)

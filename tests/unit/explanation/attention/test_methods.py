@@ -72,8 +72,8 @@ def test_integrated_gradients_are_captums_and_complete(resnet):
     pixels = torch.from_numpy(lesion.pixels)[None]
     begin = torch.full_like(pixels, float(lesion.pixels.mean()))
     referee = IntegratedGradients(forward_of(lesion))
-    expected = referee.attribute(pixels, begin, n_steps=16).detach()[0].sum(dim=1).numpy()
-    settings = IntegratedGradientsSettings(n_steps=16, sign="both")
+    expected = referee.attribute(pixels, begin, n_steps=12).detach()[0].sum(dim=1).numpy()
+    settings = IntegratedGradientsSettings(n_steps=12, sign="both")
     found = method_of("integrated_gradients", settings).maps(lesion)
     np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
     with torch.no_grad():
@@ -102,9 +102,7 @@ def test_occlusion_is_captums(resnet):
     assert method_of("occlusion", overlapping).maps(lesion).shape == (2, 64, 64)
 
 
-@pytest.mark.parametrize(
-    "layers", [("pooled",), ("pooled", "logits"), ("stage2", "pooled"), ("stage1",)]
-)
+@pytest.mark.parametrize("layers", [("pooled", "logits"), ("stage2", "pooled"), ("stage1",)])
 def test_the_gradient_is_that_of_the_extractor_and_its_pooling(layers):
     augmentation = tr.Augmentation(n_draws=2)
     deep = tr.DeepFeatures(
@@ -156,7 +154,7 @@ def test_what_a_planted_network_fires_on_is_found(name):
     readout = LinearReadout(np.array([5.0, 0.0]), np.ones(2), 1, ("mean",), False)
     settings = {
         "occlusion": OcclusionSettings(patch_px=8, step_px=8),
-        "integrated_gradients": IntegratedGradientsSettings(n_steps=200),
+        "integrated_gradients": IntegratedGradientsSettings(tolerance=0.2),
     }.get(name)
     maps = method_of(name, settings).maps(Lesion(network, pixels, readout))
     view, row, column = np.unravel_index(np.argmax(maps), maps.shape)

@@ -85,7 +85,7 @@ def test_a_step_of_scikit_learn_that_bends_each_column_is_followed():
 
 def test_trees_weights_times_distances_are_their_shap_values():
     X, y, deep = cohort()
-    fitted = tr.make_model("xgboost").fit(X, y)
+    fitted = tr.make_model("xgboost", early_stopping="none", n_estimators=40).fit(X, y)
     found = embedding_weights(fitted, deep, table=X, in_sample=True)
     rows = X.loc[found.weights.index]
     shap = tr.explain(fitted, X, in_sample=True).values.loc[rows.index, deep]
@@ -128,7 +128,7 @@ def test_out_of_bag_weights_are_means_over_the_models_that_had_not_seen_the_pati
 def test_what_has_no_slope_is_refused():
     X, y, deep = cohort()
     X = X[deep].fillna(0.0)
-    for name, settings in (("random_forest", {"n_estimators": 5}), ("gaussian_process", {})):
+    for name, settings in (("random_forest", {"n_trees": 5}), ("gaussian_process", {})):
         fitted = tr.make_model(name, **settings).fit(X, y)
         with pytest.raises(ExplanationError) as caught:
             embedding_weights(fitted, deep, table=X, in_sample=True)

@@ -15,11 +15,11 @@ from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.feature_maps import FeatureMapSettings, feature_map
 from tumor_response.features.radiomics.settings import quiet_pyradiomics
 
-SIDE = 4
+SIDE = 3
 
 
 def tiny() -> tr.BaselineCase:
-    """A cube of 4 voxels a side in noise, with the tumour's minimum in every cube of three.
+    """A cube of 3 voxels a side in noise, with the tumour's minimum in every cube.
 
     Bins begin at the lowest intensity of the region that is extracted. With the same lowest one
     in every cube, grey levels mean the same in the map and in the extraction of one cube.
