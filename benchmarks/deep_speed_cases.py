@@ -58,8 +58,8 @@ class ByHand:
         config = timm.data.resolve_data_config({}, model=self.module)
         self.mean, self.std = config["mean"], config["std"]
 
-    def row(self, case: Case) -> Any:
-        """Return the features of a case."""
+    def views(self, case: Case) -> Any:
+        """Return five views of a case as the network takes them."""
         import numpy as np
         import SimpleITK as sitk
         import torch
@@ -85,8 +85,14 @@ class ByHand:
         )
         batch = ((batch + 160) / 400).clamp(0, 1).expand(-1, 3, -1, -1)
         mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (self.mean, self.std))
+        return (batch - mean) / std
+
+    def row(self, case: Case) -> Any:
+        """Return the features of a case."""
+        import torch
+
         with torch.inference_mode():
-            return self.module((batch - mean) / std).mean(dim=0).numpy()
+            return self.module(self.views(case)).mean(dim=0).numpy()
 
 
 def cohort_rows(name: str, budget_s: float) -> Iterator[Row]:
