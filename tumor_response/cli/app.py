@@ -365,6 +365,14 @@ def explain(
             show_default="logistic_all, xgboost_all",
         ),
     ] = None,
+    permutations: Annotated[
+        int,
+        typer.Option(
+            help="Explain permuted labels as often, and draw what they give behind the bars; "
+            "19 or more, or 0 for none.",
+            min=0,
+        ),
+    ] = 0,
     n_resamples: ResamplesOption = 1000,
     seed: SeedOption = 0,
     failed: FailedOption = Failed.error,
@@ -384,7 +392,8 @@ def explain(
             *(out, radiomics, backbone, weights, clinical, category, cache_dir, n_jobs),
         ) as study,
     ):
-        study.explain(_plan(by, per, cut, model, n_resamples, seed, failed, observer_error_mm))
+        plan = _plan(by, per, cut, model, n_resamples, seed, failed, observer_error_mm)
+        study.explain(plan, permutations)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ import tumor_response as tr
 from tumor_response.cli.app import Source
 from tumor_response.cli.console import say, show_table
 from tumor_response.evaluation.checks import check_classes
+from tumor_response.evaluation.controls import ControlsSettings
 from tumor_response.evaluation.leakage import CLASSES
 from tumor_response.exceptions import OutcomeError, SettingsError
 from tumor_response.features.checks import checked_specs
@@ -173,9 +174,19 @@ class Study:
         """Write the feature table, the outcomes, the results and the report."""
         self._go(plan, explained=())
 
-    def explain(self, plan: Plan) -> None:
-        """As :meth:`evaluate`, with SHAP values of the models named."""
-        self._go(plan, explained=plan.models or EXPLAINED)
+    def explain(self, plan: Plan, n_permutations: int) -> None:
+        """As :meth:`evaluate`, with SHAP values of the models named.
+
+        Parameters
+        ----------
+        plan
+            What is evaluated.
+        n_permutations
+            Of the labels, for the band behind the bars; 0: none.
+        """
+        if n_permutations:
+            ControlsSettings(n_permutations=n_permutations)  # too few fail before the features
+        self._go(plan, explained=plan.models or EXPLAINED, n_permutations=n_permutations)
 
     def _cohort(self, extractors: list[FeatureExtractor]) -> tr.Cohort:
         cohort = self._read()
@@ -214,7 +225,7 @@ class Study:
     def _cache_dir(self) -> str | Path:
         return self.cache_dir or self.out / ".cache"
 
-    def _go(self, plan: Plan, explained: Sequence[str]) -> None:
+    def _go(self, plan: Plan, explained: Sequence[str], n_permutations: int = 0) -> None:
         # whatever an option can get wrong fails here, before hours of extraction
         label = plan.label()
         extractors = self.blocks.extractors()
@@ -231,7 +242,9 @@ class Study:
 
         table = self._extracted(cohort, extractors)
         result = run_models(models, table, outcomes, plan, scheme, self.n_jobs)
-        explanations = explain_models(result, [m for m in explained if m in models], self.n_jobs)
+        explanations = explain_models(
+            result, [m for m in explained if m in models], self.n_jobs, n_permutations
+        )
         title = f"Response to radiotherapy: {self.source.path.name}"
         trace = trace_models(result, table, outcomes, self.n_jobs)
         write_results(self.out, result, table, outcomes, coupling, explanations, trace, title=title)
@@ -377,13 +390,13 @@ def run_models(
 
 
 def explain_models(
-    result: tr.EvaluationResult, names: Sequence[str], n_jobs: int
+    result: tr.EvaluationResult, names: Sequence[str], n_jobs: int, n_permutations: int = 0
 ) -> list[Explanation]:
-    """Explain models out of bag."""
+    """Explain models out of bag, with so many permutations of the labels behind the bars."""
     explanations = []
     for name in names:
         say(f"Explaining {name} ...")
-        explanations.append(tr.explain(result, name, n_jobs=n_jobs))
+        explanations.append(tr.explain(result, name, n_permutations=n_permutations, n_jobs=n_jobs))
     return explanations
 
 
@@ -422,6 +435,8 @@ def write_results(
     save_figure(lambda axes: result.plot_roc(ax=axes), figures / "roc", width_mm=120, height_mm=120)
     for explanation in explanations:
         explanation.table().to_csv(tables / f"shap_{explanation.name}.csv")
+        explanation.by_family().to_csv(tables / f"shap_{explanation.name}_families.csv")
+        explanation.by_block().to_csv(tables / f"shap_{explanation.name}_blocks.csv")
         save_figure(
             lambda axes, e=explanation: e.plot_summary(ax=axes),  # type: ignore[misc]
             figures / f"shap_{explanation.name}",

@@ -88,6 +88,14 @@ def test_a_wrong_option_fails_before_any_work(
     assert not out.exists()
 
 
+def test_too_few_permutations_fail_before_any_work(manifest: Path, tmp_path: Path) -> None:
+    out, light = tmp_path / "out", ("--radiomics", "none", "--backbone", "none")
+    code, said = run("explain", manifest, "--out", out, *light, "--permutations", "5")
+    assert code == 2
+    assert "n_permutations" in said
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("followed", "options", "expected"),
     [
