@@ -216,7 +216,8 @@ def _of_stack(
 
 
 def _check_has_slope(final: BaseEstimator) -> None:
-    if isinstance(final, TunedModel | BestOfInner | StackedBlocks | LinearClassifier):
+    known = TunedModel | BestOfInner | StackedBlocks | LinearClassifier | LogisticRegression
+    if isinstance(final, known):
         return
     # a forest's trees sum up to a probability, whose log-odds are no sum
     if is_tree_ensemble(final) and tree_ensemble(final).output == "log_odds":

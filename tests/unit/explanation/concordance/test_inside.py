@@ -22,6 +22,12 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> tr.Cohort:
     return made.cohort(tmp_path_factory.mktemp("inside"), n_patients=10)
 
 
+@pytest.fixture(scope="module")
+def looked(cohort: tr.Cohort) -> dict:
+    """Return what is found of maps of the middle, and of maps of the tumour."""
+    return {looks: found(cohort, looks) for looks in (made.middle, made.tumour)}
+
+
 def found(cohort: tr.Cohort, looks: made.Looks, **more: object):
     maps = made.maps(cohort, looks)
     return attention_concordance(maps, cohort, retreat={}, settings=SETTINGS, **more)
@@ -32,9 +38,9 @@ def row_of(concordance, measure: str, group: str = "all"):
     return table[(table["measure"] == measure) & (table["group"] == group)].iloc[0]
 
 
-def test_shares_are_those_of_a_plain_script(cohort: tr.Cohort) -> None:
+def test_shares_are_those_of_a_plain_script(cohort: tr.Cohort, looked: dict) -> None:
     maps = made.maps(cohort)
-    table = found(cohort, made.tumour).inside()
+    table = looked[made.tumour].inside()
     for case in list(cohort)[:2]:
         attention = np.abs(sitk.GetArrayFromImage(maps[case.key].map))
         shown = sitk.GetArrayFromImage(maps[case.key].coverage) == 1
@@ -53,9 +59,9 @@ def test_shares_are_those_of_a_plain_script(cohort: tr.Cohort) -> None:
 
 
 def test_a_network_that_looks_at_the_middle_is_not_taken_for_one_that_looks_at_tumours(
-    cohort: tr.Cohort,
+    looked: dict,
 ) -> None:
-    middle, tumour = found(cohort, made.middle), found(cohort, made.tumour)
+    middle, tumour = looked[made.middle], looked[made.tumour]
     # against the area both look at the tumour
     areas = middle.inside()
     assert (areas["inside"] > 1.2 * areas["tumour_share"]).all()

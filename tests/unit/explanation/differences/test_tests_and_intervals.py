@@ -258,7 +258,7 @@ def test_r_has_the_same_tests_adjustment_and_splines(study, tmp_path):
     s <- Hmisc::rcspline.eval(d$v, knots = c(.1, .5, .9), inclx = TRUE)
     a <- Hmisc::rcspline.eval(d$a, knots = c(.1, .5, .9), inclx = TRUE)
     say("s", s[, 2]); y <- d$y; v1 <- s[, 1]; v2 <- s[, 2]; a1 <- a[, 1]; a2 <- a[, 2]
-    say("z", sapply(d[-(1:3)], function(v) { f <- orm(v ~ y + v1 + v2 + a1 + a2)
+    say("z", sapply(d[3 + seq(1, 30, 2)], function(v) { f <- orm(v ~ y + v1 + v2 + a1 + a2)
       coef(f)["y"] / sqrt(vcov(f)["y", "y"]) }))
     """
     sent = table[list(found.index)]
@@ -284,7 +284,8 @@ def test_r_has_the_same_tests_adjustment_and_splines(study, tmp_path):
     assert small["p_value"].to_numpy() == pytest.approx(said["e"])
     assert natural_spline(volume, (0.1, 0.5, 0.9))[:, 1] == pytest.approx(said["s"])
     # another model of the same question: proportional odds with the same splines
-    ours = np.sign(found["delta_adjusted"]) * student.isf(found["p_value_adjusted"] / 2, 89)
+    half = found.iloc[::2]  # a fit of R's takes its time
+    ours = np.sign(half["delta_adjusted"]) * student.isf(half["p_value_adjusted"] / 2, 89)
     assert spearmanr(ours, said["z"]).statistic > 0.98
     assert np.abs(ours - np.array(said["z"])).max() < 0.5
 

@@ -84,11 +84,11 @@ def attention_sanity(
     --------
     >>> import tempfile, tumor_response as tr
     >>> from tumor_response.explanation.attention.sanity import SanitySettings, attention_sanity
-    >>> cohort = tr.simulate_cohort(n_patients=6, seed=0, directory=tempfile.mkdtemp())
+    >>> cohort = tr.simulate_cohort(n_patients=4, seed=0, directory=tempfile.mkdtemp())
     >>> deep = tr.DeepFeatures("test_resnet", weights="random:0", input_px=64)
     >>> table = tr.extract(cohort, [deep])
-    >>> model = tr.make_model("logistic", Cs=(1.0,)).fit(table.data, np.arange(6) % 2)
-    >>> few = SanitySettings(n_lesions=3, n_draws=1, n_steps=2)
+    >>> model = tr.make_model("logistic", Cs=(1.0,)).fit(table.data, np.arange(4) % 2)
+    >>> few = SanitySettings(n_lesions=2, n_draws=1, n_steps=2)
     >>> sanity = attention_sanity(model, cohort, extractor=deep, table=table, in_sample=True,
     ...                           methods=["grad_cam", "eigen_cam"], settings=few)
     >>> bool(sanity.flags().loc["eigen_cam", "ignores_model"])  # it never asked the model
@@ -107,10 +107,11 @@ def attention_sanity(
         background=background,
         n_jobs=jobs,
     )
+    drawn = _drawn(list(cohort), weights, settings)  # before the labels' refits, which are dear
     permuted: list[EmbeddingWeights] = []
     if isinstance(subject, EvaluationResult):
         permuted = _of_permuted_labels(subject, weights.model, columns, settings, jobs)
-    tasks = _tasks(list(cohort), weights, permuted, settings)
+    tasks = [_task(case, weights, permuted) for case in drawn]
     work = LesionTrials(extractor, resolved_device(device), chosen, settings)
     each = list(spread(work, tasks, jobs, f"Testing attention of {weights.model}"))
     return AttentionSanity.of_lesions(
@@ -154,12 +155,8 @@ def _of_permuted_labels(
     return found
 
 
-def _tasks(
-    cases: list[Case],
-    weights: EmbeddingWeights,
-    permuted: list[EmbeddingWeights],
-    settings: SanitySettings,
-) -> list[LesionTask]:
+def _drawn(cases: list[Case], weights: EmbeddingWeights, settings: SanitySettings) -> list[Case]:
+    """Return the lesions to try, in the cohort's order."""
     known = set(weights.weights.index)
     there = [case for case in cases if case.key in known]
     if not there:
@@ -168,19 +165,17 @@ def _tasks(
             code="no_lesion_mapped",
         )
     rng = np.random.default_rng(settings.seed)
-    drawn = np.sort(rng.permutation(len(there))[: settings.n_lesions])
-    tasks = []
-    for case in (there[at] for at in drawn):
-        others = [one.weights for one in permuted if case.key in set(one.weights.index)]
-        rows = [frame.loc[[case.key]].to_numpy(dtype=np.float64)[0] for frame in others]
-        tasks.append(
-            LesionTask(
-                case,
-                weights.weights.loc[[case.key]].to_numpy(dtype=np.float64)[0],
-                np.array(rows).reshape(len(rows), len(weights.columns)),
-            )
-        )
-    return tasks
+    return [there[at] for at in np.sort(rng.permutation(len(there))[: settings.n_lesions])]
+
+
+def _task(case: Case, weights: EmbeddingWeights, permuted: list[EmbeddingWeights]) -> LesionTask:
+    others = [one.weights for one in permuted if case.key in set(one.weights.index)]
+    rows = [frame.loc[[case.key]].to_numpy(dtype=np.float64)[0] for frame in others]
+    return LesionTask(
+        case,
+        weights.weights.loc[[case.key]].to_numpy(dtype=np.float64)[0],
+        np.array(rows).reshape(len(rows), len(weights.columns)),
+    )
 
 
 def _some_left(each: list[LesionFound]) -> list[LesionFound]:
