@@ -27,10 +27,12 @@ from tumor_response.features.extract import Means
 from tumor_response.features.run_progress import duration_text
 from tumor_response.models import patients_of
 from tumor_response.outcomes import SHRANK_SIGN
-from tumor_response.reporting import save_figure
+from tumor_response.reporting import save_figure, write_figure
 from tumor_response.reporting.wording import expected_of_volume
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
     from tumor_response.evaluation import LeakageTrace
     from tumor_response.explanation import Explanation
     from tumor_response.features.base import FeatureExtractor
@@ -437,12 +439,8 @@ def write_results(
         explanation.table().to_csv(tables / f"shap_{explanation.name}.csv")
         explanation.by_family().to_csv(tables / f"shap_{explanation.name}_families.csv")
         explanation.by_block().to_csv(tables / f"shap_{explanation.name}_blocks.csv")
-        save_figure(
-            lambda axes, e=explanation: e.plot_summary(ax=axes),  # type: ignore[misc]
-            figures / f"shap_{explanation.name}",
-            width_mm=150,
-            height_mm=110,
-        )
+        drawn = explanation.plot_summary().figure
+        write_figure(cast("Canvas", drawn), figures / f"shap_{explanation.name}")
     tr.report(
         result,
         out / "report.html",

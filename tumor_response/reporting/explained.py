@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
-from tumor_response.reporting.figures import Figure, draw
+from tumor_response.reporting.figures import Figure, embedded
 from tumor_response.reporting.parts import Heading, Paragraph, Part, Section, Table, number
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure as Canvas
 
     from tumor_response.explanation import Explanation
 
@@ -32,7 +33,7 @@ _MODES = {
 
 _READING = (
     "Where a model does not separate responders better than chance, what follows describes noise. "
-    "SHAP values share out, how far the model's output for a lesion lies "
+    "SHAP values share out how far the model's output for a lesion lies "
     "from its mean output. They describe the model. They do not say that a column causes anything, "
     "and among correlated columns the credit can fall otherwise in another cohort."
 )
@@ -132,14 +133,13 @@ def _firmness(explanation: Explanation) -> list[Part]:
 
 
 def _bars(explanation: Explanation, level: Literal["column", "family"]) -> Figure:
-    return draw(
-        lambda axes: explanation.plot_bars(level, ax=axes),
+    # on axes of its own, which are as high as the rows' names need
+    return embedded(
+        cast("Canvas", explanation.plot_bars(level).figure),
         alt=f"Mean |SHAP| by {level} of {explanation.name}, before the band that permuted labels "
         "give.",
         caption="Behind the bars: what the same explanation gives on permuted labels. Faint and "
         "hatched: rarely among the most important of a resample.",
-        width_mm=170,
-        height_mm=95,
     )
 
 
@@ -176,14 +176,12 @@ def _columns(explanation: Explanation, top: pd.DataFrame) -> Table:
 
 
 def _summary(explanation: Explanation, top: pd.DataFrame) -> Figure:
-    return draw(
-        lambda axes: explanation.plot_summary(ax=axes, n_columns=len(top)),
+    return embedded(
+        cast("Canvas", explanation.plot_summary(n_columns=len(top)).figure),
         alt=(
             f"SHAP values of {explanation.name} per lesion for the columns in the table above; "
             f"the first are {', '.join(str(column) for column in top.index[:5])}."
         ),
         caption="One point per lesion; the colour is the rank of the column's value. At the right: "
         "the share of resamples in which the column was among the ten most important.",
-        width_mm=170,
-        height_mm=25 + 6 * len(top),
     )

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-__all__ = ["Figure", "draw", "draw_intervals", "draw_outcomes", "embedded", "save_figure"]
+__all__ = [
+    "Figure",
+    "draw",
+    "draw_intervals",
+    "draw_outcomes",
+    "embedded",
+    "save_figure",
+    "write_figure",
+]
 
 CSS_PIXELS_PER_INCH = 96
 SCALE = 1.5  # the figures are drawn for print, with 7 pt text; on a screen they need to be larger
@@ -54,9 +62,10 @@ def draw(
 
 
 def embedded(canvas: Canvas, *, alt: str, caption: str) -> Figure:
-    """Embed a figure of several panels that was drawn already."""
+    """Embed a figure that was drawn already, and close it where pyplot keeps it open."""
     buffer = io.BytesIO()
     _save(canvas, buffer, "svg")
+    _close(canvas)
     width, height = canvas.get_size_inches()  # a plot may resize what it was given
     encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
     pixels = CSS_PIXELS_PER_INCH * SCALE
@@ -77,12 +86,23 @@ def save_figure(
     height_mm: float = 80.0,
 ) -> list[Path]:
     """Let ``plot`` draw on new axes and write ``stem.svg`` and ``stem.png`` (300 dpi)."""
+    return write_figure(_drawn(plot, width_mm, height_mm), stem)
+
+
+def write_figure(canvas: Canvas, stem: Path) -> list[Path]:
+    """Write a figure that was drawn already as ``stem.svg`` and ``stem.png``, and close it."""
     stem.parent.mkdir(parents=True, exist_ok=True)
-    canvas = _drawn(plot, width_mm, height_mm)
     paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("svg", "png")]
     for path in paths:
         _save(canvas, path, path.suffix.removeprefix("."))
+    _close(canvas)
     return paths
+
+
+def _close(canvas: Canvas) -> None:
+    import matplotlib.pyplot as plt
+
+    plt.close(canvas)
 
 
 def _drawn(plot: Callable[[Axes], object], width_mm: float, height_mm: float) -> Canvas:

@@ -134,7 +134,7 @@ def _of_sanity(sanity: AttentionSanity) -> list[Part]:
             str(row["method"]),
             str(row["test"]),
             number(float(row["mean"]), 2),
-            f"{number(float(row['low']), 2)} to {number(float(row['high']), 2)}",
+            _limits(float(row["low"]), float(row["high"])),
             str(int(row["n_lesions"])),
         ]
         for row in sanity.summary().to_dict("records")
@@ -158,6 +158,10 @@ def _of_sanity(sanity: AttentionSanity) -> list[Part]:
             height_mm=75,
         ),
     ]
+
+
+def _limits(low: float, high: float) -> str:
+    return "too few patients" if low != low else f"{number(low, 2)} to {number(high, 2)}"
 
 
 def _of_concordance(concordance: Concordance) -> list[Part]:
