@@ -143,7 +143,9 @@ def main() -> None:
         settings=CamSettings(sign="both"),
     )
     keep(
-        maps.contact_sheet(cases, keys=[key for key in maps if key[0] != PHANTOM], per_line=5),
+        maps.contact_sheet(
+            cases, keys=[key for key in maps if key[0] != PHANTOM], per_line=5, names=True
+        ),
         FIGURE,
     )
     keep(mapped_columns(next(case for case in cases if case.patient_id == MAPPED)), COLUMNS_FIGURE)

@@ -227,7 +227,7 @@ def figure(n_jobs: int) -> None:
         ("explanation_stability", explanation.plot_bars()),
         ("explanation_families", explanation.plot_bars("family", n_rows=8)),
         ("explanation_summary", explanation.plot_summary(n_columns=8)),
-        ("explanation_patient", explanation.plot_patient("P003", n_columns=6)),
+        ("explanation_patient", explanation.plot_patient("P003", n_columns=6, names=True)),
         ("explanation_dependence", explanation.plot_dependence(name, "clinical__age")),
         ("explanation_decision", explanation.plot_decision(level="family", n_rows=8)),
     ):

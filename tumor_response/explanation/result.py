@@ -207,6 +207,7 @@ class Explanation(ExplanationTables):
         ax: Axes | None = None,
         n_columns: int = 10,
         level: Level = "column",
+        names: bool = False,
     ) -> Axes:
         """Draw how one lesion's prediction comes about, from base value to output.
 
@@ -222,6 +223,8 @@ class Explanation(ExplanationTables):
             up.
         level
             ``"column"``, ``"family"`` or ``"block"``.
+        names
+            Whether to write patient and lesion above: a figure with names is not anonymous.
 
         Raises
         ------
@@ -230,7 +233,7 @@ class Explanation(ExplanationTables):
         """
         from tumor_response.explanation.figures.waterfall import draw_patient
 
-        return draw_patient(self, self._position(key), ax, n_columns, level)
+        return draw_patient(self, self._position(key), ax, n_columns, level, names)
 
     def plot_decision(
         self,
@@ -250,7 +253,8 @@ class Explanation(ExplanationTables):
         level
             ``"column"``, ``"family"`` or ``"block"``.
         highlight
-            Lesions to draw in bold, with their names, given as in :meth:`plot_patient`.
+            Lesions to draw in bold, given as in :meth:`plot_patient`. They are named in the
+            figure, which is not anonymous then.
 
         Raises
         ------

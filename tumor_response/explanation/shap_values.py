@@ -256,8 +256,8 @@ def _blocks(
     placed = [column for columns in known.values() for column in columns]
     if twice := sorted({column for column in placed if placed.count(column) > 1}):
         raise ExplanationError(
-            f"blocks: {twice[0]!r} is there {placed.count(twice[0])} times; a column's value can be "
-            "shared out once, so that each belongs to one block.",
+            f"blocks: {twice[0]!r} is there {placed.count(twice[0])} times; each column "
+            "belongs to one block.",
             code="blocks",
         )
     return known

@@ -265,7 +265,7 @@ def in_sample(X: pd.DataFrame, rate: pd.Series) -> tr.Explanation:
 def test_a_patient_is_enough_where_there_is_one_lesion_and_several_are_named():
     X, rate = make_table()
     alone = in_sample(X, rate)
-    by_patient, by_lesion = alone.plot_patient("P07"), alone.plot_patient(("P07", "1"))
+    by_patient, by_lesion = (alone.plot_patient(key, names=True) for key in ("P07", ("P07", "1")))
     assert by_patient.get_title(loc="right") == by_lesion.get_title(loc="right")
     assert "P07 1" in by_patient.get_title(loc="right")
     for ax in (by_patient, by_lesion):
@@ -281,9 +281,12 @@ def test_a_patient_is_enough_where_there_is_one_lesion_and_several_are_named():
 
 def test_patients_of_one_level_are_drawn_by_their_name():
     X, rate = make_table()
-    ax = in_sample(X.droplevel(1), rate.droplevel(1)).plot_patient("P07")
-    assert "P07" in ax.get_title(loc="right")
-    plt.close(ax.figure)
+    explanation = in_sample(X.droplevel(1), rate.droplevel(1))
+    named, anonymous = (explanation.plot_patient("P07", names=names) for names in (True, False))
+    assert "P07" in named.get_title(loc="right")
+    assert "P07" not in anonymous.get_title(loc="right")
+    plt.close(named.figure)
+    plt.close(anonymous.figure)
 
 
 def test_a_column_without_any_value_is_drawn_in_grey():

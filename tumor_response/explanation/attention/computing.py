@@ -91,7 +91,7 @@ def attention(
     ExplanationError
         Codes of ``embedding_weights``; ``unknown_method``, ``settings``; ``no_feature_map`` and
         ``no_attention``: the network does not have what the method needs; ``no_lesion_mapped``:
-        every lesion failed.
+        there are no lesions, or every one failed.
     FeatureError, WeightsError
         Of the extractor's network and device.
 
@@ -212,6 +212,8 @@ def _checked_shift(shift_mm: object) -> tuple[float, float]:
 
 
 def _failures(failures: list[Failure], n_tasks: int) -> pd.DataFrame:
+    if n_tasks == 0:
+        raise ExplanationError("There are no lesions in the cohort.", code="no_lesion_mapped")
     if failures and len(failures) == n_tasks:
         first = failures[0]
         raise ExplanationError(

@@ -415,6 +415,7 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
         keys: Sequence[Key] | None = None,
         per_line: int = 6,
         window: Range | str | None = None,
+        names: bool = False,
     ) -> Figure:
         """Draw the best slice of many lesions, with log-odds and side of each picture.
 
@@ -431,6 +432,9 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
             Pictures beside each other.
         window
             As in :meth:`plot`.
+        names
+            Whether to write patient and lesion above each picture: a sheet with names is not
+            anonymous. By default lesions are numbered as they come in the maps.
 
         Returns
         -------
@@ -443,7 +447,9 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
         """
         from tumor_response.explanation.attention.plots import draw_contact_sheet
 
-        return draw_contact_sheet(self, cohort, keys=keys, per_line=per_line, window=window)
+        return draw_contact_sheet(
+            self, cohort, keys=keys, per_line=per_line, window=window, names=names
+        )
 
     def __repr__(self) -> str:
         return (

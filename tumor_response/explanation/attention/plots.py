@@ -83,10 +83,12 @@ def draw_contact_sheet(
     keys: Sequence[Key] | None = None,
     per_line: int = _PER_LINE,
     window: Range | str | None = None,
+    names: bool = False,
 ) -> Figure:
     """Draw many lesions; see :meth:`AttentionMaps.contact_sheet`."""
     import matplotlib.pyplot as plt
 
+    number_of = {key: number for number, key in enumerate(maps, 1)}
     chosen = list(maps) if keys is None else [maps.case(key).key for key in keys]
     if not chosen or per_line < 1:
         raise ExplanationError(
@@ -112,6 +114,7 @@ def draw_contact_sheet(
             ax.set_axis_on()
             overlay.draw(ax, *overlay.best(), marked=False)
             name = key[0] if key[1] == "1" else "/".join(key)
+            name = name if names else f"{number_of[key]}"
             output, side = maps[key].output, overlay.side_mm
             ax.set_title(f"{name}\n{output:+.2f}, {side:.0f} mm", fontsize=6.0, loc="left")
     return figure

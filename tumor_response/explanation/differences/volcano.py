@@ -72,13 +72,18 @@ def coloured_families(family: pd.Series, is_found: pd.Series) -> dict[str, str]:
     Examples
     --------
     >>> family = pd.Series(["deep: net", "radiomics: glcm", "radiomics: glcm"])
-    >>> list(coloured_families(family, pd.Series([True, False, False])))
-    ['deep: net', 'radiomics: glcm']
+    >>> first = coloured_families(family, pd.Series([True, False, False]))
+    >>> second = coloured_families(family, pd.Series([False, True, False]))
+    >>> list(first), list(second), first == second  # another order, the same colours
+    (['deep: net', 'radiomics: glcm'], ['radiomics: glcm', 'deep: net'], True)
     """
     counts = pd.DataFrame({"found": is_found.groupby(family).sum(), "n": family.value_counts()})
     order = counts.sort_values(["found", "n"], ascending=False, kind="stable").index
     most = len(COLOURS) if len(order) <= len(COLOURS) else len(COLOURS) - 1
-    return dict(zip(map(str, order[:most]), COLOURS, strict=False))
+    chosen = [str(name) for name in order[:most]]
+    # by name, so that the same families have the same colours in the figure beside this one
+    colour_of = dict(zip(sorted(chosen), COLOURS, strict=False))
+    return {name: colour_of[name] for name in chosen}
 
 
 def _name(

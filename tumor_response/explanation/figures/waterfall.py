@@ -40,6 +40,7 @@ def draw_patient(
     ax: Axes | None = None,
     n_rows: int = 10,
     level: Level = "column",
+    names: bool = False,
 ) -> Axes:
     """Draw one lesion's way from base value to output; returns the axes.
 
@@ -58,6 +59,8 @@ def draw_patient(
         How many columns, families or blocks to draw singly; the others are summed up.
     level
         ``"column"``, ``"family"`` or ``"block"``.
+    names
+        Whether to write patient and lesion.
     """
     at_least_one("n_columns", n_rows)
     frame = values_of(explanation, level)
@@ -114,8 +117,10 @@ def draw_patient(
             notes.append(f"the fainter a bar, the fewer resamples have it {listed_words(level)}")
         ax.set_xlabel("\n".join([OUTPUTS[explanation.output], *notes]))
         # the names of the columns take the room on the left, so that the title starts there
-        who = " ".join(key) if isinstance(key, tuple) else key
-        ax.set_title(f"{explanation.name}, {who}\n{WHERE[explanation.mode]}", loc="right")
+        parts = [explanation.name]
+        if names:
+            parts.append(" ".join(map(str, key)) if isinstance(key, tuple) else str(key))
+        ax.set_title(f"{', '.join(parts)}\n{WHERE[explanation.mode]}", loc="right")
     return ax
 
 

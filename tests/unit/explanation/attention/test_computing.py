@@ -141,6 +141,9 @@ def test_one_bad_case_is_a_row_and_not_the_end(study):
     with pytest.raises(ExplanationError) as caught:
         attention(fitted, [other], extractor=deep, table=table, in_sample=True)
     assert caught.value.code == "no_lesion_mapped"
+    with pytest.raises(ExplanationError, match="no lesions in the cohort") as caught:
+        attention(fitted, [], extractor=deep, table=table, in_sample=True)
+    assert caught.value.code == "no_lesion_mapped"
 
 
 def test_another_extractor_than_the_tables_is_refused(study):

@@ -109,7 +109,10 @@ def test_windows() -> None:
 
 def test_a_sheet_of_lesions(cohort) -> None:
     maps = attention_maps(KEYS)
-    sheet = maps.contact_sheet(cohort, per_line=3)
+    anonymous = maps.contact_sheet(cohort, keys=["P1"])
+    assert anonymous.axes[0].get_title(loc="left").startswith("2\n")  # the second of the maps
+    plt.close(anonymous)
+    sheet = maps.contact_sheet(cohort, per_line=3, names=True)
     titles = [ax.get_title(loc="left") for ax in sheet.axes if ax.images]
     assert [title.split("\n")[0] for title in titles] == ["P0", "P1"]
     assert "+0.10" in titles[0]

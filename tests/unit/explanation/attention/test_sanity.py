@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,9 +16,12 @@ from tumor_response.explanation.attention.sanity.cascade import cascade, parts_f
 from tumor_response.explanation.attention.sanity.curves import centre_order, insertion_deletion
 from tumor_response.explanation.attention.sanity.likeness import (
     cell_means,
+    likeness_to_before,
     rank_correlation,
     top_quarter_shared,
 )
+from tumor_response.explanation.attention.sanity.one_lesion import LesionFound
+from tumor_response.explanation.attention.sanity.result import AttentionSanity
 from tumor_response.features.deep.networks.backbone import load_backbone
 
 FEW = SanitySettings(
@@ -142,6 +146,32 @@ def test_a_method_that_never_asked_the_model_is_flagged(study: tuple) -> None:
     assert row["low"] < row["mean"] < row["high"]
     assert len(sanity.agreement) == 5
     assert sanity.plot().get_ylabel() == "rank correlation with the map before"
+
+
+@pytest.mark.parametrize("n_empty", [0, 1, 6])
+def test_a_map_that_was_empty_from_the_start_passes_no_test_of_randomisation(n_empty: int) -> None:
+    rng = np.random.default_rng(0)
+    curve = {"draw": 0, "deletion": 0.0, "insertion": 0.0}
+    lesions = []
+    for number in range(6):
+        before = rng.random(9) * (number >= n_empty)
+        alike = likeness_to_before(before, before)  # randomising changes nothing
+        row = {"method": "cam", "draw": 0, "randomised": "x", "rank_correlation": alike}
+        lesions.append(
+            LesionFound(
+                (f"P{number}", "1"),
+                maps={"cam": before},
+                cascade=[row | {"step": step} for step in (0, 1)],
+                curves=[curve | {"order": order} for order in ("cam", "random", "centre")],
+            )
+        )
+    sanity = AttentionSanity.of_lesions(lesions, "model", ["cam"], SanitySettings())
+    tried = sanity.summary().set_index("test").loc["the network randomised"]
+    assert tried["n_lesions"] == 6 - n_empty
+    # the others stay as they were, and empty ones do not make that look better
+    assert sanity.flags().loc["cam", "ignores_network"] == (n_empty < 6)
+    assert (f"{n_empty} lesions were empty" in " ".join(sanity.sentences())) == (n_empty > 0)
+    plt.close(sanity.plot().figure)
 
 
 def test_the_maps_tried_are_those_of_attention(study: tuple) -> None:

@@ -6,7 +6,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-__all__ = ["cell_edges", "cell_means", "rank_correlation", "top_quarter_shared"]
+__all__ = [
+    "cell_edges",
+    "cell_means",
+    "likeness_to_before",
+    "rank_correlation",
+    "top_quarter_shared",
+]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -67,6 +73,19 @@ def rank_correlation(one: FloatArray, other: FloatArray) -> float:
     a, b = a - a.mean(), b - b.mean()
     size = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / size if size > 0 else 0.0
+
+
+def likeness_to_before(before: FloatArray, after: FloatArray) -> float:
+    """Return :func:`rank_correlation` with the map before; NaN where that one was empty.
+
+    A map that was empty from the start cannot change: it has not passed a test by staying so.
+
+    Examples
+    --------
+    >>> likeness_to_before(np.zeros(3), np.array([1.0, 2.0, 3.0]))
+    nan
+    """
+    return rank_correlation(before, after) if np.ptp(before) > 0 else float("nan")
 
 
 def top_quarter_shared(one: FloatArray, other: FloatArray) -> float:

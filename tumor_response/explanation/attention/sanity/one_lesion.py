@@ -18,6 +18,7 @@ from tumor_response.explanation.attention.sanity.cascade import cascade
 from tumor_response.explanation.attention.sanity.curves import centre_order, insertion_deletion
 from tumor_response.explanation.attention.sanity.likeness import (
     cell_means,
+    likeness_to_before,
     rank_correlation,
     top_quarter_shared,
 )
@@ -130,7 +131,7 @@ class LesionTrials:
         for number, weights in enumerate(task.permuted):
             other = _reweighted(lesion, weights)
             for method in self.methods:
-                alike = rank_correlation(found.maps[method.name], self._cells(method, other))
+                alike = likeness_to_before(found.maps[method.name], self._cells(method, other))
                 found.labels.append(
                     {"method": method.name, "permutation": number, "rank_correlation": alike}
                 )
@@ -170,7 +171,7 @@ class LesionTrials:
                         "step": number,
                         "randomised": name,
                         "draw": draw,
-                        "rank_correlation": rank_correlation(maps[method.name], cells),
+                        "rank_correlation": likeness_to_before(maps[method.name], cells),
                         "empty": not cells.any(),
                     }
                 )

@@ -37,7 +37,7 @@ class AttentionSanity:
     cascade : DataFrame
         One row per lesion, method, draw and step: ``randomised`` (the part that was randomised
         last), ``rank_correlation`` with the map before, ``empty`` (nothing was left of the map;
-        its correlation counts as 0).
+        its correlation counts as 0, and as NaN where the map before was empty).
     labels : DataFrame
         One row per lesion, method and permutation of the labels; empty where the subject was a
         fitted model, which has no labels.
@@ -101,7 +101,8 @@ class AttentionSanity:
             randomised"``, ``"labels permuted"``: mean rank correlation with the map before;
             ``"deletion against random"`` and so on: by how much more the log-odds fell, or rose,
             than in the other order, mean over the curve, log-odds), ``mean``, ``low``, ``high``
-            (bootstrap over patients; NaN for fewer than five) and ``n_lesions``.
+            (bootstrap over patients; NaN for fewer than five) and ``n_lesions``: those whose map
+            was not empty from the start.
         """
         rows = []
         for method in self.methods:
@@ -164,6 +165,11 @@ class AttentionSanity:
                 told.append(f"{method} on {n} lesions: {'; '.join(failed)}.")
             else:
                 told.append(f"{method} on {n} lesions: no test was failed.")
+            if n_empty := self._n_empty(method):
+                told.append(
+                    f"{method}: the maps of {n_empty} lesions were empty before anything was "
+                    "randomised; the tests of randomisation leave them out."
+                )
         if self.labels.empty:
             told.append("Labels were not permuted: a fitted model comes without them.")
         return told
@@ -180,6 +186,10 @@ class AttentionSanity:
 
         return draw_cascade(self, ax)
 
+    def _n_empty(self, method: str) -> int:
+        steps = self.cascade[self.cascade["method"] == method]
+        return int(_by_lesion(steps, "rank_correlation").isna().sum())
+
     def _gain(self, method: str, order: str, what: str) -> pd.Series:
         """Return each lesion's area in a method's order less that in another."""
         areas = [
@@ -191,6 +201,7 @@ class AttentionSanity:
         return self._row(method, test, _by_lesion(rows, "rank_correlation"))
 
     def _row(self, method: str, test: str, each: pd.Series) -> dict[str, Any]:
+        each = each.dropna()
         patients = pd.factorize(each.index.get_level_values(0))[0]
         means = patient_means(each.to_numpy(dtype=np.float64), patients)
         low = high = np.nan
@@ -201,7 +212,7 @@ class AttentionSanity:
         return {
             "method": method,
             "test": test,
-            "mean": float(means.mean()),
+            "mean": float(means.mean()) if len(means) else np.nan,
             "low": low,
             "high": high,
             "n_lesions": len(each),
