@@ -19,7 +19,9 @@ random labels, on simulated CTs (written into the folder first if it is empty; t
     ``tr.attention`` on all lesions in two processes, from disk: what the target of two minutes is
     about.
 ``start``
-    What the first call costs more than the second, in a new process: imports and the network.
+    What a new process spends before its first call (imports, the network, the table of two lesions
+    from the cache, the fit), and the first and the second call of one lesion each. Every call of
+    ``tr.attention`` loads the network, once in each process.
 ``agreement``
     Largest difference of our maps from grad-cam's before it scales each view to 0 .. 1, over the
     largest value of its map, on the same views (its cells drawn up as ours).
@@ -77,6 +79,7 @@ TURNS = HERE / "results" / "attention_speed_turns.csv"
 SUMMARY = HERE / "results" / "attention_speed.csv"
 AGREEMENT = HERE / "results" / "attention_agreement.csv"
 SEED, PENALTY = 11, 1.0
+START_SIDES = ("before", "first call", "second call")
 START = """
 import time
 begin = time.process_time(), time.perf_counter()
@@ -85,6 +88,7 @@ sys.path[:0] = [{here!r}, {root!r}]
 from attention_speed import Setting
 setting = Setting({folder!r}, 2)
 ready = time.process_time(), time.perf_counter()
+print(ready[0] - begin[0], ready[1] - begin[1])
 for case in setting.cases:
     setting.ours([case])
     print(time.process_time() - ready[0], time.perf_counter() - ready[1])
@@ -321,7 +325,7 @@ def start(folder: str) -> None:
     """Measure the first and the second call in a new process."""
     code = START.format(here=str(HERE), root=str(HERE.parent), folder=folder)
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    for side, line in zip(("first call", "second call"), run.stdout.splitlines()[-2:], strict=True):
+    for side, line in zip(START_SIDES, run.stdout.splitlines()[-3:], strict=True):
         cpu, wall = map(float, line.split())
         kept("start", side, 0, 1, wall, cpu)
 
@@ -335,7 +339,7 @@ def summarised() -> pd.DataFrame:
         row["cpu_s_per_lesion"] = (of["cpu_s"] / of["n_lesions"]).median()
         row["wall_s_per_lesion"] = (of["wall_s"] / of["n_lesions"]).median()
         row["load"] = of["load"].median()
-        if side not in ("ours", "first call", "second call"):
+        if side not in ("ours", *START_SIDES):
             mine = table[(table["part"] == part) & (table["side"] == "ours")].set_index("turn")
             ratio = of.set_index("turn")["cpu_s"] / mine["cpu_s"]
             row |= {"cpu_ratio": ratio.median(), "lowest": ratio.min(), "highest": ratio.max()}
@@ -364,7 +368,7 @@ def main() -> None:
         found.to_csv(AGREEMENT, float_format="%.2g")
         print(found)
     os.sched_setaffinity(0, cores)
-    if ("start", "first call", 0) not in done():
+    if ("start", "before", 0) not in done():
         start(chosen.cohort)
     if ("whole", "ours", 0) not in done():
         maps, wall, cpu = timed(lambda: setting.ours(setting.cases, n_jobs=2))
