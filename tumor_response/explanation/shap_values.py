@@ -212,7 +212,7 @@ def _explain_fitted(
         check_no_images(name, fitted, frame)
         used = used_blocks(fitted, frame, _blocks(fitted, frame, blocks))
         seen, used = _as_fitted(fitted, frame, used)
-        if lacking := [column for column in seen if column not in behind]:
+        if lacking := [str(column) for column in seen if column not in behind]:
             raise ExplanationError(
                 f"The background lacks {_first_of(lacking)}, which the table has.",
                 code="other_columns",
