@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, logit
 
@@ -59,6 +59,7 @@ def test_order_of_lesions_is_of_no_consequence_and_recalibration_recalibrates(pa
         return
     fit = performance.recalibration(y, p)
     again = expit(fit.intercept + fit.slope * logit(p))
+    assume(again.min() > 0 and again.max() < 1)  # a slope that rounds one to certainty
     assert again.mean() == pytest.approx(y.mean(), abs=1e-8)
     assert performance.calibration_in_the_large(y, again) == pytest.approx(0, abs=1e-7)
 

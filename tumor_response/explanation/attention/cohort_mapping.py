@@ -21,6 +21,7 @@ from tumor_response.explanation.attention.weights import EmbeddingWeights
 from tumor_response.features.deep import DeepFeatures
 from tumor_response.features.deep.networks.eager import exact_arithmetic
 from tumor_response.features.deep.views import cut_views
+from tumor_response.parallel.threads import held_threads
 
 __all__ = ["CohortMapping", "Failure", "Task", "attend", "guarded", "map_views", "task_of"]
 
@@ -107,7 +108,7 @@ def map_views(
     ]
     pixels = np.concatenate([views.pixels for views in cut])
     lesion = Lesion(pathway, pixels, readout(cut[0].areas_mm2))
-    with exact_arithmetic(pathway.device):
+    with held_threads(1), exact_arithmetic(pathway.device):
         check(lesion)
         maps = method.maps(lesion)
         shares = lesion.view_weights()

@@ -26,6 +26,7 @@ from tumor_response.explanation.attention.sanity.settings import SanitySettings
 from tumor_response.features.deep import DeepFeatures
 from tumor_response.features.deep.networks.eager import exact_arithmetic
 from tumor_response.features.deep.views import cut_views
+from tumor_response.parallel.threads import held_threads
 
 __all__ = ["MODEL_STEP", "LesionFound", "LesionTask", "LesionTrials"]
 
@@ -115,7 +116,7 @@ class LesionTrials:
         baseline = task.case.baseline
         try:
             lesion = _lesion(baseline.image, baseline.mask, self._pathway, task.weights)
-            with exact_arithmetic(self.device):
+            with held_threads(1), exact_arithmetic(self.device):
                 return self._tried(task, lesion)
         except TumorResponseError as error:
             return LesionFound(task.case.key, reason=error.code, message=str(error))
