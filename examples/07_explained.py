@@ -13,6 +13,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import pandas as pd
+import SimpleITK as sitk
+
 import tumor_response as tr
 from tumor_response.explanation.attention.sanity import SanitySettings
 from tumor_response.explanation.differences import beyond_volume_and_age
@@ -26,6 +29,7 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=200)
     parser.add_argument("--permutations", type=int, default=39, help="of the labels")
     parser.add_argument("--lesions", type=int, default=12, help="whose maps are put to the test")
+    parser.add_argument("--steps", type=int, default=8, help="of insertion and deletion")
     parser.add_argument("--n-jobs", type=int, default=2)
     options = parser.parse_args()
     n_jobs = options.n_jobs
@@ -61,13 +65,20 @@ def main() -> None:
         extractor=deep,
         name="all",
         methods=["grad_cam", "eigen_cam"],
-        settings=SanitySettings(n_lesions=options.lesions),
+        settings=SanitySettings(n_lesions=options.lesions, n_steps=options.steps),
         n_jobs=n_jobs,
     )
     print(sanity)
 
+    # of a simulated cohort the retreat is known; of a real one tr.local_shrinkage(cohort, folder)
+    # measures it, which takes some seconds for each lesion, and retreat= takes its table
+    truth = pd.read_csv(out / "cohort" / "truth.csv", dtype=str)
+    paths = zip(truth["patient_id"], truth["lesion_id"], truth["retreat_map"], strict=True)
+    retreat = {(p, n): sitk.ReadImage(str(out / "cohort" / path)) for p, n, path in paths}
     labels = label.label(y, label.fit(y))
-    concordance = tr.attention_concordance(maps, cohort, labels=labels, n_jobs=n_jobs)
+    concordance = tr.attention_concordance(
+        maps, cohort, retreat=retreat, labels=labels, n_jobs=n_jobs
+    )
     print(concordance)
 
     differences = tr.group_differences(table, y, label=label)

@@ -81,6 +81,8 @@ class Band:
         # single columns were not kept: families stand in their place
         null = ExplanationNull(
             name=model,
+            output="log_odds",
+            value_function="interventional",
             columns=families[permuted].T,
             families=families[permuted].T,
             blocks=blocks[permuted].T,

@@ -136,13 +136,14 @@ def test_can_it_be_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_explained(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error::RuntimeWarning", str(EXAMPLES / "07_explained.py")]
-    command += [str(tmp_path), "--patients", "10", "--resamples", "4", "--permutations", "19"]
-    run = subprocess.run(
-        [*command, "--lesions", "2", "--n-jobs", "1"], capture_output=True, text=True, timeout=540
-    )
+    command += [str(tmp_path), "--patients", "16", "--resamples", "4", "--permutations", "19"]
+    command += ["--lesions", "2", "--steps", "2", "--n-jobs", "1"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=540)
     assert run.returncode == 0, run.stderr
     assert "eigen_cam on 2 lesions: its maps stay as they are" in run.stdout
-    assert len(tr.AttentionMaps.load(tmp_path / "attention")) == 10
+    maps = tr.AttentionMaps.load(tmp_path / "attention")
+    assert len(maps) + len(maps.failures) == 16
+    assert set(maps.failures["reason"]) <= {"never_out_of_bag"}  # of four resamples
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for title in ("Whether the maps can be believed", "Where it looked, and where it shrank"):
         assert title in page

@@ -15,6 +15,7 @@ from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.attention.sanity import AttentionSanity, SanitySettings
 from tumor_response.explanation.attention.sanity.one_lesion import MODEL_STEP, LesionFound
 from tumor_response.explanation.differences import beyond_volume_and_age
+from tumor_response.explanation.stability import explanation_null
 
 
 def sanity() -> AttentionSanity:
@@ -63,7 +64,8 @@ def test_what_each_kind_says_is_on_the_page(study, tmp_path: Path) -> None:
     y, label = outcomes["rate_percent_per_day"], tr.ResponderCut("median")
     differences = tr.group_differences(table, y, label=label, n_permutations=99)
     beyond = beyond_volume_and_age(result, table, n_permutations=99)
-    shap = tr.explain(result, "all", n_permutations=19)
+    null = explanation_null(result, "all", n_permutations=19, n_resamples=4)
+    shap = tr.explain(result, "all").with_null(null)
     told = [beyond, differences, concordance, sanity(), shap]
     path = tr.report(result, tmp_path / "r.html", explanations=told, volume_checks=())
     reader = Reader(path.read_text(encoding="utf-8"))
