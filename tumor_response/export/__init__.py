@@ -1,0 +1,1 @@
+"""The statistician's folder: tables, codebook, what recomputes the headline, checksums."""

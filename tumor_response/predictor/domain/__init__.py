@@ -1,0 +1,5 @@
+"""Where a predictor's training patients lie, and whether new ones lie there."""
+
+from tumor_response.predictor.domain.training import TrainingDomain
+
+__all__ = ["TrainingDomain"]
