@@ -1,0 +1,311 @@
+"""From a feature table and an end point to a predictor's state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import Field, field_validator
+from scipy.special import expit
+from sklearn.base import BaseEstimator
+
+from tumor_response.evaluation.ledger.record import columns_read
+from tumor_response.evaluation.performance import youden_threshold
+from tumor_response.evaluation.rows import EvaluationRows, Failed, prepare_rows
+from tumor_response.evaluation.running import fit_model
+from tumor_response.exceptions import EvaluationError
+from tumor_response.features.assemble import DICTIONARY_COLUMNS
+from tumor_response.models import make_model
+from tumor_response.outcomes import LabelRule, ResponderCut
+from tumor_response.parallel.threads import held_threads
+from tumor_response.predictor.calibration import Calibration, fit_calibration
+from tumor_response.predictor.conformal import fit_conformal
+from tumor_response.predictor.cross_fitting import (
+    CrossFitted,
+    bootstrap_models,
+    cross_fitted_scores,
+)
+from tumor_response.predictor.domain import TrainingDomain
+from tumor_response.predictor.refusal import missing_shares
+from tumor_response.predictor.rows_held import rows_held
+from tumor_response.predictor.scores import shown_columns
+from tumor_response.predictor.state import PredictorState
+from tumor_response.settings import Settings, thawed
+from tumor_response.table import FeatureTable
+from tumor_response.transformers import block_of, is_predictor
+
+__all__ = [
+    "FACTS_BLOCK",
+    "MODEL",
+    "VOLUME",
+    "PredictorSettings",
+    "fitted_state",
+    "split_facts",
+]
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+MODEL, VOLUME = "model", "volume_only"
+"""Names of the two models under which errors speak of them."""
+
+FACTS_BLOCK = "acquisition"
+"""The block of how images were made; the domain is judged by it, no model reads it."""
+
+_ROLE_OF_OWN = "baseline"
+
+
+class PredictorSettings(Settings):
+    """How a predictor is fitted, beside its model.
+
+    Parameters
+    ----------
+    n_folds, n_repeats
+        Of the cross-fitting that calibration, threshold and conformal sets are fitted by.
+    n_resamples
+        Bootstrap samples of patients to which the model is fitted again, for the spread of a
+        prediction; 0: no spread.
+    coverages
+        Nominal coverages of the label sets or intervals that may be asked for.
+    threshold
+        Of the class: ``"youden"``, the calibrated probability at which sensitivity +
+        specificity - 1 of the patients left out is largest; or a probability.
+    seed
+        Of folds and samples.
+
+    Raises
+    ------
+    SettingsError
+        A value out of range.
+
+    Examples
+    --------
+    >>> PredictorSettings(coverages=[0.8]).coverages
+    (0.8,)
+    """
+
+    n_folds: int = Field(5, ge=2)
+    n_repeats: int = Field(4, ge=1)
+    n_resamples: int = Field(50, ge=0)
+    coverages: tuple[Share, ...] = Field((0.8, 0.9, 0.95), min_length=1)
+    threshold: Literal["youden"] | Share = "youden"
+    seed: int = Field(0, ge=0)
+
+    @field_validator("n_resamples")
+    @classmethod
+    def _not_one(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError("one sample has no spread; expected 0, or 2 and more")
+        return value
+
+
+def fitted_state(
+    table: FeatureTable | pd.DataFrame,
+    y: pd.Series,
+    model: BaseEstimator,
+    volume_model: BaseEstimator,
+    settings: PredictorSettings,
+    *,
+    label: LabelRule | None,
+    failed: Failed,
+    provenance: Mapping[str, Any],
+    n_jobs: int,
+) -> PredictorState:
+    """Fit everything that a predictor holds.
+
+    Parameters
+    ----------
+    table
+        Features; columns of the block ``acquisition`` are kept from the models.
+    y
+        As for :func:`tumor_response.evaluate`.
+    model, volume_model
+        Unfitted.
+    settings
+        Folds, samples, coverages.
+    label
+        The rule that makes classes of ``y``; the folds fit its cut anew.
+    failed
+        What becomes of lesions without a block, as for :func:`tumor_response.evaluate`.
+    provenance
+        What the table says of itself, and what is to travel with it.
+    n_jobs
+        Processes; the state is the same whatever it is.
+
+    Raises
+    ------
+    EvaluationError
+        As :func:`tumor_response.evaluate`; code ``task``: thirds.
+    """
+    table, facts = split_facts(table)
+    models = {MODEL: model, VOLUME: volume_model}
+    rows = prepare_rows(models, table, y, label, failed, None)
+    if rows.task == "tertiles":
+        raise EvaluationError(
+            "A predictor gives the probability of a response, or a rate; y has three classes. Give "
+            "0 and 1, an end point with label=tr.ResponderCut(...), or rates with "
+            "outcome='rate'.",
+            code="task",
+        )
+    of = settings.model_dump(include={"n_folds", "n_repeats", "seed"})
+    crossed = cross_fitted_scores(rows, **of, n_jobs=n_jobs)
+    resampled = bootstrap_models(
+        rows, MODEL, n_resamples=settings.n_resamples, seed=settings.seed, n_jobs=n_jobs
+    )
+    with held_threads(1):
+        final, volume = (
+            fit_model(name, rows.models[name], rows.shown_to(name), rows.y, "all training lesions")
+            for name in (MODEL, VOLUME)
+        )
+    calibrations = {name: _calibration(rows, crossed, name) for name in rows.models}
+    calibrated = calibrations[MODEL].apply(crossed.outputs[MODEL])
+    shown = shown_columns(rows.models[MODEL], rows.X.columns)
+    read = [c for c in columns_read(rows.models[MODEL], rows.X, shown) if is_predictor(c)]
+    dictionary = _dictionary_of(table)
+    kept_facts = None if facts is None else facts.loc[rows.X.index]
+    return PredictorState(
+        task="rate" if rows.task == "rate" else "response",
+        end_point=_end_point(rows),
+        provenance=thawed(dict(provenance)),
+        dictionary=dictionary,
+        model=final,
+        volume_model=volume,
+        resample_models=resampled,
+        calibration=calibrations[MODEL],
+        volume_calibration=calibrations[VOLUME],
+        conformal=fit_conformal(
+            "interval" if rows.task == "rate" else "label_set",
+            crossed.outputs[MODEL] if rows.task == "rate" else calibrated,
+            crossed.y,
+            crossed.patients,
+            settings.coverages,
+            settings.seed,
+        ),
+        threshold=_threshold(rows, crossed, calibrated, settings.threshold),
+        domain=TrainingDomain.of(rows.X[read], dictionary.loc[read], kept_facts, rows.patients),
+        record={"fit": _record(rows, crossed, settings, final, read)},
+    )
+
+
+def split_facts(
+    table: FeatureTable | pd.DataFrame,
+) -> tuple[FeatureTable | pd.DataFrame, pd.DataFrame | None]:
+    """Return a table without its block ``acquisition``, and that block's columns.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"clinical__age": [61.0], "acquisition__kvp_kv": [120.0]})
+    >>> rest, facts = split_facts(frame)
+    >>> rest.columns.tolist(), facts.columns.tolist()
+    (['clinical__age'], ['acquisition__kvp_kv'])
+    """
+    data = table.data if isinstance(table, FeatureTable) else table
+    if not isinstance(data, pd.DataFrame):
+        return table, None  # refused by name where rows are prepared
+    of_facts = np.array([block_of(str(column)) == FACTS_BLOCK for column in data.columns], bool)
+    if not of_facts.any():
+        return table, None
+    facts = data.loc[:, of_facts]
+    if isinstance(table, FeatureTable):
+        there = [str(b) for b in table.dictionary["block"].unique()]
+        return table.select([b for b in there if b not in ("meta", FACTS_BLOCK)]), facts
+    return data.loc[:, ~of_facts], facts
+
+
+def _calibration(rows: EvaluationRows, crossed: CrossFitted, name: str) -> Calibration:
+    if rows.task == "rate":
+        return Calibration()
+    return fit_calibration(crossed.outputs[name], crossed.y, crossed.patients)
+
+
+def _threshold(
+    rows: EvaluationRows,
+    crossed: CrossFitted,
+    calibrated: npt.NDArray[np.float64],
+    rule: Literal["youden"] | float,
+) -> dict[str, Any]:
+    """Return the threshold of the class with what it does to the patients left out."""
+    if rows.task == "rate":
+        return {}
+    probability = expit(calibrated)
+    value = youden_threshold(crossed.y, probability) if rule == "youden" else float(rule)
+    said = probability >= value
+    return {
+        "value": value,
+        "rule": "youden" if rule == "youden" else "fixed",
+        "sensitivity": float(said[crossed.y == 1].mean()),
+        "specificity": float((~said[crossed.y == 0]).mean()),
+    }
+
+
+def _end_point(rows: EvaluationRows) -> dict[str, Any]:
+    """Return what was predicted, in numbers of all training lesions together."""
+    found: dict[str, Any] = {
+        "name": None if rows.outcome.name is None else str(rows.outcome.name),
+        "label": _label(rows.label),
+        "cut": rows.cut,
+        "cut_is_fitted": rows.cut_is_fitted,
+    }
+    if rows.task == "rate":
+        return found | {"mean": float(rows.y.mean()), "sd": float(rows.y.std())}
+    return found | {"share_of_responders": float(rows.y.mean())}
+
+
+def _label(label: LabelRule | None) -> dict[str, Any] | None:
+    if label is None:
+        return None
+    by = label.by if isinstance(label, ResponderCut) else None
+    return {"rule": type(label).__name__, "cut": label.cut, "by": by}
+
+
+def _record(
+    rows: EvaluationRows,
+    crossed: CrossFitted,
+    settings: PredictorSettings,
+    final: BaseEstimator,
+    read: list[str],
+) -> dict[str, Any]:
+    """Return what is to be known of the fit: counts and shares of the whole cohort."""
+    measure = "r2" if rows.task == "rate" else "auc"
+    blocks: dict[str, int] = {}
+    for column in read:
+        blocks[block_of(column)] = blocks.get(block_of(column), 0) + 1
+    counts = rows.flow[["n_patients", "n_lesions"]].astype(int)
+    return {
+        "n_patients": len(np.unique(rows.patients)),
+        "n_lesions": len(rows.X),
+        "flow": {str(group): dict(row) for group, row in counts.to_dict("index").items()},
+        "settings": settings.model_dump(mode="json"),
+        "blocks": blocks,
+        "cross_fitted": {
+            "measure": measure,
+            **{name: _finite(crossed.headline(name, rows.task)) for name in rows.models},
+        },
+        "columns_missing": missing_shares(rows.X, read),
+        "rows_held": rows_held(final, rows.shown_to(MODEL)),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _dictionary_of(table: FeatureTable | pd.DataFrame) -> pd.DataFrame:
+    """Return the table's dictionary; of a bare frame what its columns' names say."""
+    if isinstance(table, FeatureTable):
+        return table.dictionary
+    columns = pd.Index([str(column) for column in table.columns], name="column", dtype="str")
+    rows = pd.DataFrame("", index=columns, columns=DICTIONARY_COLUMNS, dtype="str")
+    rows["block"] = [block_of(column) for column in columns]
+    rows["family"] = rows["block"]
+    rows["role"] = [_ROLE_OF_OWN if is_predictor(column) else "meta" for column in columns]
+    return rows.astype("str")
+
+
+def volume_model_for(task: str, column: str) -> BaseEstimator:
+    """Return the unfitted model of volume alone."""
+    outcome: Literal["response", "rate"] = "rate" if task == "rate" else "response"
+    return make_model("volume_only", outcome=outcome, volume_column=column)
