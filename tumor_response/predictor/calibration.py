@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from tumor_response.evaluation.performance.arrays import checked_classes
+from tumor_response.evaluation.performance.arrays import checked_classes, checked_numbers
 from tumor_response.exceptions import EvaluationError
 from tumor_response.models.platt import fit_sigmoid
 
-__all__ = ["Calibration", "cross_calibrated", "fit_calibration", "patient_weights"]
+__all__ = ["Calibration", "codes_of", "cross_calibrated", "fit_calibration", "patient_weights"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -102,18 +102,23 @@ def fit_calibration(
 
 
 def cross_calibrated(
-    log_odds: npt.ArrayLike, y: npt.ArrayLike, patients: npt.ArrayLike
+    outputs: npt.ArrayLike,
+    y: npt.ArrayLike,
+    patients: npt.ArrayLike,
+    fit: Callable[[FloatArray, FloatArray, IntArray], Calibration] = fit_calibration,
 ) -> FloatArray:
-    """Return log-odds of each patient, calibrated on the other patients.
+    """Return each patient's log-odds, or rates, calibrated on the other patients.
 
     What :func:`~tumor_response.predictor.conformal.fit_conformal` wants to see: calibrated on
-    themselves, patients conform better than new ones will. A patient without whom one class is
-    missing is calibrated on all.
+    themselves, patients conform better than new ones will. A patient without whom only one
+    outcome is left is calibrated on all.
 
     Parameters
     ----------
-    log_odds, y, patients
-        As for :func:`fit_calibration`.
+    outputs, y, patients
+        As ``fit`` takes them.
+    fit
+        :func:`fit_calibration`, or another function of these three.
 
     Returns
     -------
@@ -122,16 +127,15 @@ def cross_calibrated(
     Raises
     ------
     EvaluationError
-        As :func:`fit_calibration`.
+        ``shape`` or ``not_finite``, and what ``fit`` raises.
     """
-    outcome, scores = checked_classes(y, log_odds)
+    outcome, values = checked_numbers(y, outputs)
     names = codes_of(patients, outcome.size)
-    calibrated = np.empty_like(scores)
+    calibrated = np.empty_like(values)
     for patient in np.unique(names):
         own = names == patient
-        rest = ~own if np.unique(outcome[~own]).size == 2 else np.ones_like(own)
-        fitted = fit_calibration(scores[rest], outcome[rest], names[rest])
-        calibrated[own] = fitted.apply(scores[own])
+        rest = ~own if np.unique(outcome[~own]).size > 1 else np.ones_like(own)
+        calibrated[own] = fit(values[rest], outcome[rest], names[rest]).apply(values[own])
     return calibrated
 
 

@@ -92,7 +92,7 @@ class ConformalRule:
         quantile = self._of("label_set", coverage) + _TIE
         with_0 = (probability <= quantile).astype(np.int64)
         with_1 = (1.0 - probability <= quantile).astype(np.int64)
-        sets = _LABEL_SETS[with_0 + 2 * with_1]
+        sets: npt.NDArray[np.object_] = _LABEL_SETS[with_0 + 2 * with_1]
         sets[np.isnan(probability)] = ""
         return sets
 
