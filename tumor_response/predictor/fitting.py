@@ -22,7 +22,11 @@ from tumor_response.features.assemble import DICTIONARY_COLUMNS
 from tumor_response.models import make_model
 from tumor_response.outcomes import LabelRule, ResponderCut
 from tumor_response.parallel.threads import held_threads
-from tumor_response.predictor.calibration import Calibration, fit_calibration
+from tumor_response.predictor.calibration import (
+    Calibration,
+    cross_calibrated,
+    fit_calibration,
+)
 from tumor_response.predictor.conformal import fit_conformal
 from tumor_response.predictor.cross_fitting import (
     CrossFitted,
@@ -161,7 +165,10 @@ def fitted_state(
             for name in (MODEL, VOLUME)
         )
     calibrations = {name: _calibration(rows, crossed, name) for name in rows.models}
-    calibrated = calibrations[MODEL].apply(crossed.outputs[MODEL])
+    left_out = (crossed.outputs[MODEL], crossed.y, crossed.patients)
+    # what the quantiles are taken of is calibrated on others, as a new patient will be
+    conforming = left_out[0] if rows.task == "rate" else expit(cross_calibrated(*left_out))
+    calibrated = calibrations[MODEL].apply(left_out[0])
     shown = shown_columns(rows.models[MODEL], rows.X.columns)
     read = [c for c in columns_read(rows.models[MODEL], rows.X, shown) if is_predictor(c)]
     dictionary = _dictionary_of(table)
@@ -178,11 +185,10 @@ def fitted_state(
         volume_calibration=calibrations[VOLUME],
         conformal=fit_conformal(
             "interval" if rows.task == "rate" else "label_set",
-            crossed.outputs[MODEL] if rows.task == "rate" else calibrated,
+            conforming,
             crossed.y,
             crossed.patients,
             settings.coverages,
-            settings.seed,
         ),
         threshold=_threshold(rows, crossed, calibrated, settings.threshold),
         domain=TrainingDomain.of(rows.X[read], dictionary.loc[read], kept_facts, rows.patients),
