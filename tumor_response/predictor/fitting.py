@@ -19,7 +19,6 @@ from tumor_response.evaluation.rows import EvaluationRows, Failed, prepare_rows
 from tumor_response.evaluation.running import fit_model
 from tumor_response.exceptions import EvaluationError
 from tumor_response.features.assemble import DICTIONARY_COLUMNS
-from tumor_response.models import make_model
 from tumor_response.outcomes import LabelRule, ResponderCut
 from tumor_response.parallel.threads import held_threads
 from tumor_response.predictor.calibration import (
@@ -171,6 +170,16 @@ def fitted_state(
     calibrated = calibrations[MODEL].apply(left_out[0])
     shown = shown_columns(rows.models[MODEL], rows.X.columns)
     read = [c for c in columns_read(rows.models[MODEL], rows.X, shown) if is_predictor(c)]
+    # of the samples as well: what the final model forgets, a fit to fewer patients may keep
+    held = [
+        path.replace("model", name, 1)
+        for name, one in (
+            (MODEL, final),
+            *((f"resample_models[{at}]", one) for at, one in enumerate(resampled)),
+        )
+        for path in rows_held(one, rows.shown_to(MODEL))
+    ]
+    held += rows_held(volume, rows.shown_to(VOLUME))
     dictionary = _dictionary_of(table)
     kept_facts = None if facts is None else facts.loc[rows.X.index]
     return PredictorState(
@@ -192,7 +201,7 @@ def fitted_state(
         ),
         threshold=_threshold(rows, crossed, calibrated, settings.threshold),
         domain=TrainingDomain.of(rows.X[read], dictionary.loc[read], kept_facts, rows.patients),
-        record={"fit": _record(rows, crossed, settings, final, read)},
+        record={"fit": _record(rows, crossed, settings, held, read)},
     )
 
 
@@ -271,7 +280,7 @@ def _record(
     rows: EvaluationRows,
     crossed: CrossFitted,
     settings: PredictorSettings,
-    final: BaseEstimator,
+    held: list[str],
     read: list[str],
 ) -> dict[str, Any]:
     """Return what is to be known of the fit: counts and shares of the whole cohort."""
@@ -291,7 +300,7 @@ def _record(
             **{name: _finite(crossed.headline(name, rows.task)) for name in rows.models},
         },
         "columns_missing": missing_shares(rows.X, read),
-        "rows_held": rows_held(final, rows.shown_to(MODEL)),
+        "rows_held": held,
     }
 
 
@@ -309,9 +318,3 @@ def _dictionary_of(table: FeatureTable | pd.DataFrame) -> pd.DataFrame:
     rows["family"] = rows["block"]
     rows["role"] = [_ROLE_OF_OWN if is_predictor(column) else "meta" for column in columns]
     return rows.astype("str")
-
-
-def volume_model_for(task: str, column: str) -> BaseEstimator:
-    """Return the unfitted model of volume alone."""
-    outcome: Literal["response", "rate"] = "rate" if task == "rate" else "response"
-    return make_model("volume_only", outcome=outcome, volume_column=column)

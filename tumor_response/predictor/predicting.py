@@ -14,7 +14,6 @@ from sklearn.base import BaseEstimator
 
 from tumor_response.evaluation.checks import check_columns, check_index, check_values
 from tumor_response.evaluation.ledger.record import columns_read
-from tumor_response.exceptions import ModelError
 from tumor_response.features.deep.view_store import ViewStore
 from tumor_response.parallel.threads import held_threads
 from tumor_response.predictor.calibration import Calibration
@@ -25,7 +24,14 @@ from tumor_response.predictor.scores import outputs_of, shown_columns
 from tumor_response.predictor.state import PredictorState
 from tumor_response.transformers import block_of, is_predictor, keys_needed
 
-__all__ = ["NewLesions", "predicted_by", "predictions", "raw_outputs_of", "read_columns"]
+__all__ = [
+    "NewLesions",
+    "checked_lesions",
+    "predicted_by",
+    "predictions",
+    "raw_outputs_of",
+    "read_columns",
+]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -85,17 +91,8 @@ def predictions(
     EvaluationError
         Values that are no numbers or not finite, an index without patients.
     """
-    _check_coverage(state, coverage)
-    check_index(new.data.index)
-    check_columns(new.data)
-    read = read_columns(state)
-    X = with_columns(new.data, state.dictionary, read)
-    check_values(X, [column for column in read if is_predictor(column)])
-    by_block: dict[str, list[str]] = {}
-    for column in read:
-        by_block.setdefault(block_of(column), []).append(column)
-    lacked = state.record.get("fit", {}).get("columns_missing", {})
-    codes, n_missing = refusals(X, by_block, new.failures, lacked, rule)
+    state.conformal.quantile(coverage)
+    X, codes, n_missing = checked_lesions(state, new, rule)
     domain = _assessed(state, X, new.facts, codes)
     if rule.out_of_domain:
         codes[(codes == "") & ~domain["in_domain"].to_numpy(dtype=bool)] = OUT_OF_DOMAIN
@@ -113,6 +110,28 @@ def predictions(
     table["refused"] = codes != ""
     table["refusal"] = codes.astype(str)
     return table
+
+
+def checked_lesions(
+    state: PredictorState, new: NewLesions, rule: RefusalRule
+) -> tuple[pd.DataFrame, npt.NDArray[np.object_], IntArray]:
+    """Return new lesions in the state's columns, each one's reason of refusal, missing columns.
+
+    Raises
+    ------
+    TableError, EvaluationError
+        As :func:`predictions`.
+    """
+    check_index(new.data.index)
+    check_columns(new.data)
+    read = read_columns(state)
+    X = with_columns(new.data, state.dictionary, read)
+    check_values(X, [column for column in read if is_predictor(column)])
+    by_block: dict[str, list[str]] = {}
+    for column in read:
+        by_block.setdefault(block_of(column), []).append(column)
+    lacked = state.record.get("fit", {}).get("columns_missing", {})
+    return X, *refusals(X, by_block, new.failures, lacked, rule)
 
 
 def read_columns(state: PredictorState) -> list[str]:
@@ -221,14 +240,3 @@ def _spread_out(
     numbers = np.full(n, np.nan)
     numbers[rows] = values
     return numbers
-
-
-def _check_coverage(state: PredictorState, coverage: float) -> None:
-    known = [float(text) for text in state.conformal.quantiles]
-    if coverage not in known:
-        raise ModelError(
-            f"coverage={coverage!r}: the predictor was fitted for "
-            f"{', '.join(map(str, known)) or 'none'}. Ask for one of these, or fit with "
-            "coverages=[...].",
-            code="coverage",
-        )

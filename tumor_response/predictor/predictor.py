@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -18,7 +19,7 @@ from tumor_response.features.rebuild import check_same, extractors_of, rules_of
 from tumor_response.models import make_model
 from tumor_response.outcomes import LabelRule
 from tumor_response.predictor.contours import plausible_repeats
-from tumor_response.predictor.domain import AcquisitionFacts
+from tumor_response.predictor.domain import AcquisitionFacts, Drift
 from tumor_response.predictor.extraction import SELF_CHECK, check_table, extractors_for, self_check
 from tumor_response.predictor.fitting import (
     FACTS_BLOCK,
@@ -26,6 +27,7 @@ from tumor_response.predictor.fitting import (
     fitted_state,
     split_facts,
 )
+from tumor_response.predictor.local_lesions import drift_of, recalibrated_on
 from tumor_response.predictor.predicting import NewLesions, predictions
 from tumor_response.predictor.refusal import RefusalRule
 from tumor_response.predictor.saving import load_state, save_state
@@ -40,6 +42,7 @@ __all__ = ["ShrinkagePredictor"]
 
 _DEFAULT_QUALITY = QualitySettings()
 _DEFAULT_RULE = RefusalRule()
+_WEIGHTS = ("weights_sha256", "weights_source", "weights_licence")
 
 
 class ShrinkagePredictor:
@@ -74,6 +77,8 @@ class ShrinkagePredictor:
     ----------
     state_ : PredictorState
         After fitting or loading: all that a prediction needs.
+    sha256_ : str or None
+        Of the file that it was saved to or loaded from.
 
     Raises
     ------
@@ -125,6 +130,7 @@ class ShrinkagePredictor:
             model = make_model(model, random_state=seed, outcome=outcome)
         self.model = model
         self._state: PredictorState | None = None
+        self.sha256_: str | None = None
 
     @property
     def state_(self) -> PredictorState:
@@ -229,6 +235,7 @@ class ShrinkagePredictor:
             provenance=self._provenance(table),
             n_jobs=n_jobs,
         )
+        self.sha256_ = None
         return self
 
     def predict(
@@ -286,31 +293,10 @@ class ShrinkagePredictor:
         ModelError
             Codes ``coverage`` and ``not_fitted``.
         """
-        state = self.state_
-        extractors = extractors_for(state.provenance, self.extractors)
-        rules = rules_of(state.provenance)
-        with ExitStack() as stack:
-            every: list[FeatureExtractor] = [*extractors, AcquisitionFacts()]
-            store = None
-            if contours:
-                repeats = stack.enter_context(
-                    plausible_repeats(
-                        extractors, contours, observer_sd_mm, rules.exclude, cache_dir
-                    )
-                )
-                every.append(repeats)
-                store = repeats.store
-            table = extract(
-                cohort,
-                every,
-                n_jobs=n_jobs,
-                cache_dir=cache_dir,
-                quality=rules.quality,
-                exclude=rules.exclude,
-            )
-            facts = table.data[table.dictionary.index[table.dictionary["block"] == FACTS_BLOCK]]
-            new = NewLesions(table.data, facts, table.failures, store)
-            return predictions(state, new, coverage=coverage, rule=refuse)
+        with self._lesions(
+            cohort, contours, observer_sd_mm, n_jobs=n_jobs, cache_dir=cache_dir
+        ) as new:
+            return predictions(self.state_, new, coverage=coverage, rule=refuse)
 
     def predict_table(
         self,
@@ -343,9 +329,8 @@ class ShrinkagePredictor:
         ModelError
             Codes ``coverage`` and ``not_fitted``.
         """
-        state = self.state_
-        new = self._new_lesions(table)
-        return predictions(state, new, coverage=coverage, rule=refuse)
+        with self._lesions(table) as new:
+            return predictions(self.state_, new, coverage=coverage, rule=refuse)
 
     def similar(
         self,
@@ -385,19 +370,72 @@ class ShrinkagePredictor:
         TableError
             Code ``not_the_training_table``.
         """
-        state = self.state_
         data = training.data if isinstance(training, FeatureTable) else training
-        if isinstance(new, Cohort):
-            rules = rules_of(state.provenance)
-            new = extract(
-                new,
-                extractors_for(state.provenance, self.extractors),
-                n_jobs=n_jobs,
-                cache_dir=cache_dir,
-                quality=rules.quality,
-                exclude=rules.exclude,
-            )
-        return similar_lesions(state, data, self._new_lesions(new).data, n=n, y=y)
+        with self._lesions(new, n_jobs=n_jobs, cache_dir=cache_dir) as lesions:
+            return similar_lesions(self.state_, data, lesions.data, n=n, y=y)
+
+    def recalibrate(
+        self,
+        cohort: Cohort | FeatureTable | pd.DataFrame,
+        y: pd.Series,
+        *,
+        n_jobs: int = 1,
+        cache_dir: str | Path | None = None,
+    ) -> Self:
+        """Return a predictor with intercept, slope and conformal quantiles of local patients.
+
+        The models stay as they are; so does the threshold, which is a probability. Save the new
+        predictor under another name: it says whose child it is.
+
+        Parameters
+        ----------
+        cohort
+            Local lesions with a known outcome, as images or as a table.
+        y
+            0 and 1; or the end point that the predictor's cut was made on, which is applied as it
+            is; or rates. Lesions without an outcome, and those that would be refused, are left out
+            and counted in ``state_.parents``.
+        n_jobs, cache_dir
+            Of the extraction.
+
+        Raises
+        ------
+        EvaluationError
+            Code ``too_few_patients``; ``y``, ``index_mismatch``: outcomes that do not fit.
+        """
+        with self._lesions(cohort, n_jobs=n_jobs, cache_dir=cache_dir) as new:
+            state = recalibrated_on(self.state_, new, y, parent_sha256=self.sha256_ or "")
+        predictor = type(self).from_state(state, self.extractors)
+        predictor.label = self.label
+        return predictor
+
+    def recalibrate_table(self, table: FeatureTable | pd.DataFrame, y: pd.Series) -> Self:
+        """Return a recalibrated predictor, as :meth:`recalibrate`, from a table."""
+        return self.recalibrate(table, y)
+
+    def drift(
+        self,
+        new: Cohort | FeatureTable | pd.DataFrame,
+        *,
+        n_jobs: int = 1,
+        cache_dir: str | Path | None = None,
+    ) -> Drift:
+        """Say how a batch of lesions as a whole differs from the training cohort.
+
+        Parameters
+        ----------
+        new
+            Lesions of one place or time, as images or as a table.
+        n_jobs, cache_dir
+            Of the extraction.
+
+        Returns
+        -------
+        Drift
+            ``table()``, ``sentence()``.
+        """
+        with self._lesions(new, n_jobs=n_jobs, cache_dir=cache_dir) as lesions:
+            return drift_of(self.state_, lesions)
 
     def save(self, path: str | Path) -> str:
         """Write the predictor to a file, without pickle and without any patient's row.
@@ -420,7 +458,8 @@ class ShrinkagePredictor:
                 "must not travel. Fit a model that keeps none: 'logistic', 'xgboost'.",
                 code="training_rows",
             )
-        return save_state(self.state_, Path(path))
+        self.sha256_ = save_state(self.state_, Path(path))
+        return self.sha256_
 
     @classmethod
     def load(
@@ -446,7 +485,9 @@ class ShrinkagePredictor:
         BundleError
             The file is not exactly what it says it is.
         """
-        return cls.from_state(load_state(Path(path), sha256=sha256), extractors)
+        predictor = cls.from_state(load_state(Path(path), sha256=sha256), extractors)
+        predictor.sha256_ = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return predictor
 
     @classmethod
     def from_state(
@@ -474,7 +515,16 @@ class ShrinkagePredictor:
         provenance = thawed(table.provenance)
         blocks = {str(block) for block in table.dictionary["block"]} - {FACTS_BLOCK}
         made = {b: of for b, of in provenance["extractors"].items() if b in blocks}
-        provenance |= {"extractors": made, "data_sha256": data_sha256(table.data)}
+        weights = {
+            block: {name: of[name] for name in _WEIGHTS if name in of}
+            for block, of in made.items()
+            if "weights_sha256" in of
+        }
+        provenance |= {
+            "extractors": made,
+            "data_sha256": data_sha256(table.data),
+            "weights": weights,
+        }
         extractors = self.extractors
         if extractors is None:
             try:
@@ -486,13 +536,44 @@ class ShrinkagePredictor:
             check_same(extractors, provenance)
         return provenance | {SELF_CHECK: self_check(extractors)}
 
-    def _new_lesions(self, table: FeatureTable | pd.DataFrame) -> NewLesions:
-        if isinstance(table, FeatureTable):
-            check_table(self.state_.provenance, table.provenance, self.extractors)
-        _, facts = split_facts(table)
-        if isinstance(table, FeatureTable):
-            return NewLesions(table.data, facts, table.failures)
-        return NewLesions(table, facts)
+    @contextmanager
+    def _lesions(
+        self,
+        new: Cohort | FeatureTable | pd.DataFrame,
+        contours: int = 0,
+        observer_sd_mm: float = 0.0,
+        *,
+        n_jobs: int = 1,
+        cache_dir: str | Path | None = None,
+    ) -> Iterator[NewLesions]:
+        """Give new lesions in the predictor's columns, extracted by its rules or checked."""
+        state = self.state_
+        if not isinstance(new, Cohort):
+            if isinstance(new, FeatureTable):
+                check_table(state.provenance, new.provenance, self.extractors)
+            facts = split_facts(new)[1]
+            is_table = isinstance(new, FeatureTable)
+            yield NewLesions(new.data, facts, new.failures) if is_table else NewLesions(new, facts)
+            return
+        extractors = extractors_for(state.provenance, self.extractors)
+        rules = rules_of(state.provenance)
+        with ExitStack() as stack:
+            every: list[FeatureExtractor] = [*extractors, AcquisitionFacts()]
+            store = None
+            if contours:
+                asked = (contours, observer_sd_mm, rules.exclude, cache_dir)
+                repeats = stack.enter_context(plausible_repeats(extractors, *asked))
+                every.append(repeats)
+                store = repeats.store
+            table = extract(
+                new,
+                every,
+                n_jobs=n_jobs,
+                cache_dir=cache_dir,
+                quality=rules.quality,
+                exclude=rules.exclude,
+            )
+            yield NewLesions(table.data, split_facts(table)[1], table.failures, store)
 
     def __repr__(self) -> str:
         if self._state is None:
