@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import SimpleITK as sitk
 
 from tumor_response._version import __version__, library_version
@@ -14,13 +15,25 @@ from tumor_response.exceptions import FeatureError
 from tumor_response.features.base import KEY_ROLE, FeatureExtractor, FeatureSpec
 from tumor_response.features.rebuild import check_same, extractors_of
 from tumor_response.parallel.threads import held_threads
-from tumor_response.settings import canonical_json
+from tumor_response.settings import canonical_json, thawed
+from tumor_response.table import FeatureTable
+from tumor_response.table.parts import data_sha256
 
-__all__ = ["check_table", "extractors_for", "self_check"]
+__all__ = [
+    "FACTS_BLOCK",
+    "check_table",
+    "extractors_for",
+    "self_check",
+    "training_provenance",
+]
+
+FACTS_BLOCK = "acquisition"
+"""The block of how images were made; the domain is judged by it, no model reads it."""
 
 SELF_CHECK = "self_check"
 """Where a predictor's provenance keeps the values of its extractors on the phantom."""
 
+_WEIGHTS = ("weights_sha256", "weights_source", "weights_licence")
 _RELATIVE, _ABSOLUTE = 1e-6, 1e-9
 """What counts as the same value, as everywhere between two engines."""
 
@@ -121,6 +134,51 @@ def check_table(
         raise differs
     extractors = extractors_of({**table, "extractors": found}) if given is None else list(given)
     _check_values(provenance.get(SELF_CHECK), extractors, differs)
+
+
+def training_provenance(
+    table: FeatureTable | pd.DataFrame, given: Sequence[FeatureExtractor] | None
+) -> dict[str, Any]:
+    """Return what travels of how a training table was made: settings, versions, weights, hashes.
+
+    With it go the self-check's values, where the extractors are given or can be made again, and
+    are here as they were for the table. A bare frame says nothing.
+
+    Parameters
+    ----------
+    table
+        That a predictor is fitted to.
+    given
+        Its extractors; None: made again if that can be.
+
+    Raises
+    ------
+    FeatureError
+        Code ``extractor_changed``: extractors were given, and the table is not theirs.
+    """
+    if not isinstance(table, FeatureTable):
+        return {"data_sha256": data_sha256(table)}
+    there = {str(block) for block in table.dictionary["block"]} - {FACTS_BLOCK}
+    made = {b: of for b, of in table.provenance["extractors"].items() if b in there}
+    weights = {
+        block: {name: of[name] for name in _WEIGHTS}
+        for block, of in made.items()
+        if "weights_sha256" in of
+    }
+    provenance: dict[str, Any] = {
+        **thawed(table.provenance),
+        "extractors": thawed(made),
+        "data_sha256": data_sha256(table.data),
+        "weights": weights,
+    }
+    try:
+        extractors = extractors_of(provenance) if given is None else list(given)
+        check_same(extractors, provenance)
+    except FeatureError:
+        if given is not None:
+            raise
+        return provenance  # an extractor of somebody's own, or a table of other versions
+    return provenance | {SELF_CHECK: self_check(extractors)}
 
 
 def self_check(extractors: Sequence[FeatureExtractor]) -> dict[str, dict[str, float | str | None]]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import Field, field_validator
 from scipy.special import expit
 from sklearn.base import BaseEstimator
 
@@ -33,76 +32,27 @@ from tumor_response.predictor.cross_fitting import (
     cross_fitted_scores,
 )
 from tumor_response.predictor.domain import TrainingDomain
+from tumor_response.predictor.extraction import FACTS_BLOCK
 from tumor_response.predictor.refusal import missing_shares
 from tumor_response.predictor.rows_held import rows_held
 from tumor_response.predictor.scores import shown_columns
+from tumor_response.predictor.settings import PredictorSettings
 from tumor_response.predictor.state import PredictorState
-from tumor_response.settings import Settings, thawed
+from tumor_response.settings import thawed
 from tumor_response.table import FeatureTable
 from tumor_response.transformers import block_of, is_predictor
 
 __all__ = [
-    "FACTS_BLOCK",
     "MODEL",
     "VOLUME",
-    "PredictorSettings",
     "fitted_state",
     "split_facts",
 ]
 
-Share = Annotated[float, Field(gt=0, lt=1)]
-
 MODEL, VOLUME = "model", "volume_only"
 """Names of the two models under which errors speak of them."""
 
-FACTS_BLOCK = "acquisition"
-"""The block of how images were made; the domain is judged by it, no model reads it."""
-
 _ROLE_OF_OWN = "baseline"
-
-
-class PredictorSettings(Settings):
-    """How a predictor is fitted, beside its model.
-
-    Parameters
-    ----------
-    n_folds, n_repeats
-        Of the cross-fitting that calibration, threshold and conformal sets are fitted by.
-    n_resamples
-        Bootstrap samples of patients to which the model is fitted again, for the spread of a
-        prediction; 0: no spread.
-    coverages
-        Nominal coverages of the label sets or intervals that may be asked for.
-    threshold
-        Of the class: ``"youden"``, the calibrated probability at which sensitivity +
-        specificity - 1 of the patients left out is largest; or a probability.
-    seed
-        Of folds and samples.
-
-    Raises
-    ------
-    SettingsError
-        A value out of range.
-
-    Examples
-    --------
-    >>> PredictorSettings(coverages=[0.8]).coverages
-    (0.8,)
-    """
-
-    n_folds: int = Field(5, ge=2)
-    n_repeats: int = Field(4, ge=1)
-    n_resamples: int = Field(50, ge=0)
-    coverages: tuple[Share, ...] = Field((0.8, 0.9, 0.95), min_length=1)
-    threshold: Literal["youden"] | Share = "youden"
-    seed: int = Field(0, ge=0)
-
-    @field_validator("n_resamples")
-    @classmethod
-    def _not_one(cls, value: int) -> int:
-        if value == 1:
-            raise ValueError("one sample has no spread; expected 0, or 2 and more")
-        return value
 
 
 def fitted_state(

@@ -16,7 +16,8 @@ from tumor_response.models import patients_of
 from tumor_response.outcomes import ResponderCut
 from tumor_response.parallel.threads import held_threads
 from tumor_response.predictor.domain import Drift
-from tumor_response.predictor.predicting import NewLesions, checked_lesions, raw_outputs_of
+from tumor_response.predictor.new_lesions import NewLesions
+from tumor_response.predictor.predicting import checked_lesions, raw_outputs_of
 from tumor_response.predictor.recalibration import recalibrated
 from tumor_response.predictor.refusal import RefusalRule
 from tumor_response.predictor.state import PredictorState

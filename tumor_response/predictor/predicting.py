@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,18 +13,17 @@ from sklearn.base import BaseEstimator
 
 from tumor_response.evaluation.checks import check_columns, check_index, check_values
 from tumor_response.evaluation.ledger.record import columns_read
-from tumor_response.features.deep.view_store import ViewStore
 from tumor_response.parallel.threads import held_threads
 from tumor_response.predictor.calibration import Calibration
 from tumor_response.predictor.contours import KEY_COLUMN, LIMITS, contour_range
 from tumor_response.predictor.fitting import MODEL, VOLUME
+from tumor_response.predictor.new_lesions import NewLesions
 from tumor_response.predictor.refusal import OUT_OF_DOMAIN, RefusalRule, refusals, with_columns
 from tumor_response.predictor.scores import outputs_of, shown_columns
 from tumor_response.predictor.state import PredictorState
 from tumor_response.transformers import block_of, is_predictor, keys_needed
 
 __all__ = [
-    "NewLesions",
     "checked_lesions",
     "predicted_by",
     "predictions",
@@ -36,29 +34,6 @@ __all__ = [
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 _WHERE = "new lesions"
-
-
-@dataclass(frozen=True, eq=False)
-class NewLesions:
-    """What is known of the lesions that are to be predicted.
-
-    Parameters
-    ----------
-    data
-        Their features, index (patient_id, lesion_id) or patient_id.
-    facts
-        How their images were made; None: not known.
-    failures
-        Why something is missing; None: not known.
-    store
-        Where the repeats under other contours are, by the data's column of keys; None: nobody
-        asked.
-    """
-
-    data: pd.DataFrame
-    facts: pd.DataFrame | None = None
-    failures: pd.DataFrame | None = None
-    store: ViewStore | None = None
 
 
 def predictions(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
@@ -15,34 +14,26 @@ from tumor_response.cohort import Cohort
 from tumor_response.evaluation.rows import Failed
 from tumor_response.exceptions import BundleError, FeatureError, ModelError
 from tumor_response.features.base import FeatureExtractor
-from tumor_response.features.rebuild import check_same, extractors_of, rules_of
 from tumor_response.models import make_model
 from tumor_response.outcomes import LabelRule
-from tumor_response.predictor.contours import plausible_repeats
 from tumor_response.predictor.domain import AcquisitionFacts, Drift
-from tumor_response.predictor.extraction import SELF_CHECK, check_table, extractors_for, self_check
-from tumor_response.predictor.fitting import (
-    FACTS_BLOCK,
-    PredictorSettings,
-    fitted_state,
-    split_facts,
-)
+from tumor_response.predictor.extraction import training_provenance
+from tumor_response.predictor.fitting import fitted_state
 from tumor_response.predictor.local_lesions import drift_of, recalibrated_on
-from tumor_response.predictor.predicting import NewLesions, predictions
+from tumor_response.predictor.new_lesions import Lesions, lesions_of
+from tumor_response.predictor.predicting import predictions
 from tumor_response.predictor.refusal import RefusalRule
 from tumor_response.predictor.saving import load_state, save_state
+from tumor_response.predictor.settings import PredictorSettings
 from tumor_response.predictor.similar import similar_lesions
 from tumor_response.predictor.state import PredictorState
 from tumor_response.quality import ExclusionRule, QualitySettings
-from tumor_response.settings import thawed
 from tumor_response.table import FeatureTable, extract
-from tumor_response.table.parts import data_sha256
 
 __all__ = ["ShrinkagePredictor"]
 
 _DEFAULT_QUALITY = QualitySettings()
 _DEFAULT_RULE = RefusalRule()
-_WEIGHTS = ("weights_sha256", "weights_source", "weights_licence")
 
 
 class ShrinkagePredictor:
@@ -232,7 +223,7 @@ class ShrinkagePredictor:
             self.settings,
             label=self.label,
             failed=failed,
-            provenance=self._provenance(table),
+            provenance=training_provenance(table, self.extractors),
             n_jobs=n_jobs,
         )
         self.sha256_ = None
@@ -293,8 +284,14 @@ class ShrinkagePredictor:
         ModelError
             Codes ``coverage`` and ``not_fitted``.
         """
-        with self._lesions(
-            cohort, contours, observer_sd_mm, n_jobs=n_jobs, cache_dir=cache_dir
+        with lesions_of(
+            self.state_,
+            cohort,
+            self.extractors,
+            contours=contours,
+            observer_sd_mm=observer_sd_mm,
+            n_jobs=n_jobs,
+            cache_dir=cache_dir,
         ) as new:
             return predictions(self.state_, new, coverage=coverage, rule=refuse)
 
@@ -329,13 +326,13 @@ class ShrinkagePredictor:
         ModelError
             Codes ``coverage`` and ``not_fitted``.
         """
-        with self._lesions(table) as new:
+        with lesions_of(self.state_, table, self.extractors) as new:
             return predictions(self.state_, new, coverage=coverage, rule=refuse)
 
     def similar(
         self,
         training: FeatureTable | pd.DataFrame,
-        new: Cohort | FeatureTable | pd.DataFrame,
+        new: Lesions,
         *,
         n: int = 5,
         y: pd.Series | None = None,
@@ -371,12 +368,13 @@ class ShrinkagePredictor:
             Code ``not_the_training_table``.
         """
         data = training.data if isinstance(training, FeatureTable) else training
-        with self._lesions(new, n_jobs=n_jobs, cache_dir=cache_dir) as lesions:
+        asked = (self.state_, new, self.extractors)
+        with lesions_of(*asked, n_jobs=n_jobs, cache_dir=cache_dir) as lesions:
             return similar_lesions(self.state_, data, lesions.data, n=n, y=y)
 
     def recalibrate(
         self,
-        cohort: Cohort | FeatureTable | pd.DataFrame,
+        cohort: Lesions,
         y: pd.Series,
         *,
         n_jobs: int = 1,
@@ -403,7 +401,8 @@ class ShrinkagePredictor:
         EvaluationError
             Code ``too_few_patients``; ``y``, ``index_mismatch``: outcomes that do not fit.
         """
-        with self._lesions(cohort, n_jobs=n_jobs, cache_dir=cache_dir) as new:
+        asked = (self.state_, cohort, self.extractors)
+        with lesions_of(*asked, n_jobs=n_jobs, cache_dir=cache_dir) as new:
             state = recalibrated_on(self.state_, new, y, parent_sha256=self.sha256_ or "")
         predictor = type(self).from_state(state, self.extractors)
         predictor.label = self.label
@@ -415,7 +414,7 @@ class ShrinkagePredictor:
 
     def drift(
         self,
-        new: Cohort | FeatureTable | pd.DataFrame,
+        new: Lesions,
         *,
         n_jobs: int = 1,
         cache_dir: str | Path | None = None,
@@ -434,7 +433,8 @@ class ShrinkagePredictor:
         Drift
             ``table()``, ``sentence()``.
         """
-        with self._lesions(new, n_jobs=n_jobs, cache_dir=cache_dir) as lesions:
+        asked = (self.state_, new, self.extractors)
+        with lesions_of(*asked, n_jobs=n_jobs, cache_dir=cache_dir) as lesions:
             return drift_of(self.state_, lesions)
 
     def save(self, path: str | Path) -> str:
@@ -507,73 +507,6 @@ class ShrinkagePredictor:
         predictor = cls(extractors, clone(state.model), outcome=state.task, **told)
         predictor._state = state
         return predictor
-
-    def _provenance(self, table: FeatureTable | pd.DataFrame) -> dict[str, Any]:
-        """Return what a training table says of itself, and what its extractors give."""
-        if not isinstance(table, FeatureTable):
-            return {}
-        provenance = thawed(table.provenance)
-        blocks = {str(block) for block in table.dictionary["block"]} - {FACTS_BLOCK}
-        made = {b: of for b, of in provenance["extractors"].items() if b in blocks}
-        weights = {
-            block: {name: of[name] for name in _WEIGHTS if name in of}
-            for block, of in made.items()
-            if "weights_sha256" in of
-        }
-        provenance |= {
-            "extractors": made,
-            "data_sha256": data_sha256(table.data),
-            "weights": weights,
-        }
-        extractors = self.extractors
-        if extractors is None:
-            try:
-                extractors = extractors_of(provenance)
-                check_same(extractors, provenance)
-            except FeatureError:
-                return provenance  # an extractor of somebody's own, or a table of other versions
-        else:
-            check_same(extractors, provenance)
-        return provenance | {SELF_CHECK: self_check(extractors)}
-
-    @contextmanager
-    def _lesions(
-        self,
-        new: Cohort | FeatureTable | pd.DataFrame,
-        contours: int = 0,
-        observer_sd_mm: float = 0.0,
-        *,
-        n_jobs: int = 1,
-        cache_dir: str | Path | None = None,
-    ) -> Iterator[NewLesions]:
-        """Give new lesions in the predictor's columns, extracted by its rules or checked."""
-        state = self.state_
-        if not isinstance(new, Cohort):
-            if isinstance(new, FeatureTable):
-                check_table(state.provenance, new.provenance, self.extractors)
-            facts = split_facts(new)[1]
-            is_table = isinstance(new, FeatureTable)
-            yield NewLesions(new.data, facts, new.failures) if is_table else NewLesions(new, facts)
-            return
-        extractors = extractors_for(state.provenance, self.extractors)
-        rules = rules_of(state.provenance)
-        with ExitStack() as stack:
-            every: list[FeatureExtractor] = [*extractors, AcquisitionFacts()]
-            store = None
-            if contours:
-                asked = (contours, observer_sd_mm, rules.exclude, cache_dir)
-                repeats = stack.enter_context(plausible_repeats(extractors, *asked))
-                every.append(repeats)
-                store = repeats.store
-            table = extract(
-                new,
-                every,
-                n_jobs=n_jobs,
-                cache_dir=cache_dir,
-                quality=rules.quality,
-                exclude=rules.exclude,
-            )
-            yield NewLesions(table.data, split_facts(table)[1], table.failures, store)
 
     def __repr__(self) -> str:
         if self._state is None:
