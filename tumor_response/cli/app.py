@@ -396,6 +396,29 @@ def explain(
         study.explain(plan, permutations)
 
 
+@app.command()
+def verify(
+    what: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER|FILE", help="Folder that was handed over, or a predictor's .trz file."
+        ),
+    ],
+    debug: DebugOption = False,
+) -> None:
+    """Say whether a folder or a predictor's file that was handed over is what was sent.
+
+    Ends with code 1 if a file is missing, was changed, or is one that nobody sent.
+
+    Example: tumor-response verify bundle/
+    """
+    with messages_for_people(debug, "Run the same command again."):
+        from tumor_response.cli.verify import verify_path
+
+        if not verify_path(what):
+            raise typer.Exit(FOUND)
+
+
 @dataclass(frozen=True)
 class Source:
     """Where the lesions come from: a manifest, or a folder of DICOM objects with ``roi``."""
