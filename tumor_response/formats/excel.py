@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from tumor_response.exceptions import TableError
-from tumor_response.formats.cells import level_numbers, numbers, texts
+from tumor_response.formats.cells import plain
 from tumor_response.formats.missing import missing_table
 from tumor_response.formats.sheet import Sheet, Variable
 
@@ -97,11 +97,7 @@ def write(sheet: Sheet, path: Path, names: Mapping[str, str], codes: Mapping[str
 def _data(sheet: Sheet, names: Mapping[str, str]) -> Iterator[Sequence[_Cell]]:
     columns: list[Sequence[_Cell]] = []
     for variable in sheet.variables:
-        column = sheet.frame[variable.name]
-        if variable.kind == "category":
-            level_numbers(variable, column)  # refuses what is no level
-        of_numbers = variable.kind == "number"
-        cells: Sequence[_Cell] = numbers(column) if of_numbers else texts(column)
+        cells = plain(variable, sheet.frame[variable.name])
         for cell in cells:
             _check(variable, cell)
         columns.append(cells)
@@ -115,7 +111,7 @@ def _variables(sheet: Sheet, names: Mapping[str, str]) -> Iterator[Sequence[_Cel
         words = [f"{number} = {word}" for number, word in v.value_labels.items()]
         told = (names[v.name], v.name, v.label, v.kind, v.unit, "; ".join([*v.levels, *words]))
         # a label is told as far as it goes, and letters that Excel lacks are marked
-        yield [_NOT_XML.sub("\ufffd", text)[:_LONGEST_TEXT] for text in told]
+        yield [_NOT_XML.sub("\ufffd", text)[:_LONGEST_TEXT] or None for text in told]
 
 
 def _check(variable: Variable, cell: _Cell) -> None:
