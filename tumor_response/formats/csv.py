@@ -66,7 +66,7 @@ def _write(
             file.write(",".join(_quoted(name) for name in names) + "\n")
             for start in range(0, len(frame), _ROWS):
                 for line in _lines(frame.iloc[start : start + _ROWS], variables):
-                    file.write(line + "\n")
+                    file.write((line or '""') + "\n")  # readers skip a line without anything
         except UnicodeEncodeError as error:
             raise _not_held(error.object[max(0, error.start - 40) :]) from None
 
