@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -102,12 +101,13 @@ def codebook_table(
     iccs = {} if robustness is None else _iccs(robustness)
     patients = _numbered(table.data.index)
     rows = []
-    for name, entry in table.dictionary.iterrows():
+    entries = table.dictionary[list(_OF_DICTIONARY)].to_dict("records")
+    for name, entry in zip(table.dictionary.index, entries, strict=True):
         rows.append(
             {
                 "sheet": "features",
                 "name": name,
-                **{key: entry[key] for key in _OF_DICTIONARY},
+                **entry,
                 "formula": formula_of(str(name), str(entry["ibsi_code"])),
                 **_described(table.data[name], patients, volume, str(entry["role"]), fewest),
                 **iccs.get(str(name), {}),
@@ -121,7 +121,7 @@ def codebook_table(
                 {
                     "sheet": "outcomes",
                     "name": str(name),
-                    **asdict(defined),
+                    **vars(defined),
                     "role": "outcome",
                     **_described(values, patients, volume, "outcome", fewest),
                 }
@@ -202,8 +202,7 @@ def _described(
     else:
         texts = values if isinstance(values.dtype, pd.CategoricalDtype) else _emptied(values)
         told = levels_of(texts, patients, fewest=fewest, name_rare=role not in ("meta", "outcome"))
-    shown = asdict(told)
-    return shown | {
+    return vars(told) | {
         "missing_share": 1 - told.n / len(values) if len(values) else math.nan,
         "bar_edges": " ".join(f"{edge:.6g}" for edge in told.bar_edges),
         "bar_counts": " ".join(map(str, told.bar_counts)),
