@@ -144,7 +144,9 @@ def written(tmp_path_factory: pytest.TempPathFactory, book: pd.DataFrame) -> Pat
     folder = tmp_path_factory.mktemp("codebook")
     frame = pd.DataFrame({"resample": [1], HOSTILE: [2.0]})
     variables = (Variable("resample", HOSTILE, "number"), Variable(HOSTILE, "2", "number"))
-    of_features = Sheet("features", "", pd.DataFrame({"a": [1]}), (Variable("a", "", "number"),))
+    empty = pd.DataFrame({"x__empty": [np.nan] * 3})
+    reasons = pd.DataFrame({"x__empty": ["lost", HOSTILE, "lost"]})
+    of_features = Sheet("features", "", empty, (Variable("x__empty", "", "number"),), reasons)
     write_codebook(folder, book, [of_features, Sheet("resamples", HOSTILE, frame, variables)])
     return folder
 
@@ -180,6 +182,14 @@ def test_every_form_has_every_column(written: Path, book: pd.DataFrame) -> None:
     assert not re.search(r"(?<!\\)<", markdown)
 
 
+def test_reasons_for_missing_values_are_counted(written: Path, book: pd.DataFrame) -> None:
+    read = pd.read_csv(written / "codebook.csv", keep_default_na=False).set_index("name")
+    assert read.loc["x__empty", "missing_reasons"] == f"lost: 2; {HOSTILE}: 1"
+    assert (read["missing_reasons"] != "").sum() == 1
+    for ending in ("html", "md"):
+        assert "lost: 2" in (written / f"codebook.{ending}").read_text(encoding="utf-8")
+
+
 def test_a_spreadsheet_takes_no_text_of_the_csv_for_a_formula(written: Path) -> None:
     text = (written / "codebook.csv").read_text(encoding="utf-8")
     cells = [cell for line in csv.reader(io.StringIO(text)) for cell in line]
@@ -197,5 +207,9 @@ def test_the_same_codebook_has_the_same_bytes(written: Path, tmp_path: Path) -> 
 
 
 def test_what_is_no_codebook_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match="it has no column sheet, name"):
+    with pytest.raises(TableError, match="it has no sheet, name"):
         write_codebook(tmp_path, pd.DataFrame({"a": [1]}))
+    book = codebook_table(hostile_table())
+    book.attrs.clear()  # how coarse it is would not be known any more
+    with pytest.raises(TableError, match=r"attrs\['fewest'\]"):
+        write_codebook(tmp_path, book)

@@ -27,7 +27,7 @@ __all__ = ["CODEBOOK_COLUMNS", "codebook_table"]
 CODEBOOK_COLUMNS = (
     *("sheet", "name", "block", "family", "role", "description", "formula"),
     *("ibsi_code", "ibsi_name", "unit", "settings_sha256"),
-    *("n", "n_patients", "missing_share"),
+    *("n", "n_patients", "missing_share", "missing_reasons"),
     *("minimum", "q1", "median", "q3", "maximum", "shown", "levels", "bar_edges", "bar_counts"),
     *("spearman_volume", "icc", "icc_low", "icc_high"),
 )
@@ -67,7 +67,8 @@ def codebook_table(
     -------
     DataFrame
         :data:`CODEBOOK_COLUMNS`, first the features, then the outcomes. ``sheet`` is
-        ``"features"`` or ``"outcomes"``; ``missing_share`` is of the lesions (0 to 1);
+        ``"features"`` or ``"outcomes"``; ``missing_share`` is of the lesions (0 to 1),
+        ``missing_reasons`` empty until :func:`write_codebook` gets the sheets that hold them;
         ``bar_edges`` and ``bar_counts`` are numbers with spaces between; ``spearman_volume`` is
         the rank correlation to the baseline volume over lesions (NaN for categories, and where
         fewer than ten lesions have both). ``attrs``: ``volume`` (the column that volume was taken
@@ -128,7 +129,7 @@ def codebook_table(
             )
     found = pd.DataFrame(rows, columns=list(CODEBOOK_COLUMNS))
     texts = [name for name in CODEBOOK_COLUMNS if name in _TEXTS]
-    found[texts] = found[texts].fillna("").astype("str")
+    found[texts] = found[texts].astype("object").fillna("").astype("str")
     found[_NUMBERS] = found[_NUMBERS].astype("float64")
     found.attrs |= {
         "volume": volume_name,
@@ -144,7 +145,10 @@ _OF_DICTIONARY = (
     *("block", "family", "role", "ibsi_code", "ibsi_name", "unit", "description"),
     "settings_sha256",
 )
-_TEXTS = {"sheet", "name", *_OF_DICTIONARY, "formula", "shown", "levels", "bar_edges", "bar_counts"}
+_TEXTS = {
+    *("sheet", "name", *_OF_DICTIONARY, "formula", "missing_reasons", "shown", "levels"),
+    *("bar_edges", "bar_counts"),
+}
 _NUMBERS = [
     *("missing_share", "minimum", "q1", "median", "q3", "maximum", "spearman_volume"),
     *("icc", "icc_low", "icc_high"),

@@ -76,7 +76,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         _text(" ".join([row["ibsi_code"], row["ibsi_name"]]).strip()),
         _text(row["unit"]),
         str(row["n"]),
-        _text(share_text(row["missing_share"])),
+        _text(" ".join([share_text(row["missing_share"]), row["missing_reasons"]]).strip()),
         " · ".join(quartiles) if any(quartiles) else "",
         _text("; ".join(part for part in (range_text(row), row["levels"]) if part)),
         _two(row["spearman_volume"]),
