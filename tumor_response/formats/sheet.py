@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -71,7 +72,8 @@ class Sheet:
     Raises
     ------
     TableError
-        If the parts do not belong together.
+        If the parts do not belong together, or two columns have one name (code
+        ``names_repeated``).
     """
 
     name: str
@@ -82,6 +84,12 @@ class Sheet:
 
     def __post_init__(self) -> None:
         names = [variable.name for variable in self.variables]
+        twice = [name for name, times in Counter(names).items() if times > 1]
+        if twice:
+            raise TableError(
+                f"{self.name!r} has columns of the same name: {twice[:3]}. Rename them.",
+                code="names_repeated",
+            )
         if names != list(self.frame.columns):
             raise TableError(f"The variables of {self.name!r} are not its columns, in order.")
         if self.reasons is not None and (

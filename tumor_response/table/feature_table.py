@@ -14,8 +14,9 @@ import pandas as pd
 from tumor_response.exceptions import TableError
 from tumor_response.features.assemble import FAILURE_COLUMNS
 from tumor_response.features.base import KEY_ROLE
+from tumor_response.formats.whole import write_whole
 from tumor_response.table.loading import check_files, chosen_columns, part_paths, read_data
-from tumor_response.table.parts import INDEX, PartWriter, json_bytes, slices, write_whole
+from tumor_response.table.parts import INDEX, PartWriter, json_bytes, slices
 
 __all__ = ["FeatureTable"]
 
