@@ -188,7 +188,7 @@ def export_bundle(
         if result is not None:
             write_scripts(place)
             files += [place / name for name in SCRIPTS]
-        text = readme(about, parts.sheets, wanted, keys, parts.left_behind, result, chosen)
+        text = readme(about, parts.sheets, wanted, keys, result, chosen)
         (place / "README.md").write_bytes(text.encode("utf-8"))
         files.append(place / "README.md")
         write_package(place, parts.sheets, sorted(set(files)), _with_versions(about, parts.table))

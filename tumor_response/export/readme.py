@@ -41,7 +41,6 @@ def readme(
     sheets: Sequence[Sheet],
     formats: Sequence[str],
     keys: Keys,
-    left_behind: Sequence[str],
     result: EvaluationResult | None,
     headline: str | None,
 ) -> str:
@@ -55,8 +54,6 @@ def readme(
         What was written, and how.
     keys
         Whether patients have pseudonyms.
-    left_behind
-        Columns that are not here.
     result, headline
         The evaluation and the model of its headline, if there is one.
     """
@@ -93,9 +90,6 @@ def readme(
         "`ro-crate-metadata.json` RO-Crate.",
         "",
     ]
-    if left_behind:
-        names = ", ".join(f"`{name}`" for name in left_behind)
-        lines += [f"Columns of the study that are not here: {names}.", ""]
     if result is not None:
         lines += _of_result(result, headline)
     lines += ["For research. Not a medical device.", ""]

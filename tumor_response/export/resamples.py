@@ -66,7 +66,7 @@ def resample_sheet(result: EvaluationResult, keys: Keys) -> Sheet:
                 "patient_id": names,
                 "times_drawn": drawn.astype("float64"),
                 "tested": tested.astype("float64"),
-                "repeat": float(resample.repeat + 1),
+                "repetition": float(resample.repeat + 1),
                 "fold": float(resample.fold + 1),
                 "n_redrawn": float(resample.n_redrawn),
                 "cut": np.nan if one.cut is None else one.cut,
@@ -78,8 +78,8 @@ def resample_sheet(result: EvaluationResult, keys: Keys) -> Sheet:
         KEY_VARIABLES[0],
         Variable("times_drawn", "How often the training rows have the patient", "number"),
         Variable("tested", "Whether the patient was scored there", "number", value_labels=_YES_NO),
-        Variable("repeat", "Repeat of the folds, from 1", "number"),
-        Variable("fold", "Fold within the repeat, from 1", "number"),
+        Variable("repetition", "Repetition of the folds, from 1", "number"),
+        Variable("fold", "Fold within the repetition, from 1", "number"),
         Variable("n_redrawn", "How often it was drawn again, a side having one class", "number"),
         Variable("cut", "Cut between the classes that its training rows decide", "number"),
     )
@@ -136,9 +136,7 @@ def headline_model(result: EvaluationResult, name: str | None) -> str:
 def headline_frame(result: EvaluationResult, headline: str) -> pd.DataFrame:
     """Return, for each model, what the scripts are to compute; none of what they are to find."""
     scheme = result.scheme
-    settings = {
-        name: getattr(scheme, name) for name in _SETTINGS if isinstance(getattr(scheme, name, 0), int)
-    }
+    fields = type(scheme).model_fields
     about = {
         "task": result.task,
         "measure": result.measure,
@@ -147,7 +145,7 @@ def headline_frame(result: EvaluationResult, headline: str) -> pd.DataFrame:
         "level": LEVEL,
         "scheme": type(scheme).__name__,
         "kind": scheme.kind,
-        **{name: value for name, value in settings.items() if hasattr(scheme, name)},
+        **{name: getattr(scheme, name) for name in _SETTINGS if name in fields},
         **_label(result),
     }
     return pd.DataFrame(

@@ -305,7 +305,7 @@ read_study <- function(headline) {
     y = scores$y, row = match(key(scores), key(lesions)), tested_patient = scores$patient_id,
     of_resample = split(seq_len(nrow(scores)), factor(scores$resample, seq_len(n_resamples))),
     n_resamples = n_resamples, drawn = drawn, n_tested = rowSums(tested),
-    n_trained = rowSums(drawn > 0), repeat_of = resamples$repeat[first],
+    n_trained = rowSums(drawn > 0), repeat_of = resamples$repetition[first],
     cut = resamples$cut[first], trained_on = trained_on,
     reference = as.vector(trained_on %*% lesions$y) / rowSums(trained_on))
 }
