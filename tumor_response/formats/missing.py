@@ -48,11 +48,18 @@ def reason_codes_of(sheet: Sheet) -> dict[str, str]:
 
 
 def missing_table(sheet: Sheet) -> pd.DataFrame:
-    """Return one row per missing value whose reason is known: its row, its column, the reason.
+    """Return one row per missing value whose reason is known.
 
-    For formats whose cells hold no reasons. The row is told by the keys that the sheet has, and
-    by ``row``, from 1, if it has none.
+    Beside every format: CSV, Parquet and Excel have no place for reasons, the others none in
+    columns of text, and letters for 26 alone.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The keys that the sheet has (``row``, from 1, if it has none), ``column``, ``reason``,
+        ``letter`` (:func:`reason_codes_of`).
     """
+    codes = reason_codes_of(sheet)
     rows, columns, words = _told(sheet)
     keys = [key for key in KEYS if key in sheet.frame.columns]
     told: dict[str, object] = {key: sheet.frame[key].to_numpy(object)[rows] for key in keys}
@@ -60,6 +67,7 @@ def missing_table(sheet: Sheet) -> pd.DataFrame:
         told["row"] = rows + 1
     told["column"] = np.array(sheet.frame.columns, object)[columns]
     told["reason"] = words
+    told["letter"] = [codes[word] for word in words]
     return pd.DataFrame(told)
 
 

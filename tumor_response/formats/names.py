@@ -57,17 +57,17 @@ class NameRule:
 
     def spelled(self, name: str) -> str:
         """Return a name in the letters that the program takes; it may still be too long."""
-        plain = name
-        if not self._legal(name):
-            # accents go before letters do: é is e and an accent
-            apart = unicodedata.normalize("NFKD", name)
-            plain = "".join(c for c in apart if not unicodedata.combining(c))
-        letters = "".join(c if re.fullmatch(self.allowed, c) else "_" for c in plain)
+        if self.holds(name):
+            return name
+        # accents go before letters do: é is e and an accent
+        apart = name if self._legal(name) else unicodedata.normalize("NFKD", name)
+        plain = [c for c in apart if self._legal(c) or not unicodedata.combining(c)]
+        letters = "".join(c if self._legal(c) else "_" for c in plain)
         start = letters[:1]
         return letters if start and re.fullmatch(self.starts, start) else f"v_{letters}"
 
-    def _legal(self, name: str) -> bool:
-        return all(re.fullmatch(self.allowed, c) for c in name)
+    def _legal(self, letters: str) -> bool:
+        return re.fullmatch(f"{self.allowed}*", letters) is not None
 
     def _length(self, text: str) -> int:
         return len(text.encode()) if self.counted == "bytes" else len(text)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from tumor_response.exceptions import TableError
 
-__all__ = ["unwritable", "write_all", "write_whole"]
+__all__ = ["Writers", "unwritable", "write_all", "write_whole"]
+
+Writers = dict[Path, Callable[[Path], object]]
+"""For each file what writes it, called with the name it has until it is whole."""
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
@@ -21,14 +24,13 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
     return write_all({path: write})[0]
 
 
-def write_all(writers: Mapping[Path, Callable[[Path], object]]) -> list[Path]:
+def write_all(writers: Writers) -> list[Path]:
     """Have files written under other names, and give them their own when all are whole.
 
     Parameters
     ----------
     writers
-        What writes each file, called with the name it has until then. If one fails, none of the
-        files is there, or what was there before is there still.
+        If one fails, none of the files is there, or what was there before is there still.
 
     Raises
     ------

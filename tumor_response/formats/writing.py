@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
@@ -17,9 +17,17 @@ from tumor_response.formats.csv import write_frame
 from tumor_response.formats.missing import KEYS, missing_table, reason_codes_of
 from tumor_response.formats.names import NameRule, legal_names
 from tumor_response.formats.sheet import Sheet
-from tumor_response.formats.whole import write_all
+from tumor_response.formats.whole import Writers, write_all
 
-__all__ = ["FORMATS", "Prepared", "Written", "check_formats", "prepare_sheet", "write_sheet"]
+__all__ = [
+    "FORMATS",
+    "Prepared",
+    "Written",
+    "check_formats",
+    "prepare_formats",
+    "prepare_sheet",
+    "write_sheet",
+]
 
 
 @dataclass(frozen=True)
@@ -27,19 +35,18 @@ class _Program:
     module: str
     names: NameRule
     most_columns: int | None = None
-    reasons_in_cells: bool = True
 
 
 # Stata's smallest edition (BE) opens 2,048 variables, and the larger ones 5,000 before somebody
 # sets maxvar.
 _PROGRAMS = {
-    "csv": _Program("csv", rules.ANY_TEXT, reasons_in_cells=False),
-    "parquet": _Program("parquet", rules.ANY_TEXT, reasons_in_cells=False),
+    "csv": _Program("csv", rules.ANY_TEXT),
+    "parquet": _Program("parquet", rules.ANY_TEXT),
     "dta": _Program("stata", rules.STATA, most_columns=2_048),
     "sav": _Program("spss", rules.SPSS),
     "rds": _Program("r", rules.R),
     "xpt": _Program("sas", rules.SAS),
-    "xlsx": _Program("excel", rules.EXCEL, most_columns=16_384, reasons_in_cells=False),
+    "xlsx": _Program("excel", rules.EXCEL, most_columns=16_384),
 }
 FORMATS = tuple(_PROGRAMS)
 """CSV, Parquet, Stata, SPSS, R, SAS transport, Excel; each name is the file's ending."""
@@ -59,7 +66,7 @@ class Written:
     ----------
     paths
         The files: the table, in several parts where the program has fewer columns than there
-        are, and the table of reasons where the format's cells hold none.
+        are, and ``<prefix>_missing.csv`` if the sheet has reasons.
     names
         One row per column, in order: ``column`` (the library's name), ``name`` (the file's) and
         ``part`` (from 1). The keys stand in every part.
@@ -75,13 +82,15 @@ class Prepared:
 
     Parameters
     ----------
-    writers
-        For :func:`tumor_response.formats.whole.write_all`, alone or with other files.
+    tables, beside
+        The table's files and the table of reasons, for
+        :func:`tumor_response.formats.whole.write_all`.
     names
         As of :class:`Written`.
     """
 
-    writers: dict[Path, Callable[[Path], object]]
+    tables: Writers
+    beside: Writers
     names: pd.DataFrame
 
 
@@ -142,7 +151,7 @@ def write_sheet(sheet: Sheet, prefix: Path, format: str) -> Written:
     <BLANKLINE>
     """
     prepared = prepare_sheet(sheet, prefix, format)
-    return Written(tuple(write_all(prepared.writers)), prepared.names)
+    return Written(tuple(write_all(prepared.tables | prepared.beside)), prepared.names)
 
 
 def prepare_sheet(sheet: Sheet, prefix: Path, format: str) -> Prepared:
@@ -153,18 +162,50 @@ def prepare_sheet(sheet: Sheet, prefix: Path, format: str) -> Prepared:
     legal = legal_names([variable.name for variable in sheet.variables], program.names)
     codes = reason_codes_of(sheet)
     parts = _parts(sheet, program.most_columns, name)
-    writers: dict[Path, Callable[[Path], object]] = {}
+    tables: Writers = {}
+    beside: Writers = {}
     place: dict[str, int] = {}
     for number, part in enumerate(parts, start=1):
         which = f"_{number}" if len(parts) > 1 else ""
         path = prefix.with_name(f"{prefix.name}{which}.{name}")
-        writers[path] = partial(_write, module, part, legal, codes)
+        tables[path] = partial(_write, module, part, legal, codes)
         place |= {v.name: number for v in part.variables if v.name not in place}
-    if sheet.reasons is not None and not program.reasons_in_cells:
-        beside = missing_table(sheet)
-        writers[prefix.with_name(f"{prefix.name}_missing.csv")] = partial(write_frame, beside)
+    if sheet.reasons is not None:
+        path = prefix.with_name(f"{prefix.name}_missing.csv")
+        beside[path] = partial(write_frame, missing_table(sheet))
     rows = [(column, legal[column], place[column]) for column in legal]
-    return Prepared(writers, pd.DataFrame(rows, columns=["column", "name", "part"]))
+    return Prepared(tables, beside, pd.DataFrame(rows, columns=["column", "name", "part"]))
+
+
+def prepare_formats(sheet: Sheet, prefix: Path, formats: str | Sequence[str]) -> Writers:
+    """Return what writes a sheet in several formats, for all or nothing.
+
+    Where a format has other names than the library, or parts, ``<prefix>_<format>_names.csv``
+    leads back: ``column``, ``name``, ``part``.
+
+    Parameters
+    ----------
+    sheet, prefix
+        As of :func:`write_sheet`.
+    formats
+        One or several of :data:`FORMATS`.
+
+    Raises
+    ------
+    TableError
+        As :func:`write_sheet`.
+    """
+    tables: Writers = {}
+    beside: Writers = {}
+    for name in check_formats(formats):
+        prepared = prepare_sheet(sheet, prefix, name)
+        tables |= prepared.tables
+        beside |= prepared.beside
+        names = prepared.names
+        if (names["column"] != names["name"]).any() or (names["part"] > 1).any():
+            path = prefix.with_name(f"{prefix.name}_{name}_names.csv")
+            beside[path] = partial(write_frame, names)
+    return tables | beside
 
 
 def _write(
