@@ -237,7 +237,8 @@ class _Parts:
 
 def _as_text(index: pd.Index) -> pd.MultiIndex:
     return pd.MultiIndex.from_tuples(
-        [(str(patient), str(lesion)) for patient, lesion in index], names=["patient_id", "lesion_id"]
+        [(str(patient), str(lesion)) for patient, lesion in index],
+        names=["patient_id", "lesion_id"],
     )
 
 
@@ -304,7 +305,10 @@ def _frames(
     if trace is not None:
         # where and what exactly was found names rows; that it was found does not
         found["leakage"] = pd.concat(
-            [getattr(trace, name)[["check", "status"]].assign(**{"class": name}) for name in CLASSES]
+            [
+                getattr(trace, name)[["check", "status"]].assign(**{"class": name})
+                for name in CLASSES
+            ]
         )[["class", "check", "status"]]
     return found
 

@@ -57,7 +57,7 @@ class Keys:
         """
         return {patient for patient, _ in self.new} if self.pseudonymous else set()
 
-    def index(self, given: pd.MultiIndex) -> pd.MultiIndex:
+    def index(self, given: pd.Index) -> pd.MultiIndex:
         """Return the index that stands for a given one, in its order."""
         return pd.MultiIndex.from_tuples([self.new[key] for key in given], names=given.names)
 
