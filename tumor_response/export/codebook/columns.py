@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -28,7 +27,7 @@ __all__ = ["CODEBOOK_COLUMNS", "codebook_table"]
 CODEBOOK_COLUMNS = (
     *("sheet", "name", "block", "family", "role", "description", "formula"),
     *("ibsi_code", "ibsi_name", "unit", "settings_sha256"),
-    *("n", "n_patients", "missing_share"),
+    *("n", "n_patients", "missing_share", "missing_reasons"),
     *("minimum", "q1", "median", "q3", "maximum", "shown", "levels", "bar_edges", "bar_counts"),
     *("spearman_volume", "icc", "icc_low", "icc_high"),
 )
@@ -68,7 +67,8 @@ def codebook_table(
     -------
     DataFrame
         :data:`CODEBOOK_COLUMNS`, first the features, then the outcomes. ``sheet`` is
-        ``"features"`` or ``"outcomes"``; ``missing_share`` is of the lesions (0 to 1);
+        ``"features"`` or ``"outcomes"``; ``missing_share`` is of the lesions (0 to 1),
+        ``missing_reasons`` empty until :func:`write_codebook` gets the sheets that hold them;
         ``bar_edges`` and ``bar_counts`` are numbers with spaces between; ``spearman_volume`` is
         the rank correlation to the baseline volume over lesions (NaN for categories, and where
         fewer than ten lesions have both). ``attrs``: ``volume`` (the column that volume was taken
@@ -102,12 +102,13 @@ def codebook_table(
     iccs = {} if robustness is None else _iccs(robustness)
     patients = _numbered(table.data.index)
     rows = []
-    for name, entry in table.dictionary.iterrows():
+    entries = table.dictionary[list(_OF_DICTIONARY)].to_dict("records")
+    for name, entry in zip(table.dictionary.index, entries, strict=True):
         rows.append(
             {
                 "sheet": "features",
                 "name": name,
-                **{key: entry[key] for key in _OF_DICTIONARY},
+                **entry,
                 "formula": formula_of(str(name), str(entry["ibsi_code"])),
                 **_described(table.data[name], patients, volume, str(entry["role"]), fewest),
                 **iccs.get(str(name), {}),
@@ -121,14 +122,14 @@ def codebook_table(
                 {
                     "sheet": "outcomes",
                     "name": str(name),
-                    **asdict(defined),
+                    **vars(defined),
                     "role": "outcome",
                     **_described(values, patients, volume, "outcome", fewest),
                 }
             )
     found = pd.DataFrame(rows, columns=list(CODEBOOK_COLUMNS))
     texts = [name for name in CODEBOOK_COLUMNS if name in _TEXTS]
-    found[texts] = found[texts].fillna("").astype("str")
+    found[texts] = found[texts].astype("object").fillna("").astype("str")
     found[_NUMBERS] = found[_NUMBERS].astype("float64")
     found.attrs |= {
         "volume": volume_name,
@@ -144,7 +145,10 @@ _OF_DICTIONARY = (
     *("block", "family", "role", "ibsi_code", "ibsi_name", "unit", "description"),
     "settings_sha256",
 )
-_TEXTS = {"sheet", "name", *_OF_DICTIONARY, "formula", "shown", "levels", "bar_edges", "bar_counts"}
+_TEXTS = {
+    *("sheet", "name", *_OF_DICTIONARY, "formula", "missing_reasons", "shown", "levels"),
+    *("bar_edges", "bar_counts"),
+}
 _NUMBERS = [
     *("missing_share", "minimum", "q1", "median", "q3", "maximum", "spearman_volume"),
     *("icc", "icc_low", "icc_high"),
@@ -202,8 +206,7 @@ def _described(
     else:
         texts = values if isinstance(values.dtype, pd.CategoricalDtype) else _emptied(values)
         told = levels_of(texts, patients, fewest=fewest, name_rare=role not in ("meta", "outcome"))
-    shown = asdict(told)
-    return shown | {
+    return vars(told) | {
         "missing_share": 1 - told.n / len(values) if len(values) else math.nan,
         "bar_edges": " ".join(f"{edge:.6g}" for edge in told.bar_edges),
         "bar_counts": " ".join(map(str, told.bar_counts)),

@@ -21,6 +21,7 @@ from tumor_response.formats import Sheet
 __all__ = ["csv_of", "markdown_of"]
 
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
+_PLAIN = re.compile(r"[\w.-]+")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -39,7 +40,7 @@ def markdown_of(columns: pd.DataFrame, sheets: Sequence[Sheet]) -> str:
         lines += [f"## {_text(sheet.name)}", "", _text(sheet.label), ""]
         lines += [_row(["column", "meaning", "kind", "unit"]), _row(["---"] * 4)]
         lines += [
-            _row([_code(v.name), _text(v.label), v.kind, _text(v.unit)]) for v in sheet.variables
+            _row([_name(v.name), _text(v.label), v.kind, _text(v.unit)]) for v in sheet.variables
         ]
         lines.append("")
     return "\n".join([*lines, f"Made by tumor_response {__version__}.", ""])
@@ -69,13 +70,13 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     quartiles = [number_text(row[name]) for name in ("q1", "median", "q3")]
     icc = _two(row["icc"])
     return [
-        _code(row["name"]),
+        _name(row["name"]),
         _text(row["description"]),
         _text(row["formula"]),
         _text(" ".join([row["ibsi_code"], row["ibsi_name"]]).strip()),
         _text(row["unit"]),
         str(row["n"]),
-        _text(share_text(row["missing_share"])),
+        _text(" ".join([share_text(row["missing_share"]), row["missing_reasons"]]).strip()),
         " · ".join(quartiles) if any(quartiles) else "",
         _text("; ".join(part for part in (range_text(row), row["levels"]) if part)),
         _two(row["spearman_volume"]),
@@ -96,10 +97,6 @@ def _text(words: str) -> str:
     return _PUNCTUATION.sub(r"\\\1", " ".join(words.split()))
 
 
-def _code(name: str) -> str:
-    """Return a name as code: with a fence longer than any in it."""
-    name = " ".join(name.split()).replace("|", r"\|")
-    longest = max((len(run) for run in re.findall("`+", name)), default=0)
-    fence = "`" * (longest + 1)
-    space = " " if longest else ""
-    return f"{fence}{space}{name}{space}{fence}"
+def _name(name: str) -> str:
+    """Return a column's name, as code if it is a plain one: code knows no escapes."""
+    return f"`{name}`" if _PLAIN.fullmatch(name) else _text(name)

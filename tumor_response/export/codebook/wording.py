@@ -57,10 +57,9 @@ def groups_of(columns: pd.DataFrame) -> Iterator[Group]:
 def notes_of(columns: pd.DataFrame, sheets: Sequence[Sheet]) -> list[str]:
     """Return how the codebook is to be read, a sentence or two each."""
     attrs = columns.attrs
-    fewest = attrs.get("fewest", 1)
+    fewest = attrs["fewest"]
     notes = [
-        f"{len(columns)} columns of {attrs.get('n_lesions', '?')} lesions of "
-        f"{attrs.get('n_patients', '?')} patients"
+        f"{len(columns)} columns; {attrs['n_lesions']} lesions of {attrs['n_patients']} patients"
         + (f"; further tables: {', '.join(sheet.name for sheet in sheets)}." if sheets else ".")
     ]
     if fewest > 1:
@@ -72,14 +71,13 @@ def notes_of(columns: pd.DataFrame, sheets: Sequence[Sheet]) -> list[str]:
         )
     else:
         notes.append("Ranges and counts are exact, also where they are about single patients.")
-    volume = attrs.get("volume", "")
+    volume = attrs["volume"]
     notes.append(
         f"ρ volume: Spearman's rank correlation to the baseline volume ({volume}) over lesions."
         if volume
         else "No correlation to volume: no column holds the baseline volume."
     )
-    icc = attrs.get("icc", "")
-    if icc:
+    if icc := attrs["icc"]:
         notes.append(
             f"ICC: {icc}, with its confidence interval. For reading, not for selecting: whoever "
             "keeps the columns that are stable here and evaluates on the same patients has used "

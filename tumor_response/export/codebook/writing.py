@@ -17,6 +17,8 @@ from tumor_response.formats.whole import write_whole
 
 __all__ = ["write_codebook"]
 
+_ATTRS = ("volume", "icc", "fewest", "n_lesions", "n_patients")
+
 
 def write_codebook(
     directory: str | Path, columns: pd.DataFrame, sheets: Sequence[Sheet] = ()
@@ -30,8 +32,8 @@ def write_codebook(
     columns
         From :func:`codebook_table`.
     sheets
-        Further tables whose columns are listed with their labels; those named as a sheet of
-        ``columns`` are described there already and left out.
+        The tables that are handed over. Of one that ``columns`` describes, the reasons for missing
+        values are counted; of any other the columns are listed with their labels.
 
     Returns
     -------
@@ -55,14 +57,15 @@ def write_codebook(
     ['codebook.html', 'codebook.md', 'codebook.csv']
     """
     lacking = [name for name in CODEBOOK_COLUMNS if name not in columns.columns]
+    lacking += [f"attrs[{name!r}]" for name in _ATTRS if name not in columns.attrs]
     if lacking:
         raise TableError(
-            f"No codebook: it has no column {', '.join(lacking[:5])}. Give what codebook_table "
-            "returned."
+            f"No codebook: it has no {', '.join(lacking[:5])}. Give what codebook_table returned."
         )
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     further = [sheet for sheet in sheets if sheet.name not in set(columns["sheet"])]
+    columns = _with_reasons(columns, sheets)
     contents = {
         "html": html_of(columns, further),
         "md": markdown_of(columns, further),
@@ -73,6 +76,24 @@ def write_codebook(
         write = partial(_write_text, content)
         written.append(write_whole(directory / f"codebook.{ending}", write))
     return written
+
+
+def _with_reasons(columns: pd.DataFrame, sheets: Sequence[Sheet]) -> pd.DataFrame:
+    told = {
+        (sheet.name, str(name)): "; ".join(f"{reason}: {n}" for reason, n in _counts(reasons))
+        for sheet in sheets
+        if sheet.reasons is not None
+        for name, reasons in sheet.reasons.items()
+    }
+    keys = zip(columns["sheet"], columns["name"], strict=True)
+    return columns.assign(missing_reasons=[told.get(key, "") for key in keys])
+
+
+def _counts(reasons: pd.Series) -> list[tuple[str, int]]:
+    """Return how often each reason is given, the most frequent first."""
+    given = reasons[reasons.astype("str") != ""]
+    counts = given.value_counts() if len(given) else pd.Series(dtype="int64")
+    return sorted(((str(r), int(n)) for r, n in counts.items()), key=lambda one: (-one[1], one[0]))
 
 
 def _write_text(content: str, path: Path) -> None:

@@ -94,7 +94,14 @@ def write_package(
 
 def _check_files(directory: Path, there: set[str], files: Sequence[Path]) -> None:
     place = directory.resolve()
-    named = {Path(path).resolve().relative_to(place).as_posix() for path in files} - _OWN
+    whole = [Path(path).resolve() for path in files]
+    outside = [path for path in whole if not path.is_relative_to(place)]
+    if outside:
+        raise BundleError(
+            f"{outside[0]} lies outside {directory}. Put what is to be sent into the folder.",
+            code="bundle_files",
+        )
+    named = {path.relative_to(place).as_posix() for path in whole} - _OWN
     if named != there:
         stray, lost = sorted(there - named), sorted(named - there)
         parts = [f"not named: {', '.join(stray[:5])}"] if stray else []
