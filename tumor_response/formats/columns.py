@@ -19,6 +19,7 @@ __all__ = [
     "beginning",
     "doubles",
     "encoded",
+    "held_texts",
     "letters",
     "refuse_numbers",
     "words_of_letters",
@@ -38,8 +39,8 @@ def doubles(variable: Variable, column: pd.Series, program: str) -> FloatArray:
     Raises
     ------
     TableError
-        Code ``number_not_held`` for infinite numbers and for whole ones that a 64-bit number
-        would round; ``level_unknown``.
+        Code ``number_not_held`` for whole numbers that a 64-bit number would round;
+        ``level_unknown``.
 
     Examples
     --------
@@ -47,16 +48,13 @@ def doubles(variable: Variable, column: pd.Series, program: str) -> FloatArray:
     [70.0, nan]
     """
     if variable.kind == "number" and column.dtype in (np.float64, np.float32):
-        values = column.to_numpy(np.float64)
-    else:
-        of_numbers = variable.kind == "number"
-        cells = numbers(column) if of_numbers else level_numbers(variable, column)
-        for row, cell in enumerate(cells):
-            if isinstance(cell, int) and abs(cell) > _LARGEST_WHOLE and int(float(cell)) != cell:
-                raise _not_held(variable, row, cell, program, "whole numbers up to 2**53")
-        values = np.array([np.nan if cell is None else cell for cell in cells], np.float64)
-    refuse_numbers(variable, values, np.isinf(values), program, "finite numbers")
-    return values
+        return column.to_numpy(np.float64)
+    of_numbers = variable.kind == "number"
+    cells = numbers(column) if of_numbers else level_numbers(variable, column)
+    for row, cell in enumerate(cells):
+        if isinstance(cell, int) and abs(cell) > _LARGEST_WHOLE and int(float(cell)) != cell:
+            raise _not_held(variable, row, cell, program, "whole numbers up to 2**53")
+    return np.array([np.nan if cell is None else cell for cell in cells], np.float64)
 
 
 def refuse_numbers(
@@ -133,53 +131,83 @@ def words_of_letters(codes: Mapping[str, str]) -> dict[str, str]:
     return {code: reason for reason, code in codes.items()} | further
 
 
-def encoded(
-    variable: Variable, column: pd.Series, program: str, longest: int, *, padded: bool
-) -> list[bytes]:
-    """Return a column of text in UTF-8; a missing text is empty, as these programs have it.
+def held_texts(
+    variable: Variable, column: pd.Series, program: str, longest: int
+) -> list[str | None]:
+    """Return a column of text, all of which the program takes.
 
     Parameters
     ----------
     variable, column
         The column.
     program, longest
-        Who takes it, and how many bytes of a cell.
-    padded
-        Whether the program fills cells with blanks, so that it cannot tell those at a text's
-        end.
+        Who takes it, and how many bytes of UTF-8 of a cell.
 
     Raises
     ------
     TableError
-        Code ``text_not_held`` for longer text, zero bytes, half characters of Unicode, blanks at
-        the end where they are lost, and a column with both empty and missing texts.
+        Code ``text_not_held`` for longer text, zero bytes and half characters of Unicode.
+
+    Examples
+    --------
+    >>> held_texts(Variable("site", "Site", "text"), pd.Series(["larynx", None]), "R", 100)
+    ['larynx', None]
+    """
+    cells = texts(column)
+    for row, cell in enumerate(cells):
+        if cell is None:
+            continue
+        whole = cell.encode(errors="ignore").decode() == cell
+        length = len(cell.encode(errors="ignore"))
+        if not whole or "\0" in cell:
+            why = "a zero byte" if whole else "half a character of Unicode"
+            raise _text_not_held(variable, row, cell, program, why)
+        if length > longest:
+            why = f"{length:,} bytes, of which it takes {longest:,}"
+            raise _text_not_held(variable, row, cell, program, why)
+    return cells
+
+
+def encoded(
+    variable: Variable, column: pd.Series, program: str, longest: int, *, padded: bool
+) -> npt.NDArray[np.bytes_]:
+    """Return a column of text for programs whose texts are bytes, and empty where missing.
+
+    Parameters
+    ----------
+    variable, column, program, longest
+        As of :func:`held_texts`.
+    padded
+        Whether the program fills cells with blanks, so that it cannot tell those at a text's
+        end.
+
+    Returns
+    -------
+    numpy.ndarray
+        UTF-8, as wide as the longest, at least one byte.
+
+    Raises
+    ------
+    TableError
+        Code ``text_not_held`` as :func:`held_texts`, for blanks at the end where they are lost,
+        and for a column with both empty and missing texts, which would become the same.
 
     Examples
     --------
     >>> sites = pd.Series(["larynx", None])
-    >>> encoded(Variable("site", "Site", "text"), sites, "SPSS", 32_767, padded=True)
+    >>> encoded(Variable("site", "Site", "text"), sites, "SPSS", 32_767, padded=True).tolist()
     [b'larynx', b'']
     """
-    cells = texts(column)
+    cells = held_texts(variable, column, program, longest)
     if None in cells and "" in cells:
         row = cells.index("")
-        why = "both empty and missing texts, which are the same there"
+        why = "the column has missing texts too, which are the same there"
         raise _text_not_held(variable, row, "", program, why)
-    found = []
     for row, cell in enumerate(cells):
-        try:
-            letters = (cell or "").encode()
-        except UnicodeEncodeError:
-            raise _text_not_held(variable, row, cell, program, "half a character") from None
-        if b"\0" in letters:
-            raise _text_not_held(variable, row, cell, program, "a zero byte")
-        if len(letters) > longest:
-            why = f"{len(letters):,} bytes, of which it takes {longest:,}"
-            raise _text_not_held(variable, row, cell, program, why)
-        if padded and letters.endswith(b" "):
+        if padded and cell is not None and cell.endswith(" "):
             raise _text_not_held(variable, row, cell, program, "blanks at the end, which get lost")
-        found.append(letters)
-    return found
+    found = [(cell or "").encode() for cell in cells]
+    return np.array(found, f"S{max([1, *map(len, found)])}")
 
 
 def beginning(text: str, longest: int, unit: str = "bytes") -> str:
@@ -212,9 +240,7 @@ def beginning(text: str, longest: int, unit: str = "bytes") -> str:
     return f"{kept}..."
 
 
-def _not_held(
-    variable: Variable, row: int, value: float, program: str, held: str
-) -> TableError:
+def _not_held(variable: Variable, row: int, value: float, program: str, held: str) -> TableError:
     return TableError(
         f"Column {variable.name!r}, row {row + 1}: {program} cannot hold {value!r}; it has {held}. "
         f"{_WAY_OUT}",
@@ -223,10 +249,10 @@ def _not_held(
 
 
 def _text_not_held(
-    variable: Variable, row: int, text: str | None, program: str, why: str
+    variable: Variable, row: int, text: str, program: str, why: str
 ) -> TableError:
     return TableError(
-        f"Column {variable.name!r}, row {row + 1}: {program} cannot hold {(text or '')[:80]!r} "
+        f"Column {variable.name!r}, row {row + 1}: {program} cannot hold {text[:80]!r} "
         f"({why}). Correct the text, or write another format.",
         code="text_not_held",
     )

@@ -98,10 +98,10 @@ def _cells(
     """Return a column as it stands in the file, and whether letters are in it."""
     column = sheet.frame[variable.name]
     if variable.kind == "text":
-        texts = encoded(variable, column, "Stata", _LONGEST_TEXT, padded=False)
-        return np.array(texts, f"S{max(1, *map(len, texts))}" if texts else "S1"), False
+        return encoded(variable, column, "Stata", _LONGEST_TEXT, padded=False), False
     values = doubles(variable, column, "Stata")
-    refuse_numbers(variable, values, values > _LARGEST, "Stata", f"numbers up to {_LARGEST:.3e}")
+    outside = (values > _LARGEST) | np.isneginf(values)
+    refuse_numbers(variable, values, outside, "Stata", f"finite numbers up to {_LARGEST:.3e}")
     why = letters(sheet, variable.name, codes)
     bits = (_MISSING + why * _LETTER).view(np.float64)
     return np.where(np.isnan(values), bits, values).astype("<f8"), bool(why.any())
