@@ -25,7 +25,7 @@ from tumor_response.export import (
 )
 
 DATE = PackageFacts(date="2026-11-30")
-FORMATS = FORMATS_OF_A_BUNDLE
+FORMATS = ("csv", "parquet", "rds", "xlsx")
 KEYS = ["patient_id", "lesion_id"]
 
 
