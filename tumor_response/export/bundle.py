@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,33 +11,22 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from tumor_response.evaluation.leakage import CLASSES
-from tumor_response.exceptions import BundleError, TableError
 from tumor_response.export.codebook import codebook_table, write_codebook
 from tumor_response.export.free_text import check_texts
-from tumor_response.export.outcomes import (
-    cleaned_flow,
-    cleaned_outcomes,
-    lesions_of,
-    outcome_sheet,
-)
-from tumor_response.export.package import SUMS, PackageFacts, write_package
-from tumor_response.export.pseudonymous import Keys, chosen_pseudonyms, cleaned_table, new_keys
+from tumor_response.export.outcomes import cleaned_flow
+from tumor_response.export.package import PackageFacts, write_package
+from tumor_response.export.parts import Study, prepared
+from tumor_response.export.placing import check_place, whole
+from tumor_response.export.pseudonymous import chosen_pseudonyms
 from tumor_response.export.readme import readme
-from tumor_response.export.recompute import SCRIPTS, write_scripts
-from tumor_response.export.resamples import (
-    apparent_sheet,
-    headline_frame,
-    headline_model,
-    resample_sheet,
-    score_sheet,
-)
+from tumor_response.export.recompute import write_scripts
+from tumor_response.export.resamples import headline_frame, headline_model
 from tumor_response.export.verifying import verify
 from tumor_response.formats import Sheet
 from tumor_response.formats.csv import write_frame
 from tumor_response.formats.writing import check_formats, write_sheet
 from tumor_response.privacy import Pseudonyms
 from tumor_response.table import FeatureTable
-from tumor_response.table.as_sheet import table_as_sheet
 
 if TYPE_CHECKING:
     from tumor_response.evaluation import EvaluationResult
@@ -166,131 +152,26 @@ def export_bundle(
     ('meta__date',)
     """
     directory = Path(directory)
-    if not isinstance(table, FeatureTable):
-        raise TableError(
-            f"table: expected a FeatureTable, received {type(table).__name__}; a bundle says what "
-            "each column is."
-        )
+    study = Study(table, outcomes, result)
     wanted = check_formats(formats)
     secret = chosen_pseudonyms(pseudonyms, directory)
-    _check_lesions(table, outcomes, result)
-    _check_place(directory)
+    check_place(directory)
     chosen = None if result is None else headline_model(result, headline)
-    keys = new_keys(_as_text(table.data.index), secret)
-    parts = _Parts.of(table, outcomes, result, keys, keep)
-    check_texts(_texts(parts, trace), keys.identifiers | _sites(table, keys, keep))
+    parts = prepared(study, secret, keep)
     about = facts or PackageFacts(date=dt.datetime.now(tz=dt.UTC).date().isoformat())
-    with _whole(directory) as place:
+    with whole(directory) as place:
         files = _write_sheets(place, parts.sheets, wanted)
         files += _write_frames(place, _frames(result, chosen, trace))
-        book = codebook_table(parts.table, outcomes=parts.for_codebook, robustness=robustness)
+        book = codebook_table(parts.table, outcomes=parts.outcomes, robustness=robustness)
         files += write_codebook(place, _with_labels(book, parts.sheets), parts.sheets)
         if result is not None:
-            write_scripts(place)
-            files += [place / name for name in SCRIPTS]
-        text = readme(about, parts.sheets, wanted, keys, result, chosen)
+            files += write_scripts(place)
+        text = readme(about, parts, wanted, result, chosen)
         (place / "README.md").write_bytes(text.encode("utf-8"))
         files.append(place / "README.md")
         write_package(place, parts.sheets, sorted(set(files)), _with_versions(about, parts.table))
     found = tuple(sorted(directory.iterdir()))
     return ExportedBundle(directory, found, parts.left_behind, verify(directory).sha256)
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """Everything of the study as it may leave."""
-
-    table: FeatureTable
-    sheets: list[Sheet]
-    for_codebook: pd.DataFrame | None
-    left_behind: tuple[str, ...]
-
-    @classmethod
-    def of(
-        cls,
-        table: FeatureTable,
-        outcomes: pd.DataFrame | None,
-        result: EvaluationResult | None,
-        keys: Keys,
-        keep: Sequence[str],
-    ) -> _Parts:
-        cleaned, left = cleaned_table(table, keys, keep)
-        ends = None
-        if outcomes is not None:
-            renamed = outcomes.set_axis(_as_text(outcomes.index))
-            ends, others = cleaned_outcomes(renamed, keys, keep)
-            left += others
-        rows = pd.MultiIndex.from_tuples(list(cleaned.data.index), names=cleaned.data.index.names)
-        sheets = [table_as_sheet(cleaned)]
-        about = outcome_sheet(ends, result, keys, rows)
-        if about is not None:
-            sheets.append(about)
-        if result is not None:
-            sheets += [
-                resample_sheet(result, keys),
-                score_sheet(result, keys),
-                apparent_sheet(result, keys),
-            ]
-        book = None if about is None else about.frame.set_index(["patient_id", "lesion_id"])
-        return cls(cleaned, sheets, book, tuple(left))
-
-
-def _as_text(index: pd.Index) -> pd.MultiIndex:
-    return pd.MultiIndex.from_tuples(
-        [(str(patient), str(lesion)) for patient, lesion in index], names=["patient_id", "lesion_id"]
-    )
-
-
-def _check_lesions(
-    table: FeatureTable, outcomes: pd.DataFrame | None, result: EvaluationResult | None
-) -> None:
-    """Refuse outcomes and results of lesions that the table has not."""
-    known = set(_as_text(table.data.index))
-    given: dict[str, pd.Index] = {}
-    if outcomes is not None:
-        if list(outcomes.index.names) != ["patient_id", "lesion_id"]:
-            raise TableError(
-                f"outcomes: the index is {list(outcomes.index.names)}, expected patient_id and "
-                "lesion_id, as tr.shrinkage gives it.",
-                code="index",
-            )
-        given["outcomes"] = _as_text(outcomes.index)
-    if result is not None:
-        given["result"] = lesions_of(result)
-    for what, index in given.items():
-        strangers = len(set(index) - known)
-        if strangers or not index.is_unique:
-            raise TableError(
-                f"{what}: {strangers} of {len(index)} lesion(s) are not in the table, or one is "
-                "there twice. Give the outcomes and the result of this table.",
-                code="index",
-            )
-
-
-def _sites(table: FeatureTable, keys: Keys, keep: Sequence[str]) -> set[str]:
-    """Return the names of sites that must not leave."""
-    if not keys.pseudonymous or "meta__site" in keep or "meta__site" not in table.data:
-        return set()
-    return {str(site) for site in table.data["meta__site"].dropna().unique()}
-
-
-def _texts(parts: _Parts, trace: LeakageTrace | None) -> dict[str, Iterator[str]]:
-    """Return all words that would leave and have no list of what is allowed."""
-    variables = [variable for sheet in parts.sheets for variable in sheet.variables]
-    dictionary = parts.table.dictionary
-    found: dict[str, Iterator[str]] = {
-        "names of columns": (variable.name for variable in variables),
-        "descriptions of columns and models": (variable.label for variable in variables),
-        "levels of categories": (level for variable in variables for level in variable.levels),
-        "entries of the dictionary": (
-            str(cell) for name in dictionary for cell in dictionary[name].unique()
-        ),
-    }
-    if trace is not None:
-        found["checks of the leakage trace"] = (
-            str(check) for name in CLASSES for check in getattr(trace, name)["check"]
-        )
-    return found
 
 
 def _frames(
@@ -302,10 +183,15 @@ def _frames(
         found["headline"] = headline_frame(result, chosen)
         found["cohort_flow"] = cleaned_flow(result)
     if trace is not None:
-        # where and what exactly was found names rows; that it was found does not
-        found["leakage"] = pd.concat(
-            [getattr(trace, name)[["check", "status"]].assign(**{"class": name}) for name in CLASSES]
-        )[["class", "check", "status"]]
+        found["leakage"] = _leakage(trace)
+    return found
+
+
+def _leakage(trace: LeakageTrace) -> pd.DataFrame:
+    """Return each check and what came of it: where and what exactly was found names rows."""
+    parts = [getattr(trace, name)[["check", "status"]].assign(kind=name) for name in CLASSES]
+    found = pd.concat(parts, ignore_index=True)[["kind", "check", "status"]]
+    check_texts({"checks of the leakage trace": found["check"]}, ())
     return found
 
 
@@ -348,40 +234,3 @@ def _with_versions(facts: PackageFacts, table: FeatureTable) -> PackageFacts:
     versions = table.provenance["versions"]
     told = {f"version of {name}": str(version) for name, version in versions.items()}
     return facts.model_copy(update={"provenance": {**told, **facts.provenance}})
-
-
-def _check_place(directory: Path) -> None:
-    """Refuse a folder that holds anything but an unchanged bundle."""
-    if not directory.exists():
-        return
-    if directory.is_dir() and not any(directory.iterdir()):
-        return
-    if directory.is_dir() and (directory / SUMS).is_file() and verify(directory).ok:
-        return
-    raise BundleError(
-        f"{directory} is neither a new or empty folder nor an unchanged bundle (see tumor-response "
-        "verify). Name another, or empty it: nothing of yours is deleted.",
-        code="bundle_files",
-    )
-
-
-@contextmanager
-def _whole(directory: Path) -> Iterator[Path]:
-    """Give a folder beside the one named, which takes its place when it is whole."""
-    directory = directory.resolve()
-    try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
-    except OSError as error:
-        raise TableError(
-            f"{directory} cannot be written ({error.strerror}). Choose another folder.",
-            code="table_unwritable",
-        ) from None
-    try:
-        place.chmod(0o755)  # as a new folder is; temporary ones are the owner's alone
-        yield place
-        if directory.exists():
-            shutil.rmtree(directory)
-        place.replace(directory)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)

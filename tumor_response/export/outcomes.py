@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -147,9 +147,7 @@ def _label(name: str, about: Definition, days: str) -> str:
     return f"{label} ({about.unit})" if about.unit else label
 
 
-def _evaluated_columns(
-    result: EvaluationResult, keys: Keys, rows: pd.MultiIndex
-) -> list[_Column]:
+def _evaluated_columns(result: EvaluationResult, keys: Keys, rows: pd.MultiIndex) -> list[_Column]:
     index = keys.index(lesions_of(result))
     known = pd.Series(index=index, data=1.0).reindex(rows, fill_value=0.0)
     why = pd.Series(np.where(known == 1.0, "", "not_evaluated"), index=rows)
@@ -219,5 +217,5 @@ def cleaned_flow(result: EvaluationResult) -> pd.DataFrame:
     return flow.set_axis(pd.Index(names, name="group")).reset_index()
 
 
-def _text(cell: object) -> str:
+def _text(cell: Any) -> str:
     return "" if cell is None or pd.isna(cell) else str(cell)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tumor_response.exceptions import SettingsError, TableError
+from tumor_response.exceptions import SettingsError
 from tumor_response.export.free_text import OTHER, known_code
 from tumor_response.features.base import KEY_ROLE
 from tumor_response.privacy import Pseudonyms
@@ -57,7 +57,7 @@ class Keys:
         """
         return {patient for patient, _ in self.new} if self.pseudonymous else set()
 
-    def index(self, given: pd.MultiIndex) -> pd.MultiIndex:
+    def index(self, given: pd.Index) -> pd.MultiIndex:
         """Return the index that stands for a given one, in its order."""
         return pd.MultiIndex.from_tuples([self.new[key] for key in given], names=given.names)
 
@@ -136,18 +136,8 @@ def cleaned_table(
         that travelled along, without columns that repeat the patients' numbers, with sites as
         ``site 1``, ``site 2`` ... in the order of the pseudonyms. Failures have no messages, the
         provenance is versions and counts.
-
-    Raises
-    ------
-    TableError
-        Code ``unknown_column``: ``keep`` names a column that is not there.
     """
     role = table.dictionary["role"]
-    absent = [name for name in keep if name.startswith("meta__") and name not in table.data]
-    if absent:
-        raise TableError(
-            f"keep={absent[0]!r}: the table has no such column.", code="unknown_column"
-        )
     left = list(role.index[role == KEY_ROLE])
     if keys.pseudonymous:
         allowed = {*_META_NUMBERS, _SITE, *keep}

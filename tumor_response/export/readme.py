@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from tumor_response._version import __version__
 from tumor_response.export.package import PackageFacts
-from tumor_response.export.pseudonymous import Keys
+from tumor_response.export.parts import Parts
 from tumor_response.export.resamples import LEVEL
-from tumor_response.formats import Sheet
 
 if TYPE_CHECKING:
     from tumor_response.evaluation import EvaluationResult
@@ -38,9 +37,8 @@ _NAMED = (
 
 def readme(
     facts: PackageFacts,
-    sheets: Sequence[Sheet],
+    parts: Parts,
     formats: Sequence[str],
-    keys: Keys,
     result: EvaluationResult | None,
     headline: str | None,
 ) -> str:
@@ -50,10 +48,8 @@ def readme(
     ----------
     facts
         Title, terms, date.
-    sheets, formats
+    parts, formats
         What was written, and how.
-    keys
-        Whether patients have pseudonyms.
     result, headline
         The evaluation and the model of its headline, if there is one.
     """
@@ -66,7 +62,7 @@ def readme(
         "",
         "## Who the rows are",
         "",
-        _PSEUDONYMS if keys.pseudonymous else _NAMED,
+        _PSEUDONYMS if parts.pseudonymous else _NAMED,
         "",
         "## What is in here",
         "",
@@ -74,7 +70,7 @@ def readme(
         "| --- | --- | --- | --- |",
         *(
             f"| `{sheet.name}` | {len(sheet.frame):,} | {len(sheet.variables):,} | {sheet.label} |"
-            for sheet in sheets
+            for sheet in parts.sheets
         ),
         "",
         "What every column is, its formula, unit and range: `codebook.html` (or `.md`, `.csv`).",

@@ -6,7 +6,7 @@ them, so that whoever recomputes them has not read them off.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -174,7 +174,7 @@ def _label(result: EvaluationResult) -> Mapping[str, object]:
     }
 
 
-def _scored_variables(result: EvaluationResult) -> Sequence[Variable]:
+def _scored_variables(result: EvaluationResult) -> tuple[Variable, ...]:
     labels = {0: "shrank less", 1: "shrank more"} if result.task == "response" else {}
     scores = [
         Variable(f"score_{number}", f"Score by the model {name}", "number")

@@ -52,7 +52,13 @@ def study(n_patients: int = 40, seed: int = 0) -> tuple[tr.FeatureTable, pd.Data
     dictionary.index.name = "column"
     failures = pd.DataFrame(
         [
-            (*keys[1], "radiomics", "mask_empty", 1, "'/srv/hospital/share/ZYXWV-000.nii' is empty"),
+            (
+                *keys[1],
+                "radiomics",
+                "mask_empty",
+                1,
+                "'/srv/hospital/share/ZYXWV-000.nii' is empty",
+            ),
             (*keys[2], "case", "asked Doctor Foo", 0, "series 1.2.840.99999.7.7.7.1"),
         ],
         columns=FAILURE_COLUMNS,

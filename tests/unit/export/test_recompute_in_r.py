@@ -84,9 +84,9 @@ def test_headline_and_every_interval(name: str, tmp_path: Path) -> None:
 
 
 def test_the_methods_that_the_script_leaves_out_are_the_three_it_names() -> None:
-    script = (
-        Path(tr.__file__).parent / "export" / "recompute" / "recompute.R"
-    ).read_text(encoding="utf-8")
+    script = (Path(tr.__file__).parent / "export" / "recompute" / "recompute.R").read_text(
+        encoding="utf-8"
+    )
     lacking = [name for name in METHODS if f'"{name}"' not in script]
     assert lacking == ["location_shifted", "location_shifted_632", "location_shifted_632plus"]
 
@@ -118,9 +118,7 @@ def test_a_class_that_was_turned_stops_the_script(tmp_path: Path) -> None:
     table, outcomes = study()
     result = evaluated(table, outcomes, tr.Bootstrap632Plus(n_resamples=10, seed=1))
     key = tr.Pseudonyms(tmp_path / "key")
-    bundle = export_bundle(
-        tmp_path / "out", table, outcomes, result, formats="csv", pseudonyms=key
-    )
+    bundle = export_bundle(tmp_path / "out", table, outcomes, result, formats="csv", pseudonyms=key)
     scores = pd.read_csv(bundle.directory / "scores.csv", dtype={"lesion_id": str})
     scores.loc[0, "y"] = 1 - scores.loc[0, "y"]
     place = tmp_path / "turned"

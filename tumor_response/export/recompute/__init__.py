@@ -7,15 +7,18 @@ from pathlib import Path
 
 __all__ = ["SCRIPTS", "write_scripts"]
 
-SCRIPTS = {
-    "recompute.R": "recomputes the headline figures and every interval (R, no packages)",
-    "recompute.do": "recomputes the headline AUCs and their intervals (Stata 15 or later)",
-}
-"""The scripts and what they do."""
+SCRIPTS = ("recompute.R", "recompute.do")
 
 
-def write_scripts(directory: Path) -> None:
-    """Write the scripts; they are the same in every bundle and read what to do from its files."""
+def write_scripts(directory: Path) -> list[Path]:
+    """Write the scripts; they are the same in every bundle and read what to do from its files.
+
+    Returns
+    -------
+    list of Path
+        ``recompute.R`` (R, no packages) and ``recompute.do`` (Stata 15 or later).
+    """
     here = files("tumor_response.export.recompute")
     for name in SCRIPTS:
         (directory / name).write_bytes(here.joinpath(name).read_bytes())
+    return [directory / name for name in SCRIPTS]
