@@ -195,6 +195,10 @@ def _performance(state: PredictorState) -> Section:
                 else f"That it is better than {words} is not shown."
             )
         )
+    said.append(
+        "Apparent values are those on the lesions of the fit: they say nothing of new patients, "
+        "and .632+ is too high where there is nothing to find."
+    )
     columns = [c for c in own if c not in ("ci_low", "ci_high")]
     rows = tuple(
         (
