@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from tumor_response.exceptions import TableError
 from tumor_response.formats.sheet import Variable
 
-__all__ = ["level_numbers", "numbers", "texts"]
+__all__ = ["level_numbers", "numbers", "plain", "texts"]
+
+
+def plain(variable: Variable, column: pd.Series) -> Sequence[str | float | int | None]:
+    """Return a column as numbers, or as text; categories by their words.
+
+    Raises
+    ------
+    TableError
+        As :func:`level_numbers`.
+    """
+    if variable.kind == "number":
+        return numbers(column)
+    if variable.kind == "category":
+        level_numbers(variable, column)
+    return texts(column)
 
 
 def numbers(column: pd.Series) -> list[float | int | None]:
@@ -21,8 +38,8 @@ def numbers(column: pd.Series) -> list[float | int | None]:
     if pd.api.types.is_bool_dtype(column.dtype):
         column = column.astype("Int64")
     if not column.hasnans:
-        plain: list[float | int | None] = column.to_list()
-        return plain
+        whole: list[float | int | None] = column.to_list()
+        return whole
     return [None if pd.isna(value) else value for value in column.to_list()]
 
 

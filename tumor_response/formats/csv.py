@@ -6,14 +6,14 @@ feed; the encoding is UTF-8.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from tumor_response.exceptions import TableError
-from tumor_response.formats.cells import numbers, texts
-from tumor_response.formats.sheet import Sheet
+from tumor_response.formats.cells import plain
+from tumor_response.formats.sheet import Sheet, Variable
 
 __all__ = ["write", "write_frame"]
 
@@ -37,11 +37,10 @@ def write(sheet: Sheet, path: Path, names: Mapping[str, str], codes: Mapping[str
     Raises
     ------
     TableError
-        Code ``text_not_held`` for text with a zero byte or half a character.
+        Codes ``text_not_held`` for text with a zero byte or half a character; ``level_unknown``.
     """
     del codes
-    is_number = [variable.kind == "number" for variable in sheet.variables]
-    _write(sheet.frame, path, [names[variable.name] for variable in sheet.variables], is_number)
+    _write(sheet.frame, sheet.variables, path, [names[v.name] for v in sheet.variables])
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
@@ -52,31 +51,38 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
     TableError
         As :func:`write`.
     """
-    is_number = [pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]
-    _write(frame, path, [str(name) for name in frame.columns], is_number)
+    variables = [
+        Variable(str(name), "", "number" if pd.api.types.is_numeric_dtype(kind) else "text")
+        for name, kind in frame.dtypes.items()
+    ]
+    _write(frame, variables, path, [variable.name for variable in variables])
 
 
-def _write(frame: pd.DataFrame, path: Path, names: list[str], is_number: list[bool]) -> None:
+def _write(
+    frame: pd.DataFrame, variables: Sequence[Variable], path: Path, names: Sequence[str]
+) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         try:
             file.write(",".join(_quoted(name) for name in names) + "\n")
             for start in range(0, len(frame), _ROWS):
-                for line in _lines(frame.iloc[start : start + _ROWS], is_number):
-                    file.write(line + "\n")
+                for line in _lines(frame.iloc[start : start + _ROWS], variables):
+                    file.write((line or '""') + "\n")  # readers skip a line without anything
         except UnicodeEncodeError as error:
-            raise _not_held(str(error.object)) from None
+            raise _not_held(error.object[max(0, error.start - 40) :]) from None
 
 
-def _lines(frame: pd.DataFrame, is_number: list[bool]) -> Iterator[str]:
-    columns = []
-    for place, of_numbers in enumerate(is_number):
-        column = frame.iloc[:, place]
-        if of_numbers:
-            # repr is the shortest text that leads back to the same bits
-            columns.append(["" if v is None else repr(v) for v in numbers(column)])
-        else:
-            columns.append(["" if v is None else _quoted(v) for v in texts(column)])
+def _lines(frame: pd.DataFrame, variables: Sequence[Variable]) -> Iterator[str]:
+    columns = [
+        [_cell(cell) for cell in plain(variable, frame.iloc[:, place])]
+        for place, variable in enumerate(variables)
+    ]
     return map(",".join, zip(*columns, strict=True))
+
+
+def _cell(cell: str | float | int | None) -> str:
+    if isinstance(cell, str):
+        return _quoted(cell)
+    return "" if cell is None else repr(cell)  # the shortest text that leads back to the same bits
 
 
 def _quoted(text: str) -> str:

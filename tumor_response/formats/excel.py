@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from tumor_response.exceptions import TableError
-from tumor_response.formats.cells import level_numbers, numbers, texts
+from tumor_response.formats.cells import plain
 from tumor_response.formats.missing import missing_table
 from tumor_response.formats.sheet import Sheet, Variable
 
@@ -80,10 +80,11 @@ def write(sheet: Sheet, path: Path, names: Mapping[str, str], codes: Mapping[str
             code="too_many_rows",
         )
     beside = missing_table(sheet)
+    reasons = map(_marked, beside.itertuples(index=False, name=None))
     sheets: dict[str, Iterable[Sequence[_Cell]]] = {
         "data": _data(sheet, names),
         "variables": _variables(sheet, names),
-        "missing": [list(beside.columns), *beside.itertuples(index=False, name=None)],
+        "missing": [list(beside.columns), *reasons],
     }
     with ZipFile(path, "w") as package:
         for name, content in _frame_of_package(list(sheets)).items():
@@ -97,11 +98,7 @@ def write(sheet: Sheet, path: Path, names: Mapping[str, str], codes: Mapping[str
 def _data(sheet: Sheet, names: Mapping[str, str]) -> Iterator[Sequence[_Cell]]:
     columns: list[Sequence[_Cell]] = []
     for variable in sheet.variables:
-        column = sheet.frame[variable.name]
-        if variable.kind == "category":
-            level_numbers(variable, column)  # refuses what is no level
-        of_numbers = variable.kind == "number"
-        cells: Sequence[_Cell] = numbers(column) if of_numbers else texts(column)
+        cells = plain(variable, sheet.frame[variable.name])
         for cell in cells:
             _check(variable, cell)
         columns.append(cells)
@@ -114,8 +111,15 @@ def _variables(sheet: Sheet, names: Mapping[str, str]) -> Iterator[Sequence[_Cel
     for v in sheet.variables:
         words = [f"{number} = {word}" for number, word in v.value_labels.items()]
         told = (names[v.name], v.name, v.label, v.kind, v.unit, "; ".join([*v.levels, *words]))
-        # a label is told as far as it goes, and letters that Excel lacks are marked
-        yield [_NOT_XML.sub("\ufffd", text)[:_LONGEST_TEXT] for text in told]
+        yield _marked(told)
+
+
+def _marked(cells: Sequence[_Cell]) -> list[_Cell]:
+    """Return what is said of the data as far as there is room; letters Excel lacks are marked."""
+    return [
+        _NOT_XML.sub("\ufffd", cell)[:_LONGEST_TEXT] or None if isinstance(cell, str) else cell
+        for cell in cells
+    ]
 
 
 def _check(variable: Variable, cell: _Cell) -> None:

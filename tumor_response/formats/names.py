@@ -52,7 +52,7 @@ class NameRule:
         """Return the beginning of a name and, of what is left, its end: it says most."""
         if self._length(name) <= longest:
             return name
-        head = self._first(name, longest // 3)
+        head = self._first(name, max(1, longest // 3))
         return head + self._first(name[::-1], longest - self._length(head))[::-1]
 
     def spelled(self, name: str) -> str:
@@ -61,8 +61,12 @@ class NameRule:
             return name
         # accents go before letters do: é is e and an accent
         apart = name if self._legal(name) else unicodedata.normalize("NFKD", name)
-        plain = [c for c in apart if self._legal(c) or not unicodedata.combining(c)]
-        letters = "".join(c if self._legal(c) else "_" for c in plain)
+        letters = re.sub(
+            f"(?!{self.allowed}).",
+            lambda found: "" if unicodedata.combining(found[0]) else "_",
+            apart,
+            flags=re.DOTALL,
+        )
         start = letters[:1]
         return letters if start and re.fullmatch(self.starts, start) else f"v_{letters}"
 

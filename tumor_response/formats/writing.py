@@ -158,7 +158,6 @@ def prepare_sheet(sheet: Sheet, prefix: Path, format: str) -> Prepared:
     """Return what :func:`write_sheet` would write; nothing is written yet."""
     (name,) = check_formats(format)
     program = _PROGRAMS[name]
-    module = cast(_Writer, import_module(f"tumor_response.formats.{program.module}"))
     legal = legal_names([variable.name for variable in sheet.variables], program.names)
     codes = reason_codes_of(sheet)
     parts = _parts(sheet, program.most_columns, name)
@@ -168,7 +167,7 @@ def prepare_sheet(sheet: Sheet, prefix: Path, format: str) -> Prepared:
     for number, part in enumerate(parts, start=1):
         which = f"_{number}" if len(parts) > 1 else ""
         path = prefix.with_name(f"{prefix.name}{which}.{name}")
-        tables[path] = partial(_write, module, part, legal, codes)
+        tables[path] = partial(_write, program.module, part, legal, codes)
         place |= {v.name: number for v in part.variables if v.name not in place}
     if sheet.reasons is not None:
         path = prefix.with_name(f"{prefix.name}_missing.csv")
@@ -209,9 +208,10 @@ def prepare_formats(sheet: Sheet, prefix: Path, formats: str | Sequence[str]) ->
 
 
 def _write(
-    module: _Writer, sheet: Sheet, names: Mapping[str, str], codes: Mapping[str, str], path: Path
+    module: str, sheet: Sheet, names: Mapping[str, str], codes: Mapping[str, str], path: Path
 ) -> None:
-    module.write(sheet, path, names, codes)
+    writer = cast(_Writer, import_module(f"tumor_response.formats.{module}"))
+    writer.write(sheet, path, names, codes)
 
 
 def _parts(sheet: Sheet, most: int | None, format: str) -> list[Sheet]:
