@@ -193,8 +193,8 @@ def _with_rows(file: bytes, model: npt.NDArray[np.void], rows: npt.NDArray[np.vo
     one = model.tobytes()
     if not file.endswith(one) or file.count(_EXTENDED_COUNT) != 1:
         raise TableError(
-            "The installed pyreadstat lays rows of a .sav file out in a way not known here. Install "
-            "pyreadstat 1.3, or write another format.",
+            "The installed pyreadstat lays the rows of a .sav file out in a way not known here. "
+            "Install pyreadstat 1.3, or write another format.",
             code="table_unwritable",
         )
     head = bytearray(file[: -len(one)])
