@@ -95,7 +95,7 @@ def letters(sheet: Sheet, name: str, codes: Mapping[str, str]) -> IntArray:
     >>> letters(sheet, "size", {"mask_empty": "b"}).tolist()
     [0, 2]
     """
-    if sheet.reasons is None:
+    if sheet.reasons is None or not codes:
         return np.zeros(len(sheet.frame), np.int64)
     places = {reason: string.ascii_lowercase.index(code) + 1 for reason, code in codes.items()}
     missing = sheet.frame[name].isna().to_numpy()
