@@ -6,11 +6,10 @@ simulator's latent volume, age and field, the field seen through 10 of 40 noisy 
 ``one``
     one per patient;
 ``clustered``
-    one to four. What lesions of one patient share moves their rates by 0.2 % per day (SD), part
-    of it is seen in five columns, and lesions of patients with many are noisier, so that lesions
-    taken for independent would promise too much for whom has many and too little for the others.
+    one to four. What lesions of one patient share moves their rates by 0.2 % per day (SD) and is
+    seen in five columns; lesions of patients with many are noisier.
 
-Methods:
+Ways to find the quantiles:
 
 ``predictor``
     :class:`tumor_response.ShrinkagePredictor`, ``fit_table`` and ``predict_table``, as it is.
@@ -200,6 +199,7 @@ def summary() -> pd.DataFrame:
 
 
 def main() -> None:
+    """Run what is asked for and print the summary."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=200)
