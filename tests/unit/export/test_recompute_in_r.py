@@ -17,12 +17,12 @@ from tumor_response.evaluation.intervals import METHODS, intervals_of
 from tumor_response.export import ExportedBundle, export_bundle
 
 SCHEMES = {
-    "bootstrap": (tr.Bootstrap632Plus(n_resamples=100, seed=1), "response"),
+    "bootstrap": (tr.Bootstrap632Plus(n_resamples=60, seed=1), "response"),
     "folds": (tr.RepeatedKFold(n_folds=4, n_repeats=3, seed=2), "response"),
     "sites": (tr.LeaveOneSiteOut(), "response"),
     "dates": (tr.TemporalSplit(train_share=0.5), "response"),
-    "rates": (tr.Bootstrap632Plus(n_resamples=60, seed=3), "rate"),
-    "thirds": (tr.Bootstrap632Plus(n_resamples=60, seed=4), "tertiles"),
+    "rates": (tr.Bootstrap632Plus(n_resamples=20, seed=3), "rate"),
+    "thirds": (tr.Bootstrap632Plus(n_resamples=20, seed=4), "tertiles"),
 }
 
 
