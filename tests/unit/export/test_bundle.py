@@ -25,7 +25,7 @@ from tumor_response.export import (
 )
 
 DATE = PackageFacts(date="2026-11-30")
-FORMATS = ("csv", "parquet", "rds", "xlsx")
+FORMATS = FORMATS_OF_A_BUNDLE
 KEYS = ["patient_id", "lesion_id"]
 
 
