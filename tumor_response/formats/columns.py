@@ -248,9 +248,7 @@ def _not_held(variable: Variable, row: int, value: float, program: str, held: st
     )
 
 
-def _text_not_held(
-    variable: Variable, row: int, text: str, program: str, why: str
-) -> TableError:
+def _text_not_held(variable: Variable, row: int, text: str, program: str, why: str) -> TableError:
     return TableError(
         f"Column {variable.name!r}, row {row + 1}: {program} cannot hold {text[:80]!r} "
         f"({why}). Correct the text, or write another format.",

@@ -26,9 +26,7 @@ _IS_OBJECT, _HAS_ATTRIBUTES, _HAS_NAME = 1 << 8, 1 << 9, 1 << 10
 _ASCII, _UTF8 = 64 << 12, 8 << 12
 _MISSING_TEXT = struct.pack(">2i", _LETTERS, -1)
 
-Values = (
-    npt.NDArray[np.float64] | npt.NDArray[np.int32] | Sequence[str | None] | Sequence["Vector"]
-)
+Values = npt.NDArray[np.float64] | npt.NDArray[np.int32] | Sequence[str | None] | Sequence["Vector"]
 
 
 @dataclass(frozen=True)

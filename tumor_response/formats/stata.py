@@ -121,9 +121,7 @@ def _numbered(
     return dict(sorted((dict(values) | of_letters).items()))
 
 
-def _file(
-    sheet: Sheet, columns: Sequence[_Column], sets: Mapping[str, Mapping[int, str]]
-) -> bytes:
+def _file(sheet: Sheet, columns: Sequence[_Column], sets: Mapping[str, Mapping[int, str]]) -> bytes:
     """Return the file: a header, a map of where the sections are, and the sections."""
     kinds = [_DOUBLE if c.cells.dtype.kind == "f" else c.cells.dtype.itemsize for c in columns]
     shown = ["%10.0g" if kind == _DOUBLE else f"%-{min(kind, 80)}s" for kind in kinds]

@@ -15,15 +15,16 @@ from tumor_response.exceptions import FeatureError
 from tumor_response.features.base import KEY_ROLE, FeatureExtractor, FeatureSpec
 from tumor_response.features.rebuild import check_same, extractors_of
 from tumor_response.parallel.threads import held_threads
-from tumor_response.settings import canonical_json, thawed
+from tumor_response.settings import canonical_json, sha256_of_json, thawed
 from tumor_response.table import FeatureTable
-from tumor_response.table.parts import data_sha256
+from tumor_response.table.parts import row_hashes
 
 __all__ = [
     "FACTS_BLOCK",
     "check_table",
     "extractors_for",
     "self_check",
+    "table_sha256",
     "training_provenance",
 ]
 
@@ -157,7 +158,7 @@ def training_provenance(
         Code ``extractor_changed``: extractors were given, and the table is not theirs.
     """
     if not isinstance(table, FeatureTable):
-        return {"data_sha256": data_sha256(table)}
+        return {"data_sha256": table_sha256(table)}
     there = {str(block) for block in table.dictionary["block"]} - {FACTS_BLOCK}
     made = {b: of for b, of in table.provenance["extractors"].items() if b in there}
     weights = {
@@ -168,7 +169,7 @@ def training_provenance(
     provenance: dict[str, Any] = {
         **thawed(table.provenance),
         "extractors": thawed(made),
-        "data_sha256": data_sha256(table.data),
+        "data_sha256": table_sha256(table.data),
         "weights": weights,
     }
     try:
@@ -179,6 +180,21 @@ def training_provenance(
             raise
         return provenance  # an extractor of somebody's own, or a table of other versions
     return provenance | {SELF_CHECK: self_check(extractors)}
+
+
+def table_sha256(data: pd.DataFrame) -> str:
+    """Return the hash over the rows of a table's data, to the bit; of any frame with an index.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"clinical__age": [61, 70]}, index=["P1", "P2"])
+    >>> table_sha256(frame) == table_sha256(frame.iloc[::-1])
+    False
+    """
+    keys = [tuple(map(str, key)) if isinstance(key, tuple) else (str(key),) for key in data.index]
+    texts = [c for c, kind in data.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
+    named = data.set_axis(pd.Index(keys, tupleize_cols=False))
+    return sha256_of_json(row_hashes(named, [str(column) for column in texts]))
 
 
 def self_check(extractors: Sequence[FeatureExtractor]) -> dict[str, dict[str, float | str | None]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from tumor_response.evaluation.rows import EvaluationRows, Failed, prepare_rows
 from tumor_response.evaluation.running import fit_model
 from tumor_response.exceptions import EvaluationError
 from tumor_response.features.assemble import DICTIONARY_COLUMNS
+from tumor_response.features.base import FeatureExtractor
 from tumor_response.outcomes import LabelRule, ResponderCut
 from tumor_response.parallel.threads import held_threads
 from tumor_response.predictor.calibration import (
@@ -32,13 +33,12 @@ from tumor_response.predictor.cross_fitting import (
     cross_fitted_scores,
 )
 from tumor_response.predictor.domain import TrainingDomain
-from tumor_response.predictor.extraction import FACTS_BLOCK
+from tumor_response.predictor.extraction import FACTS_BLOCK, training_provenance
 from tumor_response.predictor.refusal import missing_shares
 from tumor_response.predictor.rows_held import rows_held
 from tumor_response.predictor.scores import shown_columns
 from tumor_response.predictor.settings import PredictorSettings
 from tumor_response.predictor.state import PredictorState
-from tumor_response.settings import thawed
 from tumor_response.table import FeatureTable
 from tumor_response.transformers import block_of, is_predictor
 
@@ -64,7 +64,7 @@ def fitted_state(
     *,
     label: LabelRule | None,
     failed: Failed,
-    provenance: Mapping[str, Any],
+    extractors: Sequence[FeatureExtractor] | None,
     n_jobs: int,
 ) -> PredictorState:
     """Fit everything that a predictor holds.
@@ -83,8 +83,8 @@ def fitted_state(
         The rule that makes classes of ``y``; the folds fit its cut anew.
     failed
         What becomes of lesions without a block, as for :func:`tumor_response.evaluate`.
-    provenance
-        What the table says of itself, and what is to travel with it.
+    extractors
+        Those of the table; None: made again from what it says of itself, if that can be.
     n_jobs
         Processes; the state is the same whatever it is.
 
@@ -92,8 +92,11 @@ def fitted_state(
     ------
     EvaluationError
         As :func:`tumor_response.evaluate`; code ``task``: thirds.
+    FeatureError
+        Code ``extractor_changed``: the table is not by the extractors given.
     """
-    table, facts = split_facts(table)
+    given = table
+    table, facts = split_facts(given)
     models = {MODEL: model, VOLUME: volume_model}
     rows = prepare_rows(models, table, y, label, failed, None)
     if rows.task == "tertiles":
@@ -135,7 +138,7 @@ def fitted_state(
     return PredictorState(
         task="rate" if rows.task == "rate" else "response",
         end_point=_end_point(rows),
-        provenance=thawed(dict(provenance)),
+        provenance=training_provenance(given, extractors),
         dictionary=dictionary,
         model=final,
         volume_model=volume,
@@ -168,8 +171,6 @@ def split_facts(
     (['clinical__age'], ['acquisition__kvp_kv'])
     """
     data = table.data if isinstance(table, FeatureTable) else table
-    if not isinstance(data, pd.DataFrame):
-        return table, None  # refused by name where rows are prepared
     of_facts = np.array([block_of(str(column)) == FACTS_BLOCK for column in data.columns], bool)
     if not of_facts.any():
         return table, None

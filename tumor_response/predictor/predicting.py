@@ -29,6 +29,7 @@ __all__ = [
     "predictions",
     "raw_outputs_of",
     "read_columns",
+    "volume_columns",
 ]
 
 FloatArray = npt.NDArray[np.float64]
@@ -99,9 +100,9 @@ def checked_lesions(
     """
     check_index(new.data.index)
     check_columns(new.data)
-    read = read_columns(state)
-    X = with_columns(new.data, state.dictionary, read)
-    check_values(X, [column for column in read if is_predictor(column)])
+    read, volume = read_columns(state), volume_columns(state)
+    X = with_columns(new.data, state.dictionary, [*read, *volume])
+    check_values(X, [column for column in (*read, *volume) if is_predictor(column)])
     by_block: dict[str, list[str]] = {}
     for column in read:
         by_block.setdefault(block_of(column), []).append(column)
@@ -110,14 +111,22 @@ def checked_lesions(
 
 
 def read_columns(state: PredictorState) -> list[str]:
-    """Return the columns without which a lesion has no prediction, in the table's order."""
+    """Return the columns that the model reads of a lesion, in the table's order."""
     columns = [str(column) for column in state.dictionary.index]
-    empty = pd.DataFrame(columns=columns, dtype=np.float64)
     shown = shown_columns(state.model, columns)
-    read = {c for c in columns_read(state.model, empty, shown) if is_predictor(c)}
-    read |= set(columns_read(state.volume_model, empty, None))
+    read = {c for c in columns_read(state.model, _empty(columns), shown) if is_predictor(c)}
     read |= set(keys_needed(state.model, columns))
     return [column for column in columns if column in read]
+
+
+def volume_columns(state: PredictorState) -> list[str]:
+    """Return what the model of volume alone reads."""
+    columns = [str(column) for column in state.dictionary.index]
+    return columns_read(state.volume_model, _empty(columns), None)
+
+
+def _empty(columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(columns=columns, dtype=np.float64)
 
 
 def predicted_by(
@@ -148,7 +157,7 @@ def _predicted(
         point = predicted_by(state, state.model, state.calibration, X)
         low, high = _spread(state, X)
         volume = predicted_by(state, state.volume_model, state.volume_calibration, X)
-        unknown = X[columns_read(state.volume_model, X, None)].isna().to_numpy().any(axis=1)
+        unknown = X[volume_columns(state)].isna().to_numpy().any(axis=1)
         volume = np.where(unknown, np.nan, volume)
     found: dict[str, npt.NDArray[Any]] = {said: point, "spread_low": low, "spread_high": high}
     if is_rate:

@@ -17,7 +17,6 @@ from tumor_response.features.base import FeatureExtractor
 from tumor_response.models import make_model
 from tumor_response.outcomes import LabelRule
 from tumor_response.predictor.domain import AcquisitionFacts, Drift
-from tumor_response.predictor.extraction import training_provenance
 from tumor_response.predictor.fitting import fitted_state
 from tumor_response.predictor.local_lesions import drift_of, recalibrated_on
 from tumor_response.predictor.new_lesions import Lesions, lesions_of
@@ -223,7 +222,7 @@ class ShrinkagePredictor:
             self.settings,
             label=self.label,
             failed=failed,
-            provenance=training_provenance(table, self.extractors),
+            extractors=self.extractors,
             n_jobs=n_jobs,
         )
         self.sha256_ = None

@@ -142,7 +142,7 @@ def refusals(
         counted = np.array([column not in known for column in columns], dtype=bool)
         share = missing[:, counted].sum(axis=1) / len(columns)
         whole = missing.all(axis=1)
-        for place in np.nonzero(whole & (codes == ""))[0]:
+        for place in np.nonzero(whole & (codes == ""))[0].tolist():
             codes[place] = _reason(data.index[place], block, failures)
         codes[(codes == "") & (share > rule.max_missing_share)] = COLUMNS_MISSING
     return codes, n_missing

@@ -127,7 +127,7 @@ def state_from(content: bytes) -> PredictorState:
     except BundleError:
         raise
     except Exception as error:  # whatever values that make no model lead to
-        raise refused("damaged_member", f"it makes no predictor ({error!s:.200}).") from None
+        raise refused(f"it makes no predictor ({error!s:.200}).", code="damaged_member") from None
     _hold_against(state, parsed(members[CHECK], CHECK))
     return state
 
@@ -177,9 +177,9 @@ def _check_json(state: PredictorState) -> dict[str, Any]:
     try:
         said = [said_of(model, frame) for model in models]
         return {"rows": rows, "said": [[repr(one) for one in of_one] for of_one in said]}
-    except TumorResponseError as error:
+    except (TumorResponseError, ValueError) as error:
         # such as a network, whose views nobody can make up
-        return {"rows": {}, "said": [], "why": error.code}
+        return {"rows": {}, "said": [], "why": getattr(error, "code", "other_columns")}
 
 
 def _all_models(state: PredictorState) -> list[Any]:
@@ -189,13 +189,13 @@ def _all_models(state: PredictorState) -> list[Any]:
 def _state(members: Mapping[str, bytes]) -> PredictorState:
     found = parsed(members[STATE], STATE)
     if set(found) != {*_JSON, *_RULES, "parents"} or found["task"] not in ("response", "rate"):
-        raise refused("damaged_member", f"{STATE} has other parts than a predictor's.")
+        raise refused(f"{STATE} has other parts than a predictor's.", code="damaged_member")
     wrong = [name for name in (*_JSON[1:], *_RULES) if type(found[name]) is not dict]
     if wrong or type(found["parents"]) is not list:
-        raise refused("damaged_member", f"{STATE} is of another shape than a predictor's.")
+        raise refused(f"{STATE} is of another shape than a predictor's.", code="damaged_member")
     models = models_from(members)
     if set(models) != {*_MODELS}:
-        raise refused("damaged_member", "it has other models than a predictor's.")
+        raise refused("it has other models than a predictor's.", code="damaged_member")
     rules = {name: rule.from_json(found[name]) for name, rule in _RULES.items()}
     return PredictorState(
         **{name: found[name] for name in _JSON},
@@ -216,11 +216,11 @@ def _hold_against(state: PredictorState, check: Mapping[str, Any]) -> None:
         same = len(said) == len(kept) and all(map(agree, said, kept))
     except Exception as error:  # whatever numbers that make no model lead to
         raise refused(
-            "predictions_changed", f"its models do not predict ({error!s:.200})."
+            f"its models do not predict ({error!s:.200}).", code="predictions_changed"
         ) from None
     if not same:
         raise refused(
-            "predictions_changed",
             "its models do not predict what they predicted when they were saved.",
             "Install the library versions that its manifest.json names.",
+            code="predictions_changed",
         )

@@ -9,11 +9,11 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 
 from tumor_response.exceptions import ModelError, TableError
+from tumor_response.predictor.extraction import table_sha256
 from tumor_response.predictor.predicting import read_columns
 from tumor_response.predictor.refusal import with_columns
 from tumor_response.predictor.scores import shown_columns
 from tumor_response.predictor.state import PredictorState
-from tumor_response.table.parts import data_sha256
 from tumor_response.transformers import block_of
 
 __all__ = ["similar_lesions"]
@@ -89,7 +89,7 @@ def similar_lesions(
     usual = np.sort(own.min(axis=1))
     distance = _distances(seen, reference)
     distance[_same_patient(there.index, known.index)] = np.inf
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for place, key in enumerate(there.index):
         order = np.argsort(distance[place], kind="stable")[:n]
         for rank, at in enumerate(order[np.isfinite(distance[place, order])], start=1):
@@ -100,7 +100,7 @@ def similar_lesions(
 
 def _check_is_training(state: PredictorState, training: pd.DataFrame) -> None:
     wanted = state.provenance.get("data_sha256")
-    if wanted is None or data_sha256(training) != wanted:
+    if wanted is None or table_sha256(training) != wanted:
         what = (
             "does not say which table it was fitted to"
             if wanted is None

@@ -17,7 +17,6 @@ import tumor_response as tr
 from tests.unit.export.studies import PATIENT, SECRETS, evaluated, study
 from tumor_response.exceptions import BundleError, EvaluationError, SettingsError, TableError
 from tumor_response.export import (
-    FORMATS_OF_A_BUNDLE,
     ExportedBundle,
     PackageFacts,
     export_bundle,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -101,32 +102,19 @@ def codebook_table(
     volume_name, volume = _volume(table, outcomes)
     iccs = {} if robustness is None else _iccs(robustness)
     patients = _numbered(table.data.index)
-    rows = []
-    entries = table.dictionary[list(_OF_DICTIONARY)].to_dict("records")
-    for name, entry in zip(table.dictionary.index, entries, strict=True):
-        rows.append(
-            {
-                "sheet": "features",
-                "name": name,
-                **entry,
-                "formula": formula_of(str(name), str(entry["ibsi_code"])),
-                **_described(table.data[name], patients, volume, str(entry["role"]), fewest),
-                **iccs.get(str(name), {}),
-            }
-        )
+    rows: list[dict[str, Any]] = []
+    entries = table.dictionary[list(_OF_DICTIONARY)].astype("str")
+    for name, *entry in entries.itertuples():
+        facts = dict(zip(_OF_DICTIONARY, map(str, entry), strict=True))
+        facts |= {"sheet": "features", "name": str(name)}
+        facts["formula"] = formula_of(str(name), facts["ibsi_code"])
+        told = _described(table.data[name], patients, volume, facts["role"], fewest)
+        rows.append(facts | told | iccs.get(str(name), {}))
     if outcomes is not None:
-        aligned = outcomes.loc[table.data.index]
-        for name, values in aligned.items():
-            defined = END_POINTS.get(str(name), Definition(""))
-            rows.append(
-                {
-                    "sheet": "outcomes",
-                    "name": str(name),
-                    **vars(defined),
-                    "role": "outcome",
-                    **_described(values, patients, volume, "outcome", fewest),
-                }
-            )
+        for name, values in outcomes.loc[table.data.index].items():
+            facts = {"sheet": "outcomes", "name": str(name), "role": "outcome"}
+            facts |= vars(END_POINTS.get(str(name), Definition("")))
+            rows.append(facts | _described(values, patients, volume, "outcome", fewest))
     found = pd.DataFrame(rows, columns=list(CODEBOOK_COLUMNS))
     texts = [name for name in CODEBOOK_COLUMNS if name in _TEXTS]
     found[texts] = found[texts].astype("object").fillna("").astype("str")
@@ -194,7 +182,7 @@ def _described(
     volume: pd.Series | None,
     role: str,
     fewest: int,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     rho = math.nan
     if role == KEY_ROLE:
         # keys are as many as lesions, and say nothing of them

@@ -9,7 +9,7 @@ neighbours, and a column that fewer than twice as many patients have is not desc
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -117,12 +117,17 @@ def distribution_of(
     low, high = _ends(values, patients, fewest)
     exact = low == values.min() and high == values.max()
     quartiles = [float(q) for q in np.quantile(values, [0.25, 0.5, 0.75])]
-    told = [q if low <= q <= high else math.nan for q in quartiles]
-    if fewest > 1:
-        low, *told, high = _rounded([low, *told, high])
-    edges, counts, levels = _bars(values, patients, fewest, low, high)
+    told = [low, *(q if low <= q <= high else math.nan for q in quartiles), high]
+    minimum, q1, median, q3, maximum = told if fewest == 1 else _rounded(told)
+    edges, counts, levels = _bars(values, patients, fewest, minimum, maximum)
     return Distribution(
-        *(len(values), n_patients, low, *told, high),
+        n=len(values),
+        n_patients=n_patients,
+        minimum=minimum,
+        q1=q1,
+        median=median,
+        q3=q3,
+        maximum=maximum,
         shown="exact" if exact else "coarsened",
         bar_edges=tuple(edges),
         bar_counts=tuple(counts),
@@ -164,31 +169,30 @@ def levels_of(
         if isinstance(values.dtype, pd.CategoricalDtype)
         else sorted(texts.unique())
     )
-    n_lesions = texts.value_counts().reindex(known, fill_value=0)
-    n_patients = pd.Series(of).groupby(texts.to_numpy()).nunique().reindex(known, fill_value=0)
-    told = Distribution(len(texts), len(np.unique(of)), shown="counted")
-    rare = _pooled(n_patients, fewest)
-    parts = [f"{level}: {n_lesions[level]}" for level in known if level not in rare]
+    lesions = {level: int((texts == level).sum()) for level in known}
+    inside = {level: len(np.unique(of[(texts == level).to_numpy()])) for level in known}
+    rare = _pooled(inside, fewest)
+    parts = [f"{level}: {lesions[level]}" for level in known if level not in rare]
     if len(parts) > _LISTED:
         parts = [f"{len(known)} different texts"]
     elif rare:
         words = ", ".join(rare) if name_rare and len(rare) <= _LISTED else f"{len(rare)} others"
-        together = int(n_patients[rare].sum())
-        parts.append(f"{words}: {int(n_lesions[rare].sum()) if together >= fewest else 'few'}")
-    return Distribution(told.n, told.n_patients, shown="counted", levels="; ".join(parts))
+        enough = sum(inside[level] for level in rare) >= fewest
+        parts.append(f"{words}: {sum(lesions[level] for level in rare) if enough else 'few'}")
+    n_patients = len(np.unique(of))
+    return Distribution(len(texts), n_patients, shown="counted", levels="; ".join(parts))
 
 
-def _pooled(n_patients: pd.Series, fewest: int) -> list[str]:
+def _pooled(n_patients: Mapping[str, int], fewest: int) -> list[str]:
     """Return the levels to be counted together, so that none can be told from the rest."""
-    rare = [level for level, n in n_patients.items() if n < fewest]
-    if not any(n_patients[rare] > 0):
+    rare = {level for level, n in n_patients.items() if n < fewest}
+    if not any(n_patients[level] for level in rare):
         return []
-    if n_patients[rare].sum() < fewest:
+    others = [level for level in n_patients if level not in rare]
+    if sum(n_patients[level] for level in rare) < fewest and others:
         # with all others counted, the total would tell: the next smallest one joins
-        others = n_patients.drop(rare)
-        if len(others):
-            rare.append(others.idxmin())
-    return [level for level in n_patients.index if level in rare]
+        rare.add(min(others, key=lambda level: n_patients[level]))
+    return [level for level in n_patients if level in rare]
 
 
 def _ends(values: FloatArray, patients: IntArray, fewest: int) -> tuple[float, float]:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import jinja2
 import pandas as pd
 
 from tumor_response._version import __version__
+from tumor_response.export.codebook.formulas import symbols_of
 from tumor_response.export.codebook.wording import (
     groups_of,
     notes_of,
@@ -50,6 +51,7 @@ def html_of(columns: pd.DataFrame, sheets: Sequence[Sheet]) -> str:
     return environment.get_template("codebook.html.jinja").render(
         version=__version__,
         notes=notes_of(columns, sheets),
+        symbols=symbols_of(columns["formula"]),
         groups=list(groups_of(columns)),
         blocks=[block for block in columns["block"].unique() if block],
         with_icc=bool(columns["icc"].notna().any()),
@@ -66,7 +68,7 @@ def html_of(columns: pd.DataFrame, sheets: Sequence[Sheet]) -> str:
     )
 
 
-def histogram_path(row: Mapping[str, Any]) -> str:
+def histogram_path(row: Mapping[Hashable, Any]) -> str:
     """Return the outline of a column's histogram as an SVG path, "" for none.
 
     Bars of different width are as high as their lesions are dense.

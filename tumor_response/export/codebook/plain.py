@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from tumor_response._version import __version__
+from tumor_response.export.codebook.formulas import symbols_of
 from tumor_response.export.codebook.wording import (
     groups_of,
     notes_of,
@@ -28,7 +29,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def markdown_of(columns: pd.DataFrame, sheets: Sequence[Sheet]) -> str:
     """Return the codebook as Markdown: a table for each family of columns."""
     lines = ["# Codebook", ""]
-    for note in notes_of(columns, sheets):
+    for note in [*notes_of(columns, sheets), *symbols_of(columns["formula"])]:
         lines += [_text(note), ""]
     for group in groups_of(columns):
         lines += [f"## {_text(group.title)}", ""]
@@ -66,7 +67,7 @@ _HEADS = [
 ]
 
 
-def _cells(row: Mapping[str, Any]) -> list[str]:
+def _cells(row: Mapping[Hashable, Any]) -> list[str]:
     quartiles = [number_text(row[name]) for name in ("q1", "median", "q3")]
     icc = _two(row["icc"])
     return [

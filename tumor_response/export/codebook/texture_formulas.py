@@ -70,7 +70,7 @@ _COUNTING = (
 
 
 def _counted() -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for family in _COUNTING:
         codes = dict.fromkeys(f.code for f in CATALOGUE.values() if f.family == family)
         # the last one, the energy, is defined for dependences alone

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from tumor_response.export.codebook.formulas import symbols_of
 from tumor_response.formats import Sheet
 
 __all__ = ["Group", "groups_of", "notes_of", "number_text", "range_text", "share_text"]
@@ -35,7 +34,7 @@ class Group:
     block: str
     family: str
     facts: str
-    columns: Sequence[Mapping[str, Any]]
+    columns: Sequence[Mapping[Hashable, Any]]
 
     @property
     def title(self) -> str:
@@ -46,12 +45,15 @@ class Group:
 
 def groups_of(columns: pd.DataFrame) -> Iterator[Group]:
     """Yield the columns by sheet, block and family, in their order."""
-    keys = ["sheet", "block", "family", "role", "settings_sha256"]
-    for (sheet, block, family, role, settings), rows in columns.groupby(keys, sort=False):
+    keys = ("sheet", "block", "family", "role", "settings_sha256")
+    found: dict[tuple[str, ...], list[dict[Hashable, Any]]] = {}
+    for row in columns.to_dict("records"):
+        found.setdefault(tuple(str(row[key]) for key in keys), []).append(row)
+    for (sheet, block, family, role, settings), rows in found.items():
         facts = [f"role: {role}"] if role else []
         if settings:
             facts.append(f"settings: {settings[:12]}")
-        yield Group(sheet, block, family, "; ".join(facts), rows.to_dict("records"))
+        yield Group(sheet, block, family, "; ".join(facts), rows)
 
 
 def notes_of(columns: pd.DataFrame, sheets: Sequence[Sheet]) -> list[str]:
@@ -83,7 +85,6 @@ def notes_of(columns: pd.DataFrame, sheets: Sequence[Sheet]) -> list[str]:
             "keeps the columns that are stable here and evaluates on the same patients has used "
             "the test patients in the choice."
         )
-    notes += symbols_of(set(columns["formula"]))
     notes.append("For research; not a medical device.")
     return notes
 
@@ -99,7 +100,7 @@ def number_text(number: float) -> str:
     return "" if math.isnan(number) else f"{number:.5g}".replace("-", "−", 1)
 
 
-def range_text(row: Mapping[str, Any]) -> str:
+def range_text(row: Mapping[Hashable, Any]) -> str:
     """Return the range of a column in words.
 
     Examples

@@ -65,8 +65,8 @@ def models_from(members: Mapping[str, bytes]) -> dict[str, Any]:
     names = [booster_name(number) for number in range(len(members))]
     boosters = [booster_from(members[name], name) for name in names if name in members]
     if type(found) is not dict or set(found) != {"models", "texts"}:
-        raise refused("damaged_member", f"{MODELS} has no models.")
+        raise refused(f"{MODELS} has no models.", code="damaged_member")
     if type(found["models"]) is not dict or type(found["texts"]) is not list:
-        raise refused("damaged_member", f"{MODELS} has no models.")
+        raise refused(f"{MODELS} has no models.", code="damaged_member")
     incoming = Incoming(arrays_from(members[ARRAYS]), found["texts"], boosters)
     return {name: incoming.value(model) for name, model in found["models"].items()}

@@ -76,10 +76,10 @@ def arrays_from(content: bytes) -> Mapping[str, Array]:
     try:
         found: dict[str, Array] = load(content)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise refused("damaged_member", f"its arrays cannot be read ({error}).") from None
+        raise refused(f"its arrays cannot be read ({error}).", code="damaged_member") from None
     for name, values in found.items():
         if values.dtype.str not in DTYPES or (
             values.size == 0 and max(values.shape) > LARGEST_EMPTY
         ):
-            raise refused("damaged_member", f"the array {name[:20]!r} is none of ours.")
+            raise refused(f"the array {name[:20]!r} is none of ours.", code="damaged_member")
     return found

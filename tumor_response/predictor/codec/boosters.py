@@ -71,7 +71,7 @@ def booster_from(content: bytes, name: str) -> Any:
     try:
         _check(found)
     except _StrangeError as strange:
-        raise refused("damaged_member", f"{name} is no booster of ours: {strange}.") from None
+        raise refused(f"{name} is no booster of ours: {strange}.", code="damaged_member") from None
     from xgboost import Booster
     from xgboost.core import XGBoostError
 
@@ -80,7 +80,7 @@ def booster_from(content: bytes, name: str) -> Any:
         booster.load_model(bytearray(content))
     except XGBoostError as error:
         reason = str(error).splitlines()[0][:200] if str(error) else "no reason"
-        raise refused("damaged_member", f"XGBoost does not read {name} ({reason}).") from None
+        raise refused(f"XGBoost does not read {name} ({reason}).", code="damaged_member") from None
     booster.set_param({"nthread": 1, "device": "cpu"})
     return booster
 

@@ -71,11 +71,11 @@ class Incoming:
             no value.
         """
         if depth > _DEEPEST:
-            raise refused("damaged_member", f"a model is nested deeper than {_DEEPEST}.")
+            raise refused(f"a model is nested deeper than {_DEEPEST}.", code="damaged_member")
         if found is None or type(found) in (bool, int, float, str):
             return found
         if type(found) is not dict or type(found.get("is")) is not str:
-            raise refused("damaged_member", "a value of a model does not say what it is.")
+            raise refused("a value of a model does not say what it is.", code="damaged_member")
         kind = found["is"]
         try:
             if kind in self._kinds:
@@ -83,19 +83,21 @@ class Incoming:
             return self._part(kind, found, depth + 1)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
             raise refused(
-                "damaged_member", f"a {kind[:40]!r} of a model cannot be made ({error!s:.200})."
+                f"a {kind[:40]!r} of a model cannot be made ({error!s:.200}).",
+                code="damaged_member",
             ) from None
 
     def _part(self, name: str, found: dict[str, Any], depth: int) -> Any:
         part = PARTS.get(name)
         if part is None:
             raise refused(
-                "untrusted_type", f"it holds a {name[:80]!r}, which is none of the types it may."
+                f"it holds a {name[:80]!r}, which is none of the types it may.",
+                code="untrusted_type",
             )
         given, fitted = dict(found["given"]), dict(found.get("fitted", {}))
         if strange := sorted({*given} - {*part.parameters()} | {*fitted} - {*part.fitted}):
             raise refused(
-                "untrusted_type", f"a {name} in it has {strange[0][:40]!r}, which none has."
+                f"a {name} in it has {strange[0][:40]!r}, which none has.", code="untrusted_type"
             )
         made = part.type()(**{key: self.value(one, depth) for key, one in given.items()})
         for attribute, one in fitted.items():
@@ -151,7 +153,7 @@ _DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "float16", "float
 
 def _checked_texts(found: Any) -> _TEXTS:
     if type(found) is not list or any(one is not None and type(one) is not str for one in found):
-        raise refused("damaged_member", "a list of texts holds something else.")
+        raise refused("a list of texts holds something else.", code="damaged_member")
     return found
 
 

@@ -167,4 +167,4 @@ def _tree(forest: Any, nodes: Array, values: Array, depth: int, n_features: int,
 
 
 def _no_trees(what: str) -> Exception:
-    return refused("damaged_member", f"a forest is not made of trees: {what}.")
+    return refused(f"a forest is not made of trees: {what}.", code="damaged_member")

@@ -31,19 +31,19 @@ def read_file(path: str | Path, max_bytes: int = MOST_BYTES, sha256: str | None 
     """
     place = Path(path)
     if not place.is_file():
-        raise refused("file_missing", f"there is no file {place.name!r}.", "Correct the path.")
+        raise refused(f"there is no file {place.name!r}.", "Correct the path.", code="file_missing")
     with place.open("rb") as stream:
         content = stream.read(max_bytes + 1)
     if len(content) > max_bytes:
         raise refused(
-            "file_too_large",
             f"it has more than {max_bytes:,} bytes.",
             "If that is right, say max_bytes=.",
+            code="file_too_large",
         )
     found = hashlib.sha256(content).hexdigest()
     if sha256 is not None and found != sha256.lower():
         raise refused(
-            "other_file", f"its SHA-256 is {found}; expected {sha256}. It is another file."
+            f"its SHA-256 is {found}; expected {sha256}. It is another file.", code="other_file"
         )
     return content
 
@@ -62,7 +62,7 @@ def members_of(content: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
     """
     members = unpacked(content)
     if next(iter(members), None) != MANIFEST:
-        raise refused("missing_member", f"{MANIFEST} is not its first member.")
+        raise refused(f"{MANIFEST} is not its first member.", code="missing_member")
     manifest = parsed(members[MANIFEST], MANIFEST)
     try:
         told, version, listed = manifest["format"], manifest["version"], manifest["members"]
@@ -70,23 +70,25 @@ def members_of(content: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
         libraries = dict(manifest["libraries"])
         python, facts = str(manifest["python"]), dict(manifest["facts"])
     except (KeyError, TypeError, ValueError) as error:
-        raise refused("damaged_member", f"{MANIFEST} lacks {error}.") from None
+        raise refused(f"{MANIFEST} lacks {error}.", code="damaged_member") from None
     if told != FORMAT:
-        raise refused("not_a_predictor", f"it calls itself {str(told)[:80]!r}, not {FORMAT!r}.")
-    if version != FORMAT_VERSION:
         raise refused(
-            "unknown_version",
+            f"it calls itself {str(told)[:80]!r}, not {FORMAT!r}.", code="not_a_predictor"
+        )
+    if type(version) is not int or version != FORMAT_VERSION:
+        raise refused(
             f"its format is version {str(version)[:20]}; this library reads {FORMAT_VERSION}.",
             f"It was written by tumor_response {str(libraries.get('tumor_response'))[:20]}: "
             "install that version, or a newer one.",
+            code="unknown_version",
         )
     _check_list(list(members), [MANIFEST, *expected])
     for name, (size, sha256) in expected.items():
         found = members[name]
         if len(found) != size or hashlib.sha256(found).hexdigest() != sha256:
-            raise refused("changed_member", f"{name} is not what the manifest says.")
+            raise refused(f"{name} is not what the manifest says.", code="changed_member")
         if found[:1] == b"\x80" and name.endswith(".json"):
-            raise refused("pickle", f"{name} is a pickle, which is never read.")
+            raise refused(f"{name} is a pickle, which is never read.", code="pickle")
     kept = {name: found for name, found in members.items() if name != MANIFEST}
     return {"libraries": libraries, "python": python, "facts": facts}, kept
 
@@ -95,9 +97,9 @@ def _check_list(there: list[str], listed: list[str]) -> None:
     exact = expected_order(there)
     for name in exact:
         if name not in there or name not in listed:
-            raise refused("missing_member", f"{name} is missing.")
+            raise refused(f"{name} is missing.", code="missing_member")
     for name in [*there, *listed]:
         if name not in exact:
-            raise refused("extra_member", f"{name!r} does not belong to it.")
+            raise refused(f"{name!r} does not belong to it.", code="extra_member")
     if not there == listed == exact:
-        raise refused("zip_layout", "its members are in another order than this library's.")
+        raise refused("its members are in another order than this library's.", code="zip_layout")

@@ -44,14 +44,16 @@ def parsed(content: bytes, name: str) -> Any:
         Code ``damaged_member``: no such JSON; ``zip_bomb``: more values than any predictor has.
     """
     if content.count(b",") + content.count(b"[") + content.count(b"{") > MOST_VALUES:
-        raise refused("zip_bomb", f"{name} has more than {MOST_VALUES:,} values.")
+        raise refused(f"{name} has more than {MOST_VALUES:,} values.", code="zip_bomb")
     try:
         found = json.loads(content.decode("ascii"), parse_constant=_no_constant)
         same = written(found) == content
     except (ValueError, RecursionError) as error:
-        raise refused("damaged_member", f"{name} is no JSON of ours ({error}).") from None
+        raise refused(f"{name} is no JSON of ours ({error}).", code="damaged_member") from None
     if not same:
-        raise refused("damaged_member", f"{name} is JSON, but not spelled as this library does.")
+        raise refused(
+            f"{name} is JSON, but not spelled as this library does.", code="damaged_member"
+        )
     return found
 
 

@@ -61,9 +61,9 @@ def unpacked(content: bytes) -> dict[str, bytes]:
     body = memoryview(content)[:-SEAL_LENGTH]
     if seal_of(body) != content[-SEAL_LENGTH:]:
         raise refused(
-            "file_changed",
             "it was changed or cut short after it was written: the SHA-256 at its end is not that "
             "of the bytes before.",
+            code="file_changed",
         )
     members = _members(content)
     return {member.name: _content(content, member) for member in members}
@@ -72,17 +72,17 @@ def unpacked(content: bytes) -> dict[str, bytes]:
 def _check_kind(content: bytes) -> None:
     if content[:1] == b"\x80" and content[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         raise refused(
-            "pickle",
             "it is a pickle, which could run any program while it is read.",
             "Save the predictor with ShrinkagePredictor.save.",
+            code="pickle",
         )
     if len(content) < _END.size + SEAL_LENGTH or content[:4] != b"PK\x03\x04":
-        raise refused("not_a_predictor", "it is no zip file as this library writes them.")
+        raise refused("it is no zip file as this library writes them.", code="not_a_predictor")
     if content[-SEAL_LENGTH - _END.size :][:4] != b"PK\x05\x06":
         raise refused(
-            "not_a_predictor",
             "it does not end with the SHA-256 that a predictor file ends with: it was cut short, "
             "or written by another program.",
+            code="not_a_predictor",
         )
 
 
@@ -92,7 +92,7 @@ def _members(content: bytes) -> list[_Member]:
     if (disk, first_disk, comment) != (0, 0, SEAL_LENGTH) or n_here != n_members:
         raise _layout("the record at its end")
     if n_members > MOST_MEMBERS:
-        raise refused("zip_bomb", f"it has {n_members:,} members; expected {MOST_MEMBERS:,}.")
+        raise refused(f"it has {n_members:,} members; expected {MOST_MEMBERS:,}.", code="zip_bomb")
     if start + size != at:
         raise _layout("the place of its directory")
     members: list[_Member] = []
@@ -105,9 +105,9 @@ def _members(content: bytes) -> list[_Member]:
         left -= member.size
         if left < 0:
             raise refused(
-                "zip_bomb",
                 f"its members unpack to more than {most_unpacked(len(content)):,} bytes, from "
                 f"{len(content):,}.",
+                code="zip_bomb",
             )
         members.append(member)
     if place != at or expected != start:
@@ -159,14 +159,14 @@ def _after_local(content: bytes, member: _Member, end: int) -> int:
 def _name(raw: bytes) -> str:
     shown = raw[:80].decode("ascii", "backslashreplace")
     if b"/" in raw or b"\\" in raw or b"\0" in raw or b".." in raw or b":" in raw:
-        raise refused("path_traversal", f"the member {shown!r} would lie outside of it.")
+        raise refused(f"the member {shown!r} would lie outside of it.", code="path_traversal")
     if not raw or len(raw) > 40 or not _NAME.issuperset(raw):
         raise _layout(f"the name {shown!r}")
     if raw.endswith((b".pkl", b".pickle", b".joblib", b".pt", b".npy")):
         raise refused(
-            "pickle",
             f"the member {shown!r} is of a kind that can hold a pickle, which could run any "
             "program while it is read.",
+            code="pickle",
         )
     return raw.decode("ascii")
 
@@ -181,15 +181,17 @@ def _content(content: bytes, member: _Member) -> bytes:
         try:
             found = unpacking.decompress(packed, member.size + 1)
         except zlib.error as error:
-            raise refused("changed_member", f"{member.name} does not unpack ({error}).") from None
+            raise refused(
+                f"{member.name} does not unpack ({error}).", code="changed_member"
+            ) from None
         if len(found) > member.size:
-            raise refused("zip_bomb", f"{member.name} unpacks to more than it says.")
+            raise refused(f"{member.name} unpacks to more than it says.", code="zip_bomb")
         if not unpacking.eof or unpacking.unused_data:
-            raise refused("changed_member", f"{member.name} does not end where it says.")
+            raise refused(f"{member.name} does not end where it says.", code="changed_member")
     if len(found) != member.size or zlib.crc32(found) != member.crc:
-        raise refused("changed_member", f"{member.name} is not what the directory says.")
+        raise refused(f"{member.name} is not what the directory says.", code="changed_member")
     return found
 
 
 def _layout(what: str) -> Exception:
-    return refused("zip_layout", f"{what} is not as this library writes it.")
+    return refused(f"{what} is not as this library writes it.", code="zip_layout")

@@ -37,7 +37,7 @@
       one.section.hidden = !inside;
       found += inside;
     }
-    field("found").textContent = `${found} of ${total} columns`;
+    field("found").textContent = `${found} of ${total} shown`;
   };
   tools.addEventListener("submit", (event) => event.preventDefault());
   tools.addEventListener("input", show);
