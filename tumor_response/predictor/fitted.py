@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from tumor_response.exceptions import BundleError, ModelError
 from tumor_response.features.base import FeatureExtractor
+from tumor_response.formats.whole import write_whole
 from tumor_response.predictor.calibration import Calibration
 from tumor_response.predictor.saving import save_state
 from tumor_response.predictor.state import PredictorState
-from tumor_response.formats.whole import write_whole
 
 if TYPE_CHECKING:
     from tumor_response.evaluation import EvaluationResult
