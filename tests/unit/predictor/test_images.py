@@ -182,7 +182,9 @@ def test_local_outcomes_recalibrate_by_the_cut_that_travels(
 
 def test_a_model_that_holds_patients_is_not_saved(cohort: tr.Cohort, folder: Path) -> None:
     table = tr.extract(cohort, made.EXTRACTORS)
-    predictor = ShrinkagePredictor(model="gaussian_process", label=tr.ResponderCut("median"), **SMALL)
+    predictor = ShrinkagePredictor(
+        model="gaussian_process", label=tr.ResponderCut("median"), **SMALL
+    )
     predictor.fit_table(table, made.outcomes(cohort))
     with pytest.raises(BundleError) as caught:
         predictor.save(folder / "rows.trz")
@@ -197,7 +199,10 @@ def test_similar_lesions_are_the_nearest_of_other_patients(
     # the image's patients have the identifiers of training patients: they are somebody else's here
     later = tr.extract(new, made.EXTRACTORS)
     renamed = later.data.set_index(
-        pd.MultiIndex.from_tuples([(f"N{patient}", lesion) for patient, lesion in later.data.index], names=table.data.index.names)
+        pd.MultiIndex.from_tuples(
+            [(f"N{patient}", lesion) for patient, lesion in later.data.index],
+            names=table.data.index.names,
+        )
     )
     predictor = ShrinkagePredictor.from_state(fitted.state_)
     predictor.fit_table(table, (made.outcomes(cohort) > 0.9).astype(float))
