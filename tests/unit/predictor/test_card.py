@@ -96,7 +96,7 @@ def test_another_studys_evaluation_is_refused(
         tr.Bootstrap632Plus(n_resamples=4),
         label=tr.ResponderCut("median"),
     )
-    with pytest.raises(EvaluationError, match="n_lesions 40, here 60") as caught:
+    with pytest.raises(EvaluationError, match="n_lesions 40, the predictor's 60") as caught:
         described(state, evaluation=fewer)
     assert caught.value.code == "other_evaluation"
     with pytest.raises(EvaluationError, match="which of") as caught:
