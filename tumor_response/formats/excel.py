@@ -97,8 +97,8 @@ def write(sheet: Sheet, path: Path, names: Mapping[str, str], codes: Mapping[str
 
 def _data(sheet: Sheet, names: Mapping[str, str]) -> Iterator[Sequence[_Cell]]:
     columns: list[Sequence[_Cell]] = []
-    for variable in sheet.variables:
-        cells = plain(variable, sheet.frame[variable.name])
+    for variable, (_, column) in zip(sheet.variables, sheet.frame.items(), strict=True):
+        cells = plain(variable, column)
         for cell in cells:
             _check(variable, cell)
         columns.append(cells)

@@ -44,9 +44,9 @@ def write(sheet: Sheet, path: Path, names: Mapping[str, str], codes: Mapping[str
 
     del codes
     arrays, fields = [], []
-    for variable in sheet.variables:
+    for variable, (_, column) in zip(sheet.variables, sheet.frame.items(), strict=True):
         try:
-            array = _array(variable, sheet.frame[variable.name])
+            array = _array(variable, column)
         except UnicodeEncodeError as error:
             raise TableError(
                 f"Column {variable.name!r}: Parquet cannot hold {str(error.object)[:80]!r}, which "
