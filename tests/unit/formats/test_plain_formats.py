@@ -91,7 +91,7 @@ def test_excel_opens_in_openpyxl_with_text_that_stays_text(tmp_path: Path) -> No
 
 
 @pytest.mark.needs("r")
-def test_r_reads_csv_and_excel_to_the_bit(tmp_path: Path) -> None:
+def test_r_reads_csv_and_excel(tmp_path: Path) -> None:
     for format in ("csv", "xlsx"):
         write_sheet(mixed(), tmp_path / "t", format)
     script = """
