@@ -12,7 +12,6 @@ import pandas as pd
 import pyreadstat
 import pytest
 import rdata
-from pandas.io.stata import StataMissingValue
 
 from tests.unit.formats.patients import REASONS, bits, patients
 from tests.unit.formats.sheets import mixed, wide
@@ -72,7 +71,12 @@ def test_pandas_reads_stata_files(tmp_path: Path) -> None:
     (path, _) = write_sheet(moderate(), tmp_path / "t", "dta").paths
     frame = pd.read_stata(path, convert_missing=True, convert_categoricals=False)
     assert [str(v) for v in frame["any_bits"][3:6]] == [".c", ".a", "."]
-    assert all(isinstance(v, StataMissingValue) for v in frame["nothing"])
+    assert {str(v) for v in frame["nothing"]} == {".b"}
+    assert [str(v) for v in frame["response"][3:6]] == [".c", ".a", "."]
+    worded = pd.read_stata(path, columns=["patient_id", "site", "response"])
+    assert worded["site"].isna().tolist() == moderate().frame["site"].isna().tolist()
+    assert worded["site"].dropna().tolist() == moderate().frame["site"].dropna().tolist()
+    assert set(worded["response"].dropna()) == {"shrank less", "shrank more"}
     assert frame["note"][39] == moderate().frame["note"][39]
     with pd.io.stata.StataReader(path) as reader:
         assert reader.variable_labels()["any_bits"] == "Any number (mm³)"
