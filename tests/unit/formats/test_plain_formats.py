@@ -15,7 +15,7 @@ import pytest
 
 from tests.unit.formats.sheets import KEYS, keys, mixed
 from tumor_response.exceptions import TableError
-from tumor_response.formats import Sheet, Variable, write_sheet
+from tumor_response.formats import FORMATS, Sheet, Variable, write_sheet
 
 
 def one_column(kind: str, values: list[object], levels: tuple[str, ...] = ()) -> Sheet:
@@ -91,7 +91,7 @@ def test_excel_opens_in_openpyxl_with_text_that_stays_text(tmp_path: Path) -> No
 
 
 @pytest.mark.needs("r")
-def test_r_reads_csv_and_excel_to_the_bit(tmp_path: Path) -> None:
+def test_r_reads_csv_and_excel(tmp_path: Path) -> None:
     for format in ("csv", "xlsx"):
         write_sheet(mixed(), tmp_path / "t", format)
     script = """
@@ -153,3 +153,15 @@ def test_text_that_looks_like_an_escape_of_excel(tmp_path: Path) -> None:
     read = [row[2] for row in openpyxl.load_workbook(path)["data"].values][1:]
     # openpyxl hands on the escaped underscore as it stands; Excel and readxl read _x000D_
     assert read == ["_x005F_x000D_", "a\rb\nc\t", "<&>"]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_labels_that_a_format_cannot_hold_do_not_cost_the_table(
+    tmp_path: Path, format: str
+) -> None:
+    frame = pd.DataFrame({"x": [1.0]})
+    ugly = "half \ud800, zero \0, bell \a, " + "long " * 10_000
+    words = {1: ugly}
+    variable = Variable("x", ugly, "number", unit="\udfff", value_labels=words)
+    written = write_sheet(Sheet("s", ugly, frame, (variable,)), tmp_path / "t", format)
+    assert written.paths[0].stat().st_size > 0
