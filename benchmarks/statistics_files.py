@@ -55,6 +55,7 @@ def others(sheet: Sheet, folder: Path) -> dict[tuple[str, str], Callable[[], Non
     labels = [variable.label for variable in sheet.variables]
     lettered = frame.astype(object)
     lettered.iloc[5, 2:] = "a"
+    plain = frame.astype(dict.fromkeys(frame.columns[:2], object))  # it has no pandas strings
     words = {name: {"a": "mask_empty"} for name in frame.columns[2:]}
     letters = {name: ["a"] for name in frame.columns[2:]}
 
@@ -78,7 +79,7 @@ def others(sheet: Sheet, folder: Path) -> dict[tuple[str, str], Callable[[], Non
         pyreadstat.write_xport(frame, folder / "o.xpt", column_labels=labels)
 
     def r() -> None:
-        rdata.write_rds(folder / "o.rds", frame)
+        rdata.write_rds(folder / "o.rds", plain)
 
     return {
         ("dta", "pyreadstat, without reasons"): stata,

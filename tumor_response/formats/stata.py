@@ -1,8 +1,8 @@
 """Stata: format 118, which Stata 14 and every later one read.
 
-The file is put together here: pyreadstat goes through a table cell by cell, gives every column
-value labels of its own, and writes the time of day. The format is published by StataCorp
-(``help dta_118``).
+The file is put together here: pyreadstat gives every column value labels of its own, and none to
+a column whose name has 32 characters, has no notes, and writes the time of day.
+The format is published by StataCorp (``help dta_118``).
 """
 
 from __future__ import annotations
