@@ -67,6 +67,8 @@ def sheets() -> list[Sheet]:
 def folder(tmp_path: Path) -> Path:
     for sheet in sheets():
         sheet.frame.to_csv(tmp_path / f"{sheet.name}.csv", index=False)
+        sheet.frame.to_parquet(tmp_path / f"{sheet.name}.parquet", index=False)
+        sheet.frame.to_excel(tmp_path / f"{sheet.name}.xlsx", index=False)
     (tmp_path / "cohort_flow.csv").write_text("reason,n\nall,3\n", encoding="utf-8")
     (tmp_path / "README.md").write_text("# Here\n", encoding="utf-8")
     (tmp_path / "figures").mkdir()
@@ -83,7 +85,7 @@ def test_frictionless_finds_nothing_wrong(folder: Path) -> None:
     package = Package(str(folder / "datapackage.json"))
     report = package.validate()
     assert report.valid, report.flatten(["title", "note"])
-    assert len(package.resources) == 5
+    assert len(package.resources) == 9
     features = package.get_resource("features.csv")
     assert [field.type for field in features.schema.fields] == [
         *("string", "string", "number", "integer", "string")
