@@ -13,7 +13,7 @@ from tumor_response.export.codebook.columns import CODEBOOK_COLUMNS
 from tumor_response.export.codebook.page import html_of
 from tumor_response.export.codebook.plain import csv_of, markdown_of
 from tumor_response.formats import Sheet
-from tumor_response.table.parts import write_whole
+from tumor_response.formats.whole import write_whole
 
 __all__ = ["write_codebook"]
 

@@ -14,7 +14,7 @@ from tumor_response.export.package.data_package import data_package
 from tumor_response.export.package.facts import PackageFacts
 from tumor_response.export.package.research_object import CRATE, research_object
 from tumor_response.formats import Sheet
-from tumor_response.table.parts import write_whole
+from tumor_response.formats.whole import write_whole
 
 __all__ = ["write_package"]
 
