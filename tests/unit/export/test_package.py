@@ -141,7 +141,8 @@ def test_schemas_hold_the_values_even_without_the_sums(folder: Path) -> None:
 
 
 def test_rocrate_reads_the_folder(folder: Path) -> None:
-    write_package(folder, sheets(), files_of(folder), FACTS)
+    words = {"README.md": "Read me"}
+    write_package(folder, sheets(), files_of(folder), FACTS, descriptions=words)
     crate = ROCrate(str(folder))
     assert crate.name == "Ein Köfferchen"
     assert str(crate.datePublished)[:10] == "2026-11-30"
@@ -153,6 +154,8 @@ def test_rocrate_reads_the_folder(folder: Path) -> None:
     plot = found["figures/a%20plot.png"]
     assert plot["sha256"] == hashlib.sha256(b"\x89PNG").hexdigest()
     assert plot["contentSize"] == "4"
+    assert found["features.parquet"]["description"] == "All features"
+    assert found["README.md"]["description"] == "Read me"
     assert plot["encodingFormat"] == "image/png"
     (action,) = [e for e in crate.contextual_entities if e.type == "CreateAction"]
     assert action["instrument"]["name"] == "tumor_response"
