@@ -89,9 +89,9 @@ def predict(
     """
     with messages_for_people(debug, "Run the same command again."):
         n_jobs = checked_n_jobs(n_jobs)
+        from tumor_response.formats.whole import write_whole
         from tumor_response.predictor.predictor import ShrinkagePredictor
         from tumor_response.predictor.refusal import RefusalRule
-        from tumor_response.table.parts import write_whole
 
         predictor = ShrinkagePredictor.load(model, sha256=sha256)
         say(f"{model.name}: {predictor!r}, SHA-256 {predictor.sha256_}.")

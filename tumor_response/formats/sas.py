@@ -24,6 +24,7 @@ from tumor_response.formats.columns import (
     doubles,
     encoded,
     letters,
+    padded_with_blanks,
     refuse_numbers,
 )
 from tumor_response.formats.names import SAS, legal_names
@@ -109,7 +110,7 @@ def _cells(sheet: Sheet, variable: Variable, codes: Mapping[str, str]) -> npt.ND
         if variable.kind == "category":
             level_numbers(variable, column)  # refuses what is no level
         texts = encoded(variable, column, "SAS", _LONGEST_TEXT, padded=True)
-        return np.char.ljust(texts, texts.dtype.itemsize, b" ")
+        return padded_with_blanks(texts, texts.dtype.itemsize)
     values = doubles(variable, column, "SAS")
     size = np.abs(values)
     outside = (size >= _LARGEST) | ((size > 0) & (size < _SMALLEST))

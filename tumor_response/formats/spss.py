@@ -24,6 +24,7 @@ from tumor_response.formats.columns import (
     doubles,
     encoded,
     letters,
+    padded_with_blanks,
     refuse_numbers,
     words_of_letters,
     words_of_values,
@@ -179,13 +180,14 @@ def _padded(texts: npt.NDArray[np.bytes_]) -> npt.NDArray[np.void]:
     width = texts.dtype.itemsize
     n_more = -(-width // _SEGMENT_STEP) - 1 if width > _SEGMENT else 0
     last = -(-(width - n_more * _SEGMENT_STEP) // 8) * 8
-    letters_of = texts.view(np.uint8).reshape(len(texts), width)
-    room = np.full((len(texts), n_more * (_SEGMENT + 1) + last), ord(" "), np.uint8)
-    for number in range(n_more + 1):
-        part = letters_of[:, number * _SEGMENT : (number + 1) * _SEGMENT]
-        start = number * (_SEGMENT + 1)
-        room[:, start : start + part.shape[1]] = np.where(part == 0, ord(" "), part)
-    return room.view(f"V{room.shape[1]}").reshape(-1)
+    room = padded_with_blanks(texts, n_more * _SEGMENT + last)
+    if not n_more:
+        return room
+    # each segment but the last has a blank behind it
+    places = np.arange(n_more) * _SEGMENT + _SEGMENT
+    bytes_of = room.view(np.uint8).reshape(len(texts), -1)
+    spaced = np.insert(bytes_of, places, ord(" "), axis=1)
+    return spaced.view(f"V{spaced.shape[1]}").reshape(-1)
 
 
 def _with_rows(file: bytes, model: npt.NDArray[np.void], rows: npt.NDArray[np.void]) -> bytes:

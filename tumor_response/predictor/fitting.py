@@ -29,7 +29,6 @@ from tumor_response.predictor.calibration import (
 from tumor_response.predictor.conformal import fit_conformal
 from tumor_response.predictor.cross_fitting import (
     CrossFitted,
-    bootstrap_models,
     cross_fitted_scores,
 )
 from tumor_response.predictor.domain import TrainingDomain
@@ -106,10 +105,13 @@ def fitted_state(
             "outcome='rate'.",
             code="task",
         )
-    of = settings.model_dump(include={"n_folds", "n_repeats", "seed"})
-    crossed = cross_fitted_scores(rows, **of, n_jobs=n_jobs)
-    resampled = bootstrap_models(
-        rows, MODEL, n_resamples=settings.n_resamples, seed=settings.seed, n_jobs=n_jobs
+    crossed, resampled = cross_fitted_scores(
+        rows,
+        n_folds=settings.n_folds,
+        n_repeats=settings.n_repeats,
+        n_resamples=settings.n_resamples,
+        seed=settings.seed,
+        n_jobs=n_jobs,
     )
     with held_threads(1):
         final, volume = (

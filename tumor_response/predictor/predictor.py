@@ -12,17 +12,20 @@ from sklearn.base import BaseEstimator, clone
 
 from tumor_response.cohort import Cohort
 from tumor_response.evaluation.rows import Failed
-from tumor_response.exceptions import BundleError, FeatureError, ModelError
+from tumor_response.exceptions import FeatureError
 from tumor_response.features.base import FeatureExtractor
+from tumor_response.features.rebuild import rules_of
 from tumor_response.models import make_model
 from tumor_response.outcomes import LabelRule
 from tumor_response.predictor.domain import AcquisitionFacts, Drift
+from tumor_response.predictor.extraction import extractors_for
+from tumor_response.predictor.fitted import FittedPredictor
 from tumor_response.predictor.fitting import fitted_state
 from tumor_response.predictor.local_lesions import drift_of, recalibrated_on
 from tumor_response.predictor.new_lesions import Lesions, lesions_of
 from tumor_response.predictor.predicting import predictions
 from tumor_response.predictor.refusal import RefusalRule
-from tumor_response.predictor.saving import load_state, save_state
+from tumor_response.predictor.saving import load_state
 from tumor_response.predictor.settings import PredictorSettings
 from tumor_response.predictor.similar import similar_lesions
 from tumor_response.predictor.state import PredictorState
@@ -35,7 +38,7 @@ _DEFAULT_QUALITY = QualitySettings()
 _DEFAULT_RULE = RefusalRule()
 
 
-class ShrinkagePredictor:
+class ShrinkagePredictor(FittedPredictor):
     """A model that goes from images to a prediction with its limits, and can be sent as a file.
 
     Fitting makes, of the training lesions: the model; the same model on bootstrap samples of
@@ -106,7 +109,7 @@ class ShrinkagePredictor:
         threshold: Literal["youden"] | float = "youden",
         seed: int = 0,
     ) -> None:
-        self.extractors = None if extractors is None else list(extractors)
+        super().__init__(extractors)
         self.settings = PredictorSettings(
             n_folds=n_folds,
             n_repeats=n_repeats,
@@ -119,19 +122,6 @@ class ShrinkagePredictor:
         if isinstance(model, str):
             model = make_model(model, random_state=seed, outcome=outcome)
         self.model = model
-        self._state: PredictorState | None = None
-        self.sha256_: str | None = None
-
-    @property
-    def state_(self) -> PredictorState:
-        """All that a prediction needs; raises :class:`ModelError` (``not_fitted``) before fit."""
-        if self._state is None:
-            raise ModelError(
-                "The predictor is not fitted; call fit(cohort, y) or fit_table(table, y), or load "
-                "one.",
-                code="not_fitted",
-            )
-        return self._state
 
     def fit(
         self,
@@ -227,6 +217,44 @@ class ShrinkagePredictor:
         )
         self.sha256_ = None
         return self
+
+    @property
+    def extractors_(self) -> list[FeatureExtractor]:
+        """The extractors that new lesions go through, after their check against the training's.
+
+        Raises
+        ------
+        FeatureError
+            Codes ``extractor_unknown`` and ``extractor_changed``.
+        """
+        return extractors_for(self.state_.provenance, self.extractors)
+
+    def features(
+        self, cohort: Cohort, *, n_jobs: int = 1, cache_dir: str | Path | None = None
+    ) -> FeatureTable:
+        """Extract what the model reads of new lesions, by the rules of the training table.
+
+        Parameters
+        ----------
+        cohort
+            New lesions.
+        n_jobs, cache_dir
+            As for :func:`tumor_response.extract`.
+
+        Raises
+        ------
+        FeatureError
+            Codes ``extractor_unknown`` and ``extractor_changed``.
+        """
+        rules = rules_of(self.state_.provenance)
+        return extract(
+            cohort,
+            self.extractors_,
+            n_jobs=n_jobs,
+            cache_dir=cache_dir,
+            quality=rules.quality,
+            exclude=rules.exclude,
+        )
 
     def predict(
         self,
@@ -436,30 +464,6 @@ class ShrinkagePredictor:
         with lesions_of(*asked, n_jobs=n_jobs, cache_dir=cache_dir) as lesions:
             return drift_of(self.state_, lesions)
 
-    def save(self, path: str | Path) -> str:
-        """Write the predictor to a file, without pickle and without any patient's row.
-
-        Returns
-        -------
-        str
-            SHA-256 of the file: tell it to whoever gets the file.
-
-        Raises
-        ------
-        BundleError
-            Code ``training_rows``: the fitted model holds training patients, such as support
-            vectors do.
-        """
-        held = self.state_.record.get("fit", {}).get("rows_held", [])
-        if held:
-            raise BundleError(
-                f"The fitted model holds rows of training patients ({', '.join(held[:3])}), which "
-                "must not travel. Fit a model that keeps none: 'logistic', 'xgboost'.",
-                code="training_rows",
-            )
-        self.sha256_ = save_state(self.state_, Path(path))
-        return self.sha256_
-
     @classmethod
     def load(
         cls,
@@ -506,13 +510,3 @@ class ShrinkagePredictor:
         predictor = cls(extractors, clone(state.model), outcome=state.task, **told)
         predictor._state = state
         return predictor
-
-    def __repr__(self) -> str:
-        if self._state is None:
-            return "<ShrinkagePredictor: not fitted>"
-        fit = self._state.record.get("fit", {})
-        columns = sum(fit.get("blocks", {}).values())
-        return (
-            f"<ShrinkagePredictor: {self._state.task}, fitted to {fit.get('n_lesions')} lesions of "
-            f"{fit.get('n_patients')} patients, {columns} columns>"
-        )

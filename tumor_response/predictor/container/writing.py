@@ -7,7 +7,8 @@ import io
 import platform
 import zipfile
 from collections.abc import Mapping
-from importlib.metadata import version
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from tumor_response._version import __version__
@@ -28,7 +29,18 @@ def library_versions() -> dict[str, str]:
     >>> sorted(library_versions())[:2]
     ['numpy', 'pandas']
     """
-    return {"tumor_response": __version__, **{name: version(name) for name in _LIBRARIES}}
+    installed = {name: _version(name) for name in _LIBRARIES}
+    # a table model is loaded, recalibrated and saved again without a network's libraries
+    there = {name: found for name, found in installed.items() if found is not None}
+    return {"tumor_response": __version__, **there}
+
+
+@cache
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def packed(members: Mapping[str, bytes], facts: Mapping[str, Any]) -> bytes:

@@ -6,26 +6,236 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tumor_response.parallel.threads import held_threads
+from tumor_response.predictor.domain.drift import Drift, drift_between
+from tumor_response.predictor.domain.parts import DomainParts, columns_of
+from tumor_response.predictor.domain.ranges import weighted_quantiles
+from tumor_response.predictor.domain.usual import Usual
+from tumor_response.predictor.domain.words import outside_words
+
 __all__ = ["TrainingDomain"]
 
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
-@dataclass(frozen=True)
+MOST_OUTSIDE = 0.05
+"""Share of patients like the training patients that is called outside."""
+
+FEWEST_PATIENTS = 5
+"""With fewer nothing is said."""
+
+_FOLDS = 20
+_LEVELS = np.array(
+    [*np.arange(0.0, 0.85, 0.1), 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.99, 1.0]
+)
+"""At which the distances of patients left out are kept."""
+
+
+@dataclass(frozen=True, eq=False)
 class TrainingDomain:
-    """Ranges of the training cohort.
+    """Where the training patients lie: ranges, centre and spread, no patient's row.
+
+    How far out a lesion is, is measured for every acquisition fact, every clinical variable, every
+    family of features and the features together. Each distance is put on a common scale by what
+    patients left out of its own fit had (0: their median, 1: their 80th percentile); the largest
+    counts, and the share of left-out patients at least as far out is the score: a conformal
+    p-value (Vovk, Gammerman and Shafer 2005; Bates et al. 2023), near uniform for patients like
+    the training patients. Several lesions of a patient weigh 1 together.
 
     Parameters
     ----------
-    facts
-        JSON-able aggregates.
+    usual
+        Distance -> its percentiles in patients left out, and mean and standard
+        deviation of its logarithm.
+    parts
+        Ranges and space; None: nothing was measured.
+    quantiles
+        Of the largest distance of patients left out, at fixed levels.
+    n_patients, n_lesions
+        Of the training cohort.
     """
 
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    usual: Mapping[str, Usual] = field(default_factory=dict)
+    parts: DomainParts | None = None
+    quantiles: tuple[float, ...] = ()
+    n_patients: int = 0
+    n_lesions: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        X: pd.DataFrame,
+        dictionary: pd.DataFrame,
+        facts: pd.DataFrame | None,
+        patients: npt.ArrayLike,
+    ) -> Self:
+        """Return the domain of training lesions.
+
+        Parameters
+        ----------
+        X
+            The columns that the model reads, one row per lesion.
+        dictionary
+            One row per column of ``X``: ``block``, ``family``, ``unit``.
+        facts
+            :class:`AcquisitionFacts` of the same lesions; None: not known.
+        patients
+            Who each row is, length n_lesions.
+
+        Examples
+        --------
+        >>> ages = pd.DataFrame({"clinical__age": np.linspace(45.0, 75.0, 40)})
+        >>> dictionary = pd.DataFrame(
+        ...     {"block": "clinical", "family": "age", "unit": "years"}, index=ages.columns)
+        >>> domain = TrainingDomain.of(ages, dictionary, None, np.arange(40))
+        >>> domain.assess(pd.DataFrame({"clinical__age": [60.0, 99.0]}), None)["out_of_domain"][1]
+        'age 99; trained on 45 to 75'
+        """
+        codes = np.unique(np.asarray(patients).astype(str), return_inverse=True)[1]
+        n = int(codes.max()) + 1 if len(codes) else 0
+        if n < FEWEST_PATIENTS:
+            return cls(n_patients=n, n_lesions=len(X))
+        weights = 1.0 / np.bincount(codes)[codes]
+        columns = columns_of(X, dictionary, facts)
+        frame = _side_by_side(X, facts)
+        with held_threads(1):  # sums come in one order whatever the machine
+            parts = DomainParts.of(frame, weights, columns, n)
+            far = _left_out(frame, codes, weights, columns, parts)
+        usual = {name: Usual.of(values, weights) for name, values in far.items()}
+        largest = _largest(far, usual)
+        quantiles = weighted_quantiles(largest, weights, _LEVELS)
+        return cls(usual, parts, tuple(quantiles.tolist()), n, len(X))
+
+    def assess(self, X: pd.DataFrame, facts: pd.DataFrame | None) -> pd.DataFrame:
+        """Say of new lesions whether they lie where the training patients do.
+
+        Parameters
+        ----------
+        X
+            The training columns; others are passed over.
+        facts
+            How their images were made; None: judged by features alone.
+
+        Returns
+        -------
+        DataFrame
+            ``in_domain_score``: share of training patients, as patients left out, at least as far
+            out, counting the new one itself; NaN with fewer than 5 training patients.
+            ``in_domain``: False where the score is at most .05 (or at most the least score there
+            can be, 1 / (n + 1)). ``out_of_domain``: what lies outside, in words; ``""``.
+        """
+        frame = _side_by_side(X, facts)
+        if self.parts is None or not self.usual:
+            return pd.DataFrame(
+                {
+                    "in_domain_score": np.nan,
+                    "in_domain": False,
+                    "out_of_domain": f"not judged: {self.n_patients} training patients",
+                },
+                index=X.index,
+            )
+        with held_threads(1):
+            far = self.parts.distances(frame)
+        scores = self._score(_largest(far, self.usual))
+        inside = scores > max(MOST_OUTSIDE, 1.0 / (self.n_patients + 1)) + 1e-12
+        limit = float(np.interp(1 - MOST_OUTSIDE, _LEVELS, self.quantiles))
+        words = [
+            "" if good else outside_words(self.parts, self.usual, limit, far, frame, row)
+            for row, good in enumerate(inside.tolist())
+        ]
+        return pd.DataFrame(
+            {
+                "in_domain_score": scores,
+                "in_domain": inside,
+                "out_of_domain": np.array(words, dtype=object),
+            },
+            index=X.index,
+        )
+
+    def drift(self, X: pd.DataFrame, facts: pd.DataFrame | None) -> Drift:
+        """Compare new lesions as a whole with the training cohort.
+
+        Parameters
+        ----------
+        X, facts
+            As for :meth:`assess`; patients by the index level ``patient_id``.
+
+        Raises
+        ------
+        EvaluationError
+            Code ``too_few_patients``: fewer than 3 new patients, or fewer than 5 training ones.
+        """
+        frame = _side_by_side(X, facts)
+        outside = ~self.assess(X, facts)["in_domain"].to_numpy(dtype=bool)
+        return drift_between(self.parts, self.usual, self.n_patients, frame, outside)
+
+    def _score(self, largest: FloatArray) -> FloatArray:
+        """Return the share of left-out patients at least as far out, the new one counted in."""
+        below = np.interp(largest, self.quantiles, _LEVELS, left=0.0, right=1.0)
+        scores: FloatArray = (1 + self.n_patients * (1 - below)) / (self.n_patients + 1)
+        return np.where(np.isfinite(largest), scores, np.nan)
 
     def to_json(self) -> dict[str, Any]:
         """Return what :meth:`from_json` takes."""
-        return dict(self.facts)
+        return {
+            "usual": {name: one.to_json() for name, one in self.usual.items()},
+            "parts": None if self.parts is None else self.parts.to_json(),
+            "quantiles": list(self.quantiles),
+            "n_patients": self.n_patients,
+            "n_lesions": self.n_lesions,
+        }
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
         """Make it again."""
-        return cls(found)
+        parts = found["parts"]
+        return cls(
+            {str(name): Usual(**one) for name, one in found["usual"].items()},
+            None if parts is None else DomainParts.from_json(parts),
+            tuple(float(value) for value in found["quantiles"]),
+            int(found["n_patients"]),
+            int(found["n_lesions"]),
+        )
+
+
+def _side_by_side(X: pd.DataFrame, facts: pd.DataFrame | None) -> pd.DataFrame:
+    if facts is None:
+        return X
+    return pd.concat([X.drop(columns=facts.columns, errors="ignore"), facts.loc[X.index]], axis=1)
+
+
+def _left_out(
+    frame: pd.DataFrame,
+    codes: IntArray,
+    weights: FloatArray,
+    columns: Mapping[str, Any],
+    whole: DomainParts,
+) -> dict[str, FloatArray]:
+    """Return every lesion's distances from parts that were fitted without its patient."""
+    n = int(codes.max()) + 1
+    n_folds = min(_FOLDS, n)
+    fold_of = np.empty(n, dtype=np.int64)
+    fold_of[np.random.default_rng(0).permutation(n)] = np.arange(n) % n_folds
+    far = {name: np.full(len(frame), np.nan) for name in whole.distances(frame.iloc[:1])}
+    for fold in range(n_folds):
+        out = fold_of[codes] == fold
+        n_rest = int((fold_of != fold).sum())
+        parts = DomainParts.of(frame[~out], weights[~out], columns, n_rest)
+        for name, values in parts.distances(frame[out]).items():
+            if name in far:
+                far[name][out] = values
+    return {name: values for name, values in far.items() if np.isfinite(values).any()}
+
+
+def _largest(far: Mapping[str, FloatArray], usual: Mapping[str, Usual]) -> FloatArray:
+    """Return each lesion's largest distance on the common scale; NaN where none is known."""
+    scaled = np.array([usual[name].on_scale(far[name]) for name in usual if name in far])
+    if not len(scaled):
+        return np.full(len(next(iter(far.values()), np.empty(0))), np.nan)
+    known = np.isfinite(scaled)
+    largest = np.where(known, scaled, -np.inf).max(axis=0)
+    return np.where(known.any(axis=0), largest, np.nan)
