@@ -125,7 +125,7 @@ def test_columns_in_another_order_or_beside_others_change_nothing(
 def test_the_state_is_the_same_for_any_number_of_processes() -> None:
     y = made.rates(X)
     one, two = (
-        ShrinkagePredictor(model="xgboost", label=tr.ResponderCut("median"), **SMALL).fit_table(
+        ShrinkagePredictor(label=tr.ResponderCut("median"), **SMALL).fit_table(
             X[:40], y[:40], n_jobs=n
         )
         for n in (1, 2)
