@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tumor_response.explanation.attention.sanity import attention_sanity
     from tumor_response.explanation.concordance import attention_concordance
     from tumor_response.explanation.differences import group_differences
+    from tumor_response.export import export_bundle
     from tumor_response.features.clinical import ClinicalFactors
     from tumor_response.features.deep import (
         Augmentation,
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
         visits_from_wide,
         volumetric_response,
     )
+    from tumor_response.predictor import ShrinkagePredictor
     from tumor_response.privacy import Pseudonyms
     from tumor_response.quality import ExclusionRule, QualitySettings, check
     from tumor_response.repeatability import robustness
@@ -127,6 +129,7 @@ _HOME = {
     "explain": "explanation",
     "Explanation": "explanation",
     "ExternalSet": "evaluation",
+    "export_bundle": "export",
     "extract": "table",
     "extract_to": "table",
     "FeatureTable": "table",
@@ -174,6 +177,7 @@ _HOME = {
     "retry": "table",
     "robustness": "repeatability",
     "shrinkage": "outcomes",
+    "ShrinkagePredictor": "predictor",
     "simulate_cohort": "simulate",
     "site_report": "evaluation",
     "slopes": "outcomes",
@@ -224,6 +228,7 @@ __all__ = [
     "RepeatedKFold",
     "Repeats",
     "ResponderCut",
+    "ShrinkagePredictor",
     "StableColumns",
     "StudyLedger",
     "TemporalSplit",
@@ -241,6 +246,7 @@ __all__ = [
     "evaluate",
     "exceptions",
     "explain",
+    "export_bundle",
     "extract",
     "extract_to",
     "freeze_plan",

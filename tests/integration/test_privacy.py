@@ -1,13 +1,22 @@
-"""What is planted in every DICOM object comes out nowhere: tables, index, cache, log, report."""
+"""What is planted in every DICOM object comes out nowhere: tables, index, cache, log, report.
+
+Nor in what is made to be sent away, the statistician's folder and the predictor, packed or
+unpacked; there not even the keys by which the hospital joins its tables.
+"""
 
 from __future__ import annotations
 
+import gzip
+import io
 import re
 import subprocess
 import sys
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import tumor_response as tr
@@ -58,6 +67,19 @@ result = tr.evaluate({"all": tr.make_model("logistic")}, table, outcomes["shrink
                      failed="drop")
 tr.report(result, f"{root}/out/report.html", table=table, outcomes=outcomes)
 print(table.failures.to_string(), outcomes.to_string(), table.provenance)
+tr.export_bundle(f"{root}/out/sent/bundle", table, outcomes, result,
+                 formats=("csv", "parquet", "dta", "sav", "rds", "xpt", "xlsx"))
+rate = outcomes["shrinkage_percent"]
+predictor = tr.ShrinkagePredictor(
+    [tr.Radiomics("minimal"), tr.ClinicalFactors(["age", "volume_cc"])],
+    label=tr.ResponderCut("median"), n_folds=3, n_repeats=1, n_resamples=3,
+).fit(cohort, rate, failed="drop").describe(evaluation=result, trace=result.leakage(n_resamples=2))
+predictor.save(f"{root}/out/sent/model.trz")
+predictor.model_card(f"{root}/out/sent/card.html", format="html")
+predictor.model_card(f"{root}/out/sent/card.md")
+predictor.to_onnx(f"{root}/out/sent/model.onnx")
+print(predictor, predictor.drift(cohort).table().to_string())
+predictor.predict(cohort).to_csv(f"{root}/out/predictions.csv")
 """
     (root / "out").mkdir()
     done = subprocess.run(
@@ -75,7 +97,26 @@ print(table.failures.to_string(), outcomes.to_string(), table.provenance)
 def outputs(study: Path) -> dict[str, bytes]:
     found = {str(p): p.read_bytes() for p in (study / "out").rglob("*") if p.is_file()}
     assert len(found) > N_PATIENTS
+    for name, content in list(found.items()):
+        found |= {f"{name}/{inner}": unpacked for inner, unpacked in unpacked_parts(content)}
     return found
+
+
+def unpacked_parts(content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield what compression hides from a search, at every depth."""
+    if content[:4] == b"PK\x03\x04":
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            yield "comment", archive.comment
+            for member in archive.infolist():
+                inner = archive.read(member)
+                yield member.filename, member.filename.encode() + inner
+                for name, deeper in unpacked_parts(inner):
+                    yield f"{member.filename}/{name}", deeper
+    elif content[:2] == b"\x1f\x8b":
+        yield "gunzipped", gzip.decompress(content)
+    elif content[:4] == b"PAR1":
+        table = pq.read_table(io.BytesIO(content))
+        yield "rows", f"{table.schema.metadata} {table.to_pydict()}".encode()
 
 
 def test_no_name_birth_date_or_number_comes_out(study: Path) -> None:
@@ -84,6 +125,22 @@ def test_no_name_birth_date_or_number_comes_out(study: Path) -> None:
         assert secret.encode() in planted  # the search can find it
         leaks = [name for name, content in outputs(study).items() if secret.encode() in content]
         assert leaks == []
+
+
+def test_what_is_sent_away_names_no_key_of_the_hospital(study: Path) -> None:
+    key = re.compile(rb"ID\d\d(?!\d)")
+    everything = outputs(study)
+    sent = {name: content for name, content in everything.items() if "/out/sent/" in name}
+    endings = {Path(name.split("/out/sent/")[1].split("/")[-1]).suffix for name in sent}
+    assert {".trz", ".html", ".onnx", ".rds", ".dta", ".sav", ".xpt", ".xlsx"} <= endings
+    assert key.search(everything[str(study / "out" / "table" / "data-00000.parquet") + "/rows"])
+    paths = (str(study).encode(), b"/tmp/", b"/home/")
+    leaks = [
+        name
+        for name, content in sent.items()
+        if key.search(content) or any(path in content for path in paths)
+    ]
+    assert leaks == []
 
 
 def test_dates_leave_as_intervals_alone(study: Path) -> None:

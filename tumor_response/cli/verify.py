@@ -5,14 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 
 from tumor_response.cli.console import say
+from tumor_response.exceptions import BundleError
 
 __all__ = ["verify_path"]
 
 _SHOWN = 50
+_PREDICTOR = ".trz"
 
 
 def verify_path(path: Path) -> bool:
-    """Check a folder or a predictor's file, say what was found, and return whether it is sound."""
+    """Check a folder, or a predictor's file; say what was found, and return whether it is sound.
+
+    Raises
+    ------
+    BundleError
+        If it is no folder with sums.
+    """
+    if path.suffix.lower() == _PREDICTOR and not path.is_dir():
+        return _verify_predictor(path)
     return _verify_folder(path)
 
 
@@ -30,3 +40,18 @@ def _verify_folder(directory: Path) -> bool:
         say(f"{directory}: {len(found.problems)} problem(s) with {found.n_files} files.")
     say(f"SHA-256 of the sums, to compare with the sender's: {found.sha256}")
     return found.ok
+
+
+def _verify_predictor(path: Path) -> bool:
+    from tumor_response.export.package.contents import sha256_of
+    from tumor_response.predictor.saving import load_state
+
+    sha256 = sha256_of(path)
+    try:
+        load_state(path, sha256=sha256)
+    except BundleError as error:
+        say(f"{path}: {error}")
+        return False
+    say(f"{path}: a predictor's file, whole and of known types; its predictions are repeated.")
+    say(f"SHA-256 of the file, to compare with the sender's: {sha256}")
+    return True

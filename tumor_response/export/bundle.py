@@ -104,7 +104,7 @@ def export_bundle(
         hospital. With pseudonyms sites are numbered, and dates, other text that travels with the
         table and unknown columns of the outcomes stay behind.
     headline
-        The model of the headline; default: the first one evaluated.
+        The model of the headline; default: the first that is not a baseline, as in a report.
     keep
         Columns that you have looked at and let out as they are: ``meta__*`` of the table, such as
         ``"meta__site"``, or further columns of the outcomes.

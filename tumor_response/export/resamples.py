@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tumor_response.evaluation.comparison.increments import BASELINES
 from tumor_response.evaluation.intervals import default_method
 from tumor_response.exceptions import EvaluationError
 from tumor_response.export.outcomes import KEY_VARIABLES, lesions_of
@@ -117,20 +118,21 @@ def apparent_sheet(result: EvaluationResult, keys: Keys) -> Sheet:
 
 
 def headline_model(result: EvaluationResult, name: str | None) -> str:
-    """Return the model whose value is the headline: the first of the evaluation, unless named.
+    """Return the model of the headline: unless named, the first that is not a baseline.
 
     Raises
     ------
     EvaluationError
         Code ``unknown_model``.
     """
-    chosen = result.models[0] if name is None else name
-    if chosen not in result.models:
+    if name is None:
+        return next((one for one in result.models if one not in BASELINES), result.models[0])
+    if name not in result.models:
         raise EvaluationError(
             f"headline={name!r}: the evaluation has {', '.join(map(repr, result.models))}.",
             code="unknown_model",
         )
-    return chosen
+    return name
 
 
 def headline_frame(result: EvaluationResult, headline: str) -> pd.DataFrame:

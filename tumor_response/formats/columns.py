@@ -21,6 +21,7 @@ __all__ = [
     "encoded",
     "held_texts",
     "letters",
+    "padded_with_blanks",
     "refuse_numbers",
     "words_of_letters",
     "words_of_values",
@@ -94,7 +95,7 @@ def letters(sheet: Sheet, name: str, codes: Mapping[str, str]) -> IntArray:
     >>> letters(sheet, "size", {"mask_empty": "b"}).tolist()
     [0, 2]
     """
-    if sheet.reasons is None:
+    if sheet.reasons is None or not codes:
         return np.zeros(len(sheet.frame), np.int64)
     places = {reason: string.ascii_lowercase.index(code) + 1 for reason, code in codes.items()}
     missing = sheet.frame[name].isna().to_numpy()
@@ -208,6 +209,18 @@ def encoded(
             raise _text_not_held(variable, row, cell, program, "blanks at the end, which get lost")
     found = [(cell or "").encode() for cell in cells]
     return np.array(found, f"S{max([1, *map(len, found)])}")
+
+
+def padded_with_blanks(texts: npt.NDArray[np.bytes_], width: int) -> npt.NDArray[np.void]:
+    """Return texts filled with blanks to a width.
+
+    Examples
+    --------
+    >>> padded_with_blanks(np.array([b"ab", b""]), 3).tolist()
+    [b'ab ', b'   ']
+    """
+    stored = texts.astype(f"S{width}").view(np.uint8).reshape(len(texts), width)
+    return np.where(stored == 0, np.uint8(ord(" ")), stored).view(f"V{width}").reshape(-1)
 
 
 def beginning(text: str, longest: int, unit: str = "bytes") -> str:

@@ -53,7 +53,8 @@ class NameRule:
         if self._length(name) <= longest:
             return name
         head = self._first(name, max(1, longest // 3))
-        return head + self._first(name[::-1], longest - self._length(head))[::-1]
+        tail = self._first(name[::-1], longest - self._length(head) - 1)[::-1]
+        return f"{head}_{tail}" if tail else head
 
     def spelled(self, name: str) -> str:
         """Return a name in the letters that the program takes; it may still be too long."""
@@ -77,7 +78,8 @@ class NameRule:
         return len(text.encode()) if self.counted == "bytes" else len(text)
 
     def _first(self, text: str, longest: int) -> str:
-        kept = text[: max(0, longest)]
+        longest = max(0, longest)
+        kept = text[:longest]
         while self._length(kept) > longest:
             kept = kept[:-1]
         return kept

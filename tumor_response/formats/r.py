@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tumor_response.formats.cells import level_numbers, texts
+from tumor_response.formats.cells import level_numbers
 from tumor_response.formats.columns import (
+    beginning,
     doubles,
     held_texts,
     letters,
@@ -63,14 +64,14 @@ def write(sheet: Sheet, path: Path, names: Mapping[str, str], codes: Mapping[str
     columns = []
     for variable in sheet.variables:
         vector = _vector(sheet, variable, codes)
-        told = {"label": Vector([variable.label])}
+        told = {"label": _said(variable.label)}
         if variable.unit:
-            told["units"] = Vector([variable.unit])
+            told["units"] = _said(variable.unit)
         if names[variable.name] != variable.name:
-            told["column"] = Vector([variable.name])
+            told["column"] = _said(variable.name)
         columns.append(replace(vector, attributes=told | dict(vector.attributes)))
     legal = [names[variable.name] for variable in sheet.variables]
-    about = {"label": Vector([sheet.label])}
+    about = {"label": _said(sheet.label)}
     if sheet.reasons is not None:
         beside = missing_table(sheet)
         parts = [_as_vector(beside[name]) for name in beside.columns]
@@ -86,7 +87,8 @@ def _vector(sheet: Sheet, variable: Variable, codes: Mapping[str, str]) -> Vecto
         return Vector(held_texts(variable, column, "R", _LONGEST_TEXT))
     if variable.kind == "category":
         numbered = [NA_WHOLE if n is None else n for n in level_numbers(variable, column)]
-        factor = {"levels": Vector(variable.levels), "class": Vector(["factor"])}
+        levels = held_texts(variable, pd.Series(variable.levels, dtype=object), "R", _LONGEST_TEXT)
+        factor = {"levels": Vector(levels), "class": Vector(["factor"])}
         return Vector(np.array(numbered, np.int32), factor)
     values = doubles(variable, column, "R")
     why = letters(sheet, variable.name, codes)
@@ -97,7 +99,7 @@ def _vector(sheet: Sheet, variable: Variable, codes: Mapping[str, str]) -> Vecto
         return Vector(cells)
     tags = _tagged(np.array([ord(c) - ord("a") + 1 for c in reasons], np.int64))
     labels = np.concatenate([np.array(list(words), np.float64), tags])
-    told = {"labels": Vector(labels, {"names": Vector([*words.values(), *reasons.values()])})}
+    told = {"labels": Vector(labels, {"names": _said(*words.values(), *reasons.values())})}
     return Vector(cells, told | (_LABELLED if words else {}))
 
 
@@ -107,10 +109,14 @@ def _tagged(why: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     return (_NA + (tags << _TAG)).view(np.float64)
 
 
+def _said(*texts: str) -> Vector:
+    return Vector([beginning(text, _LONGEST_TEXT) for text in texts])
+
+
 def _as_vector(column: pd.Series) -> Vector:
     if pd.api.types.is_numeric_dtype(column.dtype):
         return Vector(column.to_numpy(np.int32))
-    return Vector(texts(column))
+    return _said(*map(str, column))
 
 
 def _data_frame(

@@ -41,17 +41,17 @@ class Vector:
         By name: ``names``, ``class``, ``levels``, ``label`` ...
     """
 
-    values: Values
+    values: npt.NDArray[np.float64] | npt.NDArray[np.int32] | Sequence[str | Vector | None]
     attributes: Mapping[str, Vector] = field(default_factory=dict)
 
 
 def serialised(vector: Vector) -> bytes:
-    """Return the bytes of an ``.rds`` file, before they are packed.
+    r"""Return the bytes of an ``.rds`` file, before they are packed.
 
     Examples
     --------
     >>> serialised(Vector(["a"]))[-9:]
-    b'\\x00\\x04\\x00\\t\\x00\\x00\\x00\\x01a'
+    b'\x00\x04\x00\t\x00\x00\x00\x01a'
     """
     pieces = [_HEAD]
     _put(vector, pieces, {})
@@ -66,13 +66,14 @@ def _put(vector: Vector, pieces: list[bytes], known: dict[str, int]) -> None:
     if isinstance(values, np.ndarray):
         kind, stored = (_NUMBERS, ">f8") if values.dtype.kind == "f" else (_WHOLE, ">i4")
         pieces += [struct.pack(">2i", kind | flags, len(values)), values.astype(stored).tobytes()]
-    elif values and isinstance(values[0], Vector):
-        pieces.append(struct.pack(">2i", _LIST | flags, len(values)))
-        for part in values:
-            _put(part, pieces, known)
     else:
-        pieces.append(struct.pack(">2i", _TEXTS | flags, len(values)))
-        pieces += map(_text, values)
+        of_vectors = any(isinstance(value, Vector) for value in values)
+        pieces.append(struct.pack(">2i", (_LIST if of_vectors else _TEXTS) | flags, len(values)))
+        for value in values:
+            if isinstance(value, Vector):
+                _put(value, pieces, known)
+            else:
+                pieces.append(_text(value))
     for name, attribute in vector.attributes.items():
         pieces += [struct.pack(">i", _PAIR | _HAS_NAME), _symbol(name, known)]
         _put(attribute, pieces, known)

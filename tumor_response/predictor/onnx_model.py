@@ -46,7 +46,7 @@ def onnx_model(model: BaseEstimator, calibration: Calibration | None = None) -> 
         A fitted Pipeline of :func:`tumor_response.make_model` whose steps keep columns apart and
         whose last step is linear or an ensemble of trees.
     calibration
-        Applied to the log-odds; None for a rate.
+        Applied to the log-odds, or to the rate; None: none is.
 
     Returns
     -------
@@ -76,8 +76,8 @@ def onnx_model(model: BaseEstimator, calibration: Calibration | None = None) -> 
         graph.pass_through(step)
     is_rate = not hasattr(final, "classes_")
     output = graph.output_of(final, is_rate=is_rate)
-    if not is_rate:
-        found = calibration or Calibration()
+    found = calibration or Calibration()
+    if found.method != "none":
         output = graph.node("Mul", output, graph.constant(found.slope))
         output = graph.node("Add", output, graph.constant(found.intercept))
     return graph.finished(output, is_rate=is_rate)

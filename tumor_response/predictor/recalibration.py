@@ -30,7 +30,7 @@ FloatArray = npt.NDArray[np.float64]
 LEAST_PATIENTS: Final = 10
 """Fewer local patients are refused: with them recalibration does more harm than good."""
 
-INTERCEPT_SD: Final = 1.5
+INTERCEPT_SD: Final = 1.0
 SLOPE_SD: Final = 0.5
 LEAST_SLOPE: Final = 0.01
 
@@ -42,7 +42,7 @@ def fit_recalibration(
 
     Few patients say little about a slope, so both are drawn toward "as it was": the likelihood of
     Cox's recalibration (1958), every patient counting once, is multiplied with normal densities
-    of the intercept about 0 (SD 1.5) and of the slope about 1 (SD 0.5). With many patients what
+    of the intercept about 0 (SD 1) and of the slope about 1 (SD 0.5). With many patients what
     is drawn does not matter. The slope is never below a hundredth, so that the order of the
     patients stays the model's.
 

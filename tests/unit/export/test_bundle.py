@@ -17,6 +17,7 @@ import tumor_response as tr
 from tests.unit.export.studies import PATIENT, SECRETS, evaluated, study
 from tumor_response.exceptions import BundleError, EvaluationError, SettingsError, TableError
 from tumor_response.export import (
+    FORMATS_OF_A_BUNDLE,
     ExportedBundle,
     PackageFacts,
     export_bundle,
@@ -24,7 +25,6 @@ from tumor_response.export import (
 )
 
 DATE = PackageFacts(date="2026-11-30")
-FORMATS = ("csv", "parquet", "rds", "xlsx")
 KEYS = ["patient_id", "lesion_id"]
 
 
@@ -47,7 +47,7 @@ def bundle(parts, pseudonyms, tmp_path_factory: pytest.TempPathFactory) -> Expor
     return export_bundle(
         tmp_path_factory.mktemp("bundle") / "out",
         *parts,
-        formats=FORMATS,
+        formats=FORMATS_OF_A_BUNDLE,
         pseudonyms=pseudonyms,
         trace=trace,
         facts=DATE,
@@ -91,7 +91,7 @@ def test_nobody_is_named_in_any_file(bundle: ExportedBundle, parts) -> None:
         # nor do the key, or the folders of this machine
         assert b"/tmp" not in content, path.name
     names = {path.name for path in bundle.files}
-    assert {f"features.{ending}" for ending in FORMATS} <= names
+    assert {f"features.{ending}" for ending in FORMATS_OF_A_BUNDLE} <= names
     assert {"leakage.csv", "cohort_flow.csv", "codebook.html", "ro-crate-metadata.json"} <= names
 
 
@@ -180,7 +180,7 @@ def test_the_same_call_gives_the_same_bytes(
     again = export_bundle(
         tmp_path / "elsewhere",
         *parts,
-        formats=FORMATS,
+        formats=FORMATS_OF_A_BUNDLE,
         pseudonyms=pseudonyms,
         trace=parts[2].leakage(n_resamples=1),
         facts=DATE,

@@ -93,8 +93,41 @@ def test_too_few_patients_are_not_described() -> None:
 def test_whole_numbers_are_counted_and_rare_ones_joined() -> None:
     values = np.array([0.0] * 20 + [1.0] * 30 + [2.0] * 6 + [7.0] * 3)
     told = distribution_of(values, np.arange(59))
-    assert told.levels == "0: 20; 1: 30; 2, 7: 9"
+    assert told.levels == "0: 20; 1: 30; 2 or more: 9"
     assert told.bar_counts == (20, 30, 9)
+    between = np.array([-9.0] * 2 + [0.0] * 4 + [2.0] * 3 + [3.0] * 2 + [5.0] * 8)
+    assert distribution_of(between, np.arange(19)).levels == "0 or less: 6; 2 to 3: 5; 5: 8"
+    lone = distribution_of(np.array([0.0] * 19 + [104.0]), np.arange(20))
+    assert (lone.levels, lone.bar_edges, lone.maximum) == ("", (), 0.0)
+
+
+@given(st.integers(2, 8), st.integers(0, 2**32 - 1))
+def test_what_only_few_patients_reach_is_nowhere_to_be_read(fewest: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.integers(0, 5, 40).astype(float)
+    values[: fewest - 1] = 104.0  # one patient fewer than may be told of
+    values[fewest - 1 : 2 * (fewest - 1)] = -77.0
+    told = distribution_of(values, np.arange(40), fewest=fewest)
+    words = " ".join(map(str, vars(told).values()))
+    assert "104" not in words
+    assert "77" not in words
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1e308, -1e308] * 10,
+        [1e308, -1e308, 0.3] * 10,
+        [5e-324, 0.0] * 10,
+        [5e-324 * i for i in range(20)],
+        [1e15 + i for i in range(20)],
+        [-0.0] * 20,
+    ],
+)
+def test_extreme_values_are_no_error(values: list[float]) -> None:
+    told = distribution_of(np.array(values), np.arange(len(values)))
+    assert told.minimum >= min(values)
+    assert told.maximum <= max(values)
 
 
 @given(st.lists(st.sampled_from("aabbbcde"), max_size=60), st.integers(1, 6))

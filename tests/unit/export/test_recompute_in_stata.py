@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyreadstat
 import pytest
 
 import tumor_response as tr
@@ -21,33 +22,40 @@ DO_FILE = (Path(tr.__file__).parent / "export" / "recompute" / "recompute.do").r
 NORMAL_975 = 1.959963984540054  # of any table of the normal distribution
 
 SCHEMES = {
-    "oob_combined": (tr.Bootstrap632Plus(n_resamples=25, seed=1), 40),
-    "corrected_resampled": (tr.RepeatedKFold(n_folds=4, n_repeats=2, seed=2), 40),
-    "obuchowski": (tr.TemporalSplit(train_share=0.5), 40),
+    "oob_combined": (tr.Bootstrap632Plus(n_resamples=12, seed=1), "dta"),
+    "corrected_resampled": (tr.RepeatedKFold(n_folds=4, n_repeats=2, seed=2), "csv"),
+    "obuchowski": (tr.TemporalSplit(train_share=0.5), "csv"),
 }
 
 
 @pytest.mark.parametrize("method", SCHEMES)
 def test_arithmetic(method: str, tmp_path: Path) -> None:
-    """What the do-file hands to Mata, made by pandas of the same files."""
-    scheme, n_patients = SCHEMES[method]
-    table, outcomes = study(n_patients)
+    """What the do-file hands to Mata, made by pandas of the files that it would read."""
+    scheme, ending = SCHEMES[method]
+    table, outcomes = study(28)
     result = evaluated(table, outcomes, scheme)
     key = tr.Pseudonyms(tmp_path / "key")
     folder = export_bundle(
-        tmp_path / "out", table, outcomes, result, formats="csv", pseudonyms=key
+        tmp_path / "out", table, outcomes, result, formats=ending, pseudonyms=key
     ).directory
-    text = {"patient_id": str, "lesion_id": str}
-    lesions = pd.read_csv(folder / "outcomes.csv", dtype=text)
+
+    def sheet(name: str) -> pd.DataFrame:
+        assert (folder / f"{name}.dta").exists() == (ending == "dta")
+        if ending == "dta":
+            return pyreadstat.read_dta(folder / f"{name}.dta")[0]
+        text = {"patient_id": str, "lesion_id": str}
+        return pd.read_csv(folder / f"{name}.csv", dtype=text)
+
+    lesions = sheet("outcomes")
     lesions = lesions[lesions["evaluated"] == 1].sort_values(["patient_id", "lesion_id"])
     lesions["patient"] = pd.factorize(lesions["patient_id"], sort=True)[0] + 1
     lesions["lesion"] = np.arange(1, len(lesions) + 1)
-    scores = pd.read_csv(folder / "scores.csv", dtype=text)
+    scores = sheet("scores")
     scores = scores.merge(
         lesions[["patient_id", "lesion_id", "patient", "lesion"]], validate="m:1"
     ).sort_values(["resample", "lesion"])
     S = scores[["resample", "lesion", "patient", "y", "score_1", "score_2"]]
-    resamples = pd.read_csv(folder / "resamples.csv", dtype=text)
+    resamples = sheet("resamples")
     patients = lesions[["patient_id", "patient"]].drop_duplicates()
     R = resamples.merge(patients, validate="m:1").sort_values(["resample", "patient"])
     R = R[["resample", "patient", "times_drawn", "tested"]]
@@ -66,8 +74,8 @@ def test_arithmetic(method: str, tmp_path: Path) -> None:
 
 def test_influence_is_held_against_the_library(tmp_path: Path) -> None:
     """The larger of two variances is taken: here the one that is smaller mostly."""
-    table, outcomes = study()
-    result = evaluated(table, outcomes, tr.Bootstrap632Plus(n_resamples=25, seed=1))
+    table, outcomes = study(28)
+    result = evaluated(table, outcomes, tr.Bootstrap632Plus(n_resamples=12, seed=1))
     functions = mata.functions_of(DO_FILE)
     patient = result.rows.patients + 1
     rows = [

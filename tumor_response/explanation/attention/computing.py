@@ -18,6 +18,7 @@ from tumor_response.explanation.attention.cohort_mapping import CohortMapping, F
 from tumor_response.explanation.attention.learned import LearnedMapping, checked_mapping
 from tumor_response.explanation.attention.maps import FAILURE_COLUMNS, AttentionMaps, CaseAttention
 from tumor_response.explanation.attention.methods import method_of
+from tumor_response.explanation.attention.predictors import Predicting, network_of
 from tumor_response.explanation.attention.weights import EmbeddingWeights, Mode, embedding_weights
 from tumor_response.features.deep import DeepFeatures, Views, ViewSettings
 from tumor_response.features.deep.networks.device import resolved_device
@@ -29,10 +30,10 @@ __all__ = ["attention"]
 
 
 def attention(
-    subject: EvaluationResult | BaseEstimator | EmbeddingWeights,
+    subject: EvaluationResult | BaseEstimator | EmbeddingWeights | Predicting,
     cohort: Cohort | Sequence[Case],
     *,
-    extractor: DeepFeatures | Views,
+    extractor: DeepFeatures | Views | None = None,
     table: FeatureTable | pd.DataFrame | None = None,
     name: str | None = None,
     in_sample: bool | None = None,
@@ -57,12 +58,14 @@ def attention(
         The result of :func:`tumor_response.evaluate`, with ``name``: out of bag, each lesion's
         weights are means over the models that had not seen its patient. Or a fitted model, with
         ``table`` and ``in_sample``. Or weights that were computed before. Or a fitted
-        ``FineTuned`` or ``AttentionPooling``, whose own gradient is taken.
+        ``FineTuned`` or ``AttentionPooling``, whose own gradient is taken. Or a
+        :class:`tumor_response.ShrinkagePredictor`, which extracts the lesions itself; they count
+        as new ones, unless ``in_sample`` says otherwise.
     cohort
         The lesions.
     extractor
         What the table's deep columns were extracted with; for a network trained on the study the
-        ``tr.Views`` of its keys.
+        ``tr.Views`` of its keys. None: the predictor's own.
     table, in_sample, background
         For a fitted model: see
         :func:`~tumor_response.explanation.attention.weights.embedding_weights`.
@@ -112,6 +115,15 @@ def attention(
     jobs = checked_n_jobs(n_jobs)
     shift = _checked_shift(shift_mm)
     on = resolved_device(device)
+    if isinstance(subject, Predicting):
+        if table is not None:
+            raise ExplanationError(
+                "A predictor extracts the lesions itself; leave table=None.", code="other_columns"
+            )
+        extractor = network_of(subject, extractor)
+        known = cohort if isinstance(cohort, Cohort) else Cohort(list(cohort))
+        table, in_sample = subject.features(known, n_jobs=jobs), bool(in_sample)
+        subject, name = subject.state_.model, name or "predictor"
     if isinstance(extractor, Views):
         if background is not None or not isinstance(table, FeatureTable | pd.DataFrame):
             raise ExplanationError(

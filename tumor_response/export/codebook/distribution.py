@@ -116,7 +116,8 @@ def distribution_of(
         return Distribution(len(values), n_patients)
     low, high = _ends(values, patients, fewest)
     exact = low == values.min() and high == values.max()
-    quartiles = [float(q) for q in np.quantile(values, [0.25, 0.5, 0.75])]
+    with np.errstate(over="ignore", invalid="ignore"):
+        quartiles = [float(q) for q in np.quantile(values, [0.25, 0.5, 0.75])]
     told = [low, *(q if low <= q <= high else math.nan for q in quartiles), high]
     minimum, q1, median, q3, maximum = told if fewest == 1 else _rounded(told)
     edges, counts, levels = _bars(values, patients, fewest, minimum, maximum)
@@ -224,22 +225,36 @@ def _bars(
     if len(different) <= _DISCRETE and np.all(different == np.round(different)):
         different = np.unique(values)
     if len(different) <= _DISCRETE and np.all(different == np.round(different)):
-        bars = np.searchsorted(different, values)
-        counts, lasts = _joined(bars, patients, len(different), fewest)
-        edges = [different[0] - 0.5, *(different[lasts[:-1]] + 0.5), different[-1] + 0.5]
-        firsts = [0, *(last + 1 for last in lasts[:-1])]
-        words = [
-            f"{', '.join(f'{v:.12g}' for v in different[first : last + 1])}: {count}"
-            for first, last, count in zip(firsts, lasts, counts, strict=True)
-        ]
-        return [float(edge) for edge in edges], counts, "; ".join(words)
-    if not high > low:
+        return _of_whole_numbers(different, values, patients, fewest)
+    if not 0 < high - low < math.inf:
         return [], [], ""
     n_bars = int(np.clip(math.ceil(math.sqrt(len(values))), _FEWEST_BARS, _MOST_BARS))
     whole = np.linspace(low, high, n_bars + 1)
     bars = np.clip(np.searchsorted(whole, values, side="right") - 1, 0, n_bars - 1)
     counts, lasts = _joined(bars, patients, n_bars, fewest)
     return [low, *(float(whole[last + 1]) for last in lasts)], counts, ""
+
+
+def _of_whole_numbers(
+    different: FloatArray, values: FloatArray, patients: IntArray, fewest: int
+) -> tuple[list[float], list[int], str]:
+    """Return a bar for each number; of joined ones at the ends the furthest is not told."""
+    bars = np.searchsorted(different, values)
+    counts, lasts = _joined(bars, patients, len(different), fewest)
+    firsts = [0, *(last + 1 for last in lasts[:-1])]
+    groups = [different[a : b + 1].tolist() for a, b in zip(firsts, lasts, strict=True)]
+    if len(groups) == 1 and len(groups[0]) > 1:
+        return [], [], ""
+    words = [f"{group[0]:.12g} to {group[-1]:.12g}" for group in groups]
+    words[0] = f"{groups[0][-1]:.12g} or less"
+    words[-1] = f"{groups[-1][0]:.12g} or more"
+    words = [
+        f"{group[0]:.12g}" if len(group) == 1 else word
+        for group, word in zip(groups, words, strict=True)
+    ]
+    edges = [groups[0][-1] - 0.5, *(group[-1] + 0.5 for group in groups[:-1])]
+    levels = "; ".join(f"{word}: {count}" for word, count in zip(words, counts, strict=True))
+    return [*edges, groups[-1][0] + 0.5], counts, levels
 
 
 def _joined(

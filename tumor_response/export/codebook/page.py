@@ -17,6 +17,7 @@ from tumor_response._version import __version__
 from tumor_response.export.codebook.formulas import symbols_of
 from tumor_response.export.codebook.wording import (
     groups_of,
+    hundredths_text,
     notes_of,
     number_text,
     range_text,
@@ -44,7 +45,11 @@ def html_of(columns: pd.DataFrame, sheets: Sequence[Sheet]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number_text, "share": share_text}
+    environment.filters |= {
+        "hundredths": hundredths_text,
+        "number": number_text,
+        "share": share_text,
+    }
     css, script = (
         (_TEMPLATES / name).read_text(encoding="utf-8") for name in ("codebook.css", "codebook.js")
     )

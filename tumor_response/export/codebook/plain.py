@@ -12,6 +12,7 @@ from tumor_response._version import __version__
 from tumor_response.export.codebook.formulas import symbols_of
 from tumor_response.export.codebook.wording import (
     groups_of,
+    hundredths_text,
     notes_of,
     number_text,
     range_text,
@@ -69,7 +70,7 @@ _HEADS = [
 
 def _cells(row: Mapping[Hashable, Any]) -> list[str]:
     quartiles = [number_text(row[name]) for name in ("q1", "median", "q3")]
-    icc = _two(row["icc"])
+    icc = hundredths_text(row["icc"])
     return [
         _name(row["name"]),
         _text(row["description"]),
@@ -80,13 +81,11 @@ def _cells(row: Mapping[Hashable, Any]) -> list[str]:
         _text(" ".join([share_text(row["missing_share"]), row["missing_reasons"]]).strip()),
         " · ".join(quartiles) if any(quartiles) else "",
         _text("; ".join(part for part in (range_text(row), row["levels"]) if part)),
-        _two(row["spearman_volume"]),
-        f"{icc} ({_two(row['icc_low'])} to {_two(row['icc_high'])})" if icc else "",
+        hundredths_text(row["spearman_volume"]),
+        f"{icc} ({hundredths_text(row['icc_low'])} to {hundredths_text(row['icc_high'])})"
+        if icc
+        else "",
     ]
-
-
-def _two(number: float) -> str:
-    return "" if number != number else f"{number:.2f}".replace("-", "−")
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -11,7 +11,15 @@ import pandas as pd
 
 from tumor_response.formats import Sheet
 
-__all__ = ["Group", "groups_of", "notes_of", "number_text", "range_text", "share_text"]
+__all__ = [
+    "Group",
+    "groups_of",
+    "hundredths_text",
+    "notes_of",
+    "number_text",
+    "range_text",
+    "share_text",
+]
 
 _SHEETS = {"features": "Features", "outcomes": "Outcomes"}
 
@@ -98,6 +106,17 @@ def number_text(number: float) -> str:
     ('−1.2346e+06', '0.25', '')
     """
     return "" if math.isnan(number) else f"{number:.5g}".replace("-", "−", 1)
+
+
+def hundredths_text(number: float) -> str:
+    """Return a coefficient with two decimals, "" for none.
+
+    Examples
+    --------
+    >>> hundredths_text(-0.5), hundredths_text(float("nan"))
+    ('−0.50', '')
+    """
+    return "" if math.isnan(number) else f"{number:.2f}".replace("-", "−")
 
 
 def range_text(row: Mapping[Hashable, Any]) -> str:

@@ -48,6 +48,7 @@ def data_package(
         name for name, sheet in sheets.items() if sheet.name == "features" and _has_keys(sheet)
     }
     first = next((names[name] for name in sorted(keyed) if name in names), "")
+    authors = [{"title": name, "role": "author"} for name in facts.creators]
     resources = []
     for content in contents:
         resource: dict[str, Any] = {
@@ -75,10 +76,8 @@ def data_package(
         "title": facts.title,
         "description": facts.description,
         "created": f"{facts.date}T00:00:00Z",
-        "version": "1.0.0",
         "licenses": [_licence(facts.licence)],
-        "contributors": [{"title": name, "role": "author"} for name in facts.creators]
-        or [{"title": "not named"}],
+        **({"contributors": authors} if authors else {}),
         "keywords": list(facts.keywords),
         "made_with": f"tumor_response {__version__}",
         "provenance": dict(facts.provenance),

@@ -195,6 +195,10 @@ def _performance(state: PredictorState) -> Section:
                 else f"That it is better than {words} is not shown."
             )
         )
+    said.append(
+        "Apparent values are those on the lesions of the fit: they say nothing of new patients, "
+        "and .632+ is too high where there is nothing to find."
+    )
     columns = [c for c in own if c not in ("ci_low", "ci_high")]
     rows = tuple(
         (
@@ -275,7 +279,12 @@ def _leakage(found: Mapping[str, Any] | None) -> Section:
 
 
 def _domain(state: PredictorState) -> Section:
-    rows = tuple((fact, told) for fact, told in state.domain.told().items())
+    parts = state.domain.parts
+    ranges = {} if parts is None else parts.ranges
+    rows = tuple(
+        (one.words, " ".join([one.shown_range, getattr(one, "unit", "")]).strip())
+        for one in ranges.values()
+    )
     said = (
         "A case outside is named with what lies outside, and predicted all the same unless the "
         "user asks for a refusal.",

@@ -14,7 +14,7 @@ from tumor_response.predictor.state import PredictorState
 __all__ = ["card_html", "card_markdown"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]#|!])")
 
 
 def card_markdown(state: PredictorState) -> str:
@@ -60,6 +60,8 @@ def card_html(state: PredictorState) -> str:
 
 
 def _plain(text: str) -> str:
+    # some readers of Markdown pass tags on in spite of a backslash
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
