@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from tumor_response.exceptions import BundleError, TumorResponseError
+from tumor_response.exceptions import BundleError
 from tumor_response.predictor.calibration import Calibration
 from tumor_response.predictor.codec import models_from, models_to
 from tumor_response.predictor.codec.made_up import agree, frame_of, made_up_rows, said_of
@@ -172,14 +172,15 @@ def _dictionary(found: Mapping[str, Any]) -> pd.DataFrame:
 
 def _check_json(state: PredictorState) -> dict[str, Any]:
     models = _all_models(state)
-    rows = made_up_rows(models, [str(name) for name in state.dictionary.index])
-    frame = frame_of(rows)
     try:
-        said = [said_of(model, frame) for model in models]
-        return {"rows": rows, "said": [[repr(one) for one in of_one] for of_one in said]}
-    except (TumorResponseError, ValueError) as error:
-        # such as a network, whose views nobody can make up
-        return {"rows": {}, "said": [], "why": getattr(error, "code", "other_columns")}
+        rows = made_up_rows(models, [str(name) for name in state.dictionary.index])
+        frame = frame_of(rows)
+        said = [[repr(one) for one in said_of(model, frame)] for model in models]
+    except Exception as error:
+        # nobody can make up a network's views, or rows for a model of columns of its own; the
+        # file says that there is nothing to hold it against, and why
+        return {"rows": {}, "said": [], "why": getattr(error, "code", type(error).__name__)}
+    return {"rows": rows, "said": said}
 
 
 def _all_models(state: PredictorState) -> list[Any]:

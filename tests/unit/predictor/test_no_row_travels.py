@@ -18,6 +18,7 @@ from safetensors.numpy import load
 from sklearn.pipeline import Pipeline
 
 from tests.unit.predictor import small
+from tests.unit.predictor.container.altering import members
 from tumor_response.models import model_names
 from tumor_response.predictor.container.writing import sealed
 from tumor_response.predictor.saving import state_bytes
@@ -91,6 +92,7 @@ def rows_in(arrays: dict[str, np.ndarray], stages: list[np.ndarray]) -> set[str]
 def test_no_array_of_a_file_holds_a_training_row(name, task):
     state = small.state(name, task, 1)
     content = state_bytes(state)
+    assert members(content)["check.json"].count(b'"why"') == 0
     stages = [
         stage
         for model in (state.model, state.volume_model)

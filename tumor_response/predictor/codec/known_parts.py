@@ -28,9 +28,11 @@ _BOOSTED = (
 )
 _FOREST = ("classes_", "n_classes_", "n_features_in_", "feature_names_in_", "n_outputs_")
 _FOREST_LEFT = (  # drawn rows' weights and counts; what trees are made of again; the trees
-    *("_sample_weight", "_n_samples", "_n_samples_bootstrap", "class_weight", "estimator"),
-    *("estimator_", "estimator_params", "estimators_"),
+    *("_sample_weight", "_n_samples", "_n_samples_bootstrap", "estimator", "estimator_"),
+    *("estimator_params", "estimators_"),
 )
+_FOREST_HOME = ("n_jobs", "verbose")
+_RATE_FOREST_LEFT = (*_FOREST_LEFT, "class_weight")
 _VIEWS = (
     *("classes_", "key_column_", "n_epochs_", "history_", "weights_sha256_", "weights_source_"),
     *("n_features_out_", "state_"),
@@ -115,8 +117,8 @@ _ALL = (
     Part("MeanOfModels", f"{_M}.fusion", ("classes_", "models_", "tuned_")),
     Part("BoostedTreesClassifier", f"{_M}.trees", _BOOSTED),
     Part("BoostedTreesRegressor", f"{_M}.trees", _BOOSTED),
-    Part("ForestClassifier", f"{_M}.trees", _FOREST, _FOREST_LEFT, ("n_jobs", "verbose")),
-    Part("ForestRegressor", f"{_M}.trees", _FOREST, _FOREST_LEFT, ("n_jobs", "verbose")),
+    Part("ForestClassifier", f"{_M}.trees", _FOREST, _FOREST_LEFT, _FOREST_HOME),
+    Part("ForestRegressor", f"{_M}.trees", _FOREST, _RATE_FOREST_LEFT, _FOREST_HOME),
     Part(
         "BestOfInner",
         _M,
@@ -148,12 +150,10 @@ _ALL = (
     ),
     Part("Lasso", "sklearn.linear_model", (*_SK_LINEAR, "dual_gap_"), ("l1_ratio",)),
     Part("ElasticNet", "sklearn.linear_model", (*_SK_LINEAR, "dual_gap_")),
-    Part(
-        "RandomForestClassifier", "sklearn.ensemble", _FOREST, _FOREST_LEFT, ("n_jobs", "verbose")
-    ),
-    Part("RandomForestRegressor", "sklearn.ensemble", _FOREST, _FOREST_LEFT, ("n_jobs", "verbose")),
-    Part("ExtraTreesClassifier", "sklearn.ensemble", _FOREST, _FOREST_LEFT, ("n_jobs", "verbose")),
-    Part("ExtraTreesRegressor", "sklearn.ensemble", _FOREST, _FOREST_LEFT, ("n_jobs", "verbose")),
+    Part("RandomForestClassifier", "sklearn.ensemble", _FOREST, _FOREST_LEFT, _FOREST_HOME),
+    Part("RandomForestRegressor", "sklearn.ensemble", _FOREST, _RATE_FOREST_LEFT, _FOREST_HOME),
+    Part("ExtraTreesClassifier", "sklearn.ensemble", _FOREST, _FOREST_LEFT, _FOREST_HOME),
+    Part("ExtraTreesRegressor", "sklearn.ensemble", _FOREST, _RATE_FOREST_LEFT, _FOREST_HOME),
     Part(
         "StandardScaler",
         "sklearn.preprocessing",
