@@ -16,6 +16,7 @@ import typer
 
 from tumor_response.cli.cache import cache_app
 from tumor_response.cli.console import FOUND, messages_for_people, say
+from tumor_response.cli.predict import predict
 from tumor_response.cli.weights import weights_app
 from tumor_response.settings import checked_n_jobs
 
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(cache_app)
 app.add_typer(weights_app)
+app.command()(predict)
 
 
 class Days(StrEnum):
@@ -394,6 +396,103 @@ def explain(
     ):
         plan = _plan(by, per, cut, model, n_resamples, seed, failed, observer_error_mm)
         study.explain(plan, permutations)
+
+
+@app.command()
+def export(
+    manifest: Manifest,
+    out: Out,
+    roi: RoiOption = None,
+    clinical_table: ClinicalTableOption = None,
+    radiomics: RadiomicsOption = "head_neck_ct",
+    backbone: BackboneOption = "tf_efficientnet_lite0",
+    weights: WeightsOption = "packaged",
+    clinical: ClinicalOption = None,
+    category: CategoryOption = None,
+    by: ByOption = "rate_percent_per_day",
+    per: PerOption = Days.interval_days,
+    cut: CutOption = "median",
+    model: ModelOption = None,
+    n_resamples: ResamplesOption = 1000,
+    seed: SeedOption = 0,
+    failed: FailedOption = Failed.error,
+    observer_error_mm: ObserverOption = 1.0,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the bundle.", show_default="OUT/bundle"),
+    ] = None,
+    format: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="csv, parquet, dta, sav, rds, xpt or xlsx; repeat for several.",
+            show_default="all but xpt",
+        ),
+    ] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with the key of the pseudonyms, apart from the bundle; made if it is not "
+            "there.",
+            show_default="the user's configuration folder",
+        ),
+    ] = None,
+    named: Annotated[
+        bool,
+        typer.Option(
+            "--named", help="Keep the hospital's identifiers, dates and sites: not to be sent."
+        ),
+    ] = False,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="Column that leaves as it is, such as meta__site; repeat for several."),
+    ] = None,
+    cache_dir: CacheOption = None,
+    n_jobs: JobsOption = -1,
+    debug: DebugOption = False,
+) -> None:
+    """Evaluate, and write all of it for a statistician: tables, codebook, scripts, checksums.
+
+    Features found in the cache are not computed again.
+
+    Example: tumor-response export manifest.csv --out study --clinical age
+    """
+    with (
+        messages_for_people(debug, _RESUME),
+        _study(
+            Source(manifest, roi, clinical_table),
+            *(out, radiomics, backbone, weights, clinical, category, cache_dir, n_jobs),
+        ) as study,
+    ):
+        from tumor_response.cli.export import Handover, export_study
+        from tumor_response.export import FORMATS_OF_A_BUNDLE
+
+        place = out / "bundle" if bundle is None else bundle
+        handover = Handover(place, format or FORMATS_OF_A_BUNDLE, key_file, named, keep or [])
+        plan = _plan(by, per, cut, model, n_resamples, seed, failed, observer_error_mm)
+        export_study(study, plan, handover)
+
+
+@app.command()
+def verify(
+    what: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER|FILE", help="Folder that was handed over, or a predictor's .trz file."
+        ),
+    ],
+    debug: DebugOption = False,
+) -> None:
+    """Say whether a folder or a predictor's file that was handed over is what was sent.
+
+    Ends with code 1 if a file is missing, was changed, or is one that nobody sent.
+
+    Example: tumor-response verify bundle/
+    """
+    with messages_for_people(debug, "Run the same command again."):
+        from tumor_response.cli.verify import verify_path
+
+        if not verify_path(what):
+            raise typer.Exit(FOUND)
 
 
 @dataclass(frozen=True)

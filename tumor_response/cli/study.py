@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Blocks",
+    "Evaluated",
     "Plan",
     "Study",
     "explain_models",
@@ -139,6 +140,16 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Evaluated:
+    """What an evaluation was made of, and what it gave."""
+
+    table: tr.FeatureTable
+    outcomes: pd.DataFrame
+    coupling: tr.Coupling
+    result: tr.EvaluationResult
+
+
+@dataclass(frozen=True)
 class Study:
     """A manifest or a folder, the blocks to extract from it, and the folder its results go to."""
 
@@ -227,7 +238,8 @@ class Study:
     def _cache_dir(self) -> str | Path:
         return self.cache_dir or self.out / ".cache"
 
-    def _go(self, plan: Plan, explained: Sequence[str], n_permutations: int = 0) -> None:
+    def evaluated(self, plan: Plan) -> Evaluated:
+        """Extract and evaluate; the feature table is written, nothing else is."""
         # whatever an option can get wrong fails here, before hours of extraction
         label = plan.label()
         extractors = self.blocks.extractors()
@@ -244,12 +256,20 @@ class Study:
 
         table = self._extracted(cohort, extractors)
         result = run_models(models, table, outcomes, plan, scheme, self.n_jobs)
+        return Evaluated(table, outcomes, coupling, result)
+
+    def _go(self, plan: Plan, explained: Sequence[str], n_permutations: int = 0) -> None:
+        found = self.evaluated(plan)
+        result, coupling = found.result, found.coupling
         explanations = explain_models(
-            result, [m for m in explained if m in models], self.n_jobs, n_permutations
+            result, [m for m in explained if m in result.models], self.n_jobs, n_permutations
         )
         title = f"Response to radiotherapy: {self.source.path.name}"
-        trace = trace_models(result, table, outcomes, self.n_jobs)
-        write_results(self.out, result, table, outcomes, coupling, explanations, trace, title=title)
+        trace = trace_models(result, found.table, found.outcomes, self.n_jobs)
+        write_results(
+            *(self.out, result, found.table, found.outcomes, coupling, explanations, trace),
+            title=title,
+        )
         show_results(result, coupling)
         say(f"Report: {(self.out / 'report.html').resolve()}")
 

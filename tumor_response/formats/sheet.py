@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -71,7 +72,8 @@ class Sheet:
     Raises
     ------
     TableError
-        If the parts do not belong together.
+        If the parts do not belong together, two columns have one name (code
+        ``names_repeated``), or a name is no text that UTF-8 can hold (``name_not_text``).
     """
 
     name: str
@@ -82,9 +84,26 @@ class Sheet:
 
     def __post_init__(self) -> None:
         names = [variable.name for variable in self.variables]
+        twice = [name for name, times in Counter(names).items() if times > 1]
+        strangers = [name for name in names if not _is_text(name)]
+        if strangers:
+            raise TableError(
+                f"{self.name!r} has columns whose names are no text: {strangers[:3]!r}. Rename "
+                "them.",
+                code="name_not_text",
+            )
+        if twice:
+            raise TableError(
+                f"{self.name!r} has columns of the same name: {twice[:3]}. Rename them.",
+                code="names_repeated",
+            )
         if names != list(self.frame.columns):
             raise TableError(f"The variables of {self.name!r} are not its columns, in order.")
         if self.reasons is not None and (
             self.reasons.shape != self.frame.shape or names != list(self.reasons.columns)
         ):
             raise TableError(f"The reasons of {self.name!r} are not of its shape and columns.")
+
+
+def _is_text(name: object) -> bool:
+    return isinstance(name, str) and name == name.encode(errors="ignore").decode()

@@ -14,12 +14,14 @@ import pandas as pd
 from tumor_response.exceptions import TableError
 from tumor_response.features.assemble import FAILURE_COLUMNS
 from tumor_response.features.base import KEY_ROLE
+from tumor_response.formats.csv import write_frame
+from tumor_response.formats.whole import write_all
+from tumor_response.formats.writing import prepare_formats
+from tumor_response.table.as_sheet import table_as_sheet
 from tumor_response.table.loading import check_files, chosen_columns, part_paths, read_data
-from tumor_response.table.parts import INDEX, PartWriter, json_bytes, slices, write_whole
+from tumor_response.table.parts import INDEX, PartWriter, json_bytes, slices
 
 __all__ = ["FeatureTable"]
-
-_FORMATS = ("csv", "parquet")
 
 
 @dataclass(frozen=True)
@@ -229,13 +231,20 @@ class FeatureTable:
     def export(self, prefix: str | Path, formats: Sequence[str] = ("csv", "parquet")) -> list[Path]:
         """Write the table for other programs.
 
+        Each opens with labels, values of categories and, where the program has them, missing
+        values of several kinds. Names that a program does not take are changed, and
+        ``out/features_<format>_names.csv`` leads back. A table of more columns than the program
+        has is written in parts, ``out/features_1.dta`` ..., each with the keys.
+
         Parameters
         ----------
         prefix
-            ``out/features`` gives ``out/features.csv`` or ``.parquet``, and beside it
-            ``out/features_dictionary.csv``, ``_failures.csv`` and ``_provenance.json``.
+            ``out/features`` gives ``out/features.csv``, ``.parquet`` and so on, and beside them
+            ``out/features_missing.csv`` (why values are missing), ``_dictionary.csv``,
+            ``_failures.csv`` and ``_provenance.json``.
         formats
-            Of ``"csv"`` (numbers with all their digits) and ``"parquet"``.
+            Of ``"csv"`` (numbers with all their digits), ``"parquet"``, ``"dta"`` (Stata),
+            ``"sav"`` (SPSS), ``"rds"`` (R), ``"xpt"`` (SAS) and ``"xlsx"`` (Excel).
 
         Returns
         -------
@@ -245,30 +254,29 @@ class FeatureTable:
         Raises
         ------
         TableError
-            For a format that is not there; code ``table_unwritable`` if the disk is full or may not
-            be written to: no file is left that is only half written.
+            For a format that is not there (code ``format_unknown``), and for what one of the
+            formats cannot hold; code ``table_unwritable`` if the disk is full or may not be
+            written to. No file is written then.
+
+        Examples
+        --------
+        >>> import tempfile, tumor_response as tr
+        >>> folder = tempfile.mkdtemp()
+        >>> cohort = tr.simulate_cohort(n_patients=2, seed=0, directory=f"{folder}/sim")
+        >>> table = tr.extract(cohort, [tr.ClinicalFactors(["age"])])
+        >>> written = table.export(f"{folder}/features", ["csv", "xlsx"])
+        >>> [path.name for path in written][:3]
+        ['features.csv', 'features.xlsx', 'features_missing.csv']
         """
-        wanted = [formats] if isinstance(formats, str) else list(formats)
-        unknown = [name for name in wanted if name not in _FORMATS]
-        if unknown or not wanted:
-            raise TableError(
-                f"formats={wanted}: expected some of {', '.join(_FORMATS)} in this version."
-            )
         prefix = Path(prefix)
-        prefix.parent.mkdir(parents=True, exist_ok=True)
-        written = []
-        flat = self.data.reset_index()
-        for name in wanted:
-            path = prefix.with_name(f"{prefix.name}.{name}")
-            write = flat.to_csv if name == "csv" else flat.to_parquet
-            written.append(write_whole(path, partial(write, index=False)))
+        writers = prepare_formats(table_as_sheet(self), prefix, formats)
         beside = {"dictionary": self.dictionary.reset_index(), "failures": self.failures}
         for name, frame in beside.items():
-            path = prefix.with_name(f"{prefix.name}_{name}.csv")
-            written.append(write_whole(path, partial(frame.to_csv, index=False)))
-        path = prefix.with_name(f"{prefix.name}_provenance.json")
+            writers[prefix.with_name(f"{prefix.name}_{name}.csv")] = partial(write_frame, frame)
         provenance = json_bytes(self.provenance)
-        return [*written, write_whole(path, lambda part: part.write_bytes(provenance))]
+        path = prefix.with_name(f"{prefix.name}_provenance.json")
+        writers[path] = lambda part: part.write_bytes(provenance)
+        return write_all(writers)
 
     def __repr__(self) -> str:
         counts = self.dictionary["block"].value_counts()

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from tumor_response.exceptions import TableError
+from tumor_response.formats.whole import unwritable
 from tumor_response.settings import canonical_json, sha256_of_json
 
 __all__ = [
@@ -26,7 +27,6 @@ __all__ = [
     "row_hashes",
     "rows_per_part",
     "slices",
-    "write_whole",
 ]
 
 INDEX = ["patient_id", "lesion_id"]
@@ -202,24 +202,6 @@ class PartWriter:
         self._sums[name] = {"bytes": len(content), "sha256": _sha256(content)}
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """Have a file written under another name, and give it its own when it is whole.
-
-    Raises
-    ------
-    TableError
-        Code ``table_unwritable``; what was there before is there still.
-    """
-    part = path.with_name(f"{path.name}.part")
-    try:
-        write(part)
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        _refuse(path, error)
-    return path
-
-
 def row_hashes(rows: pd.DataFrame, texts: Collection[str]) -> list[int]:
     """Return one number per row, from its key and all its values, to the bit."""
     named = [name for name in rows.columns if name in texts]
@@ -294,8 +276,5 @@ def _sha256(content: bytes) -> str:
 
 
 def _refuse(path: Path, error: OSError) -> NoReturn:
-    raise TableError(
-        f"{path} cannot be written ({error.strerror or error}). Make room or choose another "
-        "folder; an extraction started again with the same cache_dir computes nothing twice.",
-        code="table_unwritable",
-    ) from None
+    way_out = "; an extraction started again with the same cache_dir computes nothing twice"
+    raise unwritable(path, error, way_out) from None

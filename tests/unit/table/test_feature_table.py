@@ -84,6 +84,7 @@ def test_exported_csv_and_parquet_hold_every_digit(table: tr.FeatureTable, tmp_p
     assert [p.name for p in written] == [
         "features.csv",
         "features.parquet",
+        "features_missing.csv",
         "features_dictionary.csv",
         "features_failures.csv",
         "features_provenance.json",

@@ -1,0 +1,171 @@
+"""``tumor-response predict``: a trained predictor on new images, from a file to a table."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tumor_response.cli.console import messages_for_people, say, show_records
+from tumor_response.exceptions import SettingsError
+from tumor_response.settings import checked_n_jobs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tumor_response.cohort import Cohort
+
+__all__ = ["predict"]
+
+_SHOWN = 20
+NOT_A_DEVICE = "For research; not a medical device."
+
+
+def predict(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL.trz", help="File that a predictor was saved to.")
+    ],
+    manifest: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MANIFEST|FOLDER",
+            help="CSV file with one row per lesion; or, with --roi, a folder or zip of DICOM "
+            "objects.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="CSV file that the predictions go to.")
+    ] = Path("predictions.csv"),
+    roi: Annotated[
+        str | None,
+        typer.Option(
+            help="For a folder: the tumour's structure, a regular expression that matches its "
+            "whole name."
+        ),
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="What the file's SHA-256 has to be, as its sender told it.")
+    ] = None,
+    coverage: Annotated[
+        float, typer.Option(help="Of the label sets or intervals, as fitted: 0.8, 0.9, 0.95.")
+    ] = 0.9,
+    contours: Annotated[
+        int,
+        typer.Option(help="Predict under as many other plausible contours; 0: not.", min=0),
+    ] = 0,
+    observer_sd_mm: Annotated[
+        float,
+        typer.Option(help="SD of such contours along the normal, mm; give your own.", min=0.0),
+    ] = 2.0,
+    refuse_out_of_domain: Annotated[
+        bool,
+        typer.Option(
+            "--refuse-out-of-domain",
+            help="Refuse lesions outside the training domain instead of flagging them.",
+            show_default=False,
+        ),
+    ] = False,
+    cache_dir: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|URL", help="Where finished cases are kept.", show_default="none"
+        ),
+    ] = None,
+    n_jobs: Annotated[
+        int, typer.Option("--n-jobs", "-j", help="Parallel processes; -1 is all cores.")
+    ] = -1,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.", show_default=False)
+    ] = False,
+) -> None:
+    """Predict new lesions by a saved predictor: probability, label set, limits, refusals.
+
+    Every lesion of the manifest has a row. A refused one has no numbers and says why.
+
+    Example: tumor-response predict model.trz manifest.csv --out predictions.csv
+    """
+    with messages_for_people(debug, "Run the same command again."):
+        n_jobs = checked_n_jobs(n_jobs)
+        from tumor_response.formats.whole import write_whole
+        from tumor_response.predictor.predictor import ShrinkagePredictor
+        from tumor_response.predictor.refusal import RefusalRule
+
+        predictor = ShrinkagePredictor.load(model, sha256=sha256)
+        say(f"{model.name}: {predictor!r}, SHA-256 {predictor.sha256_}.")
+        cohort = _cohort(manifest, roi, n_jobs)
+        found = predictor.predict(
+            cohort,
+            coverage=coverage,
+            contours=contours,
+            observer_sd_mm=observer_sd_mm,
+            refuse=RefusalRule(out_of_domain=refuse_out_of_domain),
+            n_jobs=n_jobs,
+            cache_dir=cache_dir,
+        )
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(out, found.to_csv)
+        told = {
+            "note": NOT_A_DEVICE,
+            "model_sha256": predictor.sha256_,
+            "coverage": coverage,
+            "contours": contours,
+            "observer_sd_mm": observer_sd_mm if contours else None,
+            "refuse_out_of_domain": refuse_out_of_domain,
+            "threshold": dict(predictor.state_.threshold),
+            "end_point": dict(predictor.state_.end_point),
+        }
+        beside = out.with_suffix(".json")
+        text = json.dumps(told, indent=2, sort_keys=True) + "\n"
+        write_whole(beside, partial(_write_text, text))
+        _show(found)
+        say(f"Predictions: {out}; what they were made with: {beside}.")
+        say(NOT_A_DEVICE)
+
+
+def _cohort(manifest: Path, roi: str | None, n_jobs: int) -> Cohort:
+    import tumor_response as tr
+
+    if not (manifest.is_dir() or manifest.suffix.lower() == ".zip"):
+        if roi is not None:
+            raise SettingsError("--roi is for folders; a manifest has a column for it.")
+        return tr.Cohort.from_csv(manifest)
+    if roi is None:
+        raise SettingsError(
+            f"{manifest} is a folder: say which structure is the tumour, --roi 'GTV.*'."
+        )
+    cohort = tr.Cohort.from_dicom(manifest, roi, n_jobs=n_jobs)
+    if len(cohort.left_out):
+        show_records("Left out", cohort.left_out, _SHOWN)
+    return cohort
+
+
+def _write_text(text: str, path: Path) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _show(found: pd.DataFrame) -> None:
+    """Say how many were predicted, flagged and refused, and show the first rows."""
+    refused = found["refused"].to_numpy(dtype=bool)
+    outside = ~found["in_domain"].to_numpy(dtype=bool) & ~refused
+    say(
+        f"{len(found)} lesions: {int((~refused).sum())} predicted, {int(outside.sum())} of them "
+        f"outside the training domain; {int(refused.sum())} refused."
+    )
+    for code, count in found.loc[refused, "refusal"].value_counts().items():
+        say(f"refused, {code}: {count}")
+    shown = [
+        "probability",
+        "rate",
+        "label_set",
+        "interval_low",
+        "interval_high",
+        "in_domain_score",
+        "out_of_domain",
+        "refusal",
+    ]
+    flat = found.reset_index()
+    keys = [name for name in found.index.names if name is not None]
+    show_records("Predictions", flat[[*keys, *(name for name in shown if name in flat)]], _SHOWN)
