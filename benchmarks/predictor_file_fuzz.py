@@ -91,6 +91,7 @@ def main() -> None:
     n_inputs = parser.parse_args().inputs
     for name in GOOD:
         fate("values", good(name) + b"0")
+        repr(state_from(good(name)).model)  # messages name models; scikit-learn's words for them
         state_bytes(state_from(good(name)))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     signal.signal(signal.SIGALRM, _too_long)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from sklearn.base import is_classifier
 
 from tumor_response.exceptions import BundleError
+from tumor_response.formats.whole import write_whole
 from tumor_response.predictor.calibration import Calibration
 from tumor_response.predictor.codec import models_from, models_to
 from tumor_response.predictor.codec.made_up import agree, frame_of, made_up_rows, said_of
@@ -63,18 +63,11 @@ def save_state(state: PredictorState, path: str | Path) -> str:
     BundleError
         Code ``training_rows``: a model that is its training patients' rows; ``not_storable``: a
         type that a file does not hold; ``not_json``: settings or aggregates that are not JSON.
+    TableError
+        Code ``table_unwritable``: the disk is full, or may not be written to.
     """
     content = state_bytes(state)
-    place = Path(path)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        Path(part).replace(place)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
+    write_whole(Path(path), lambda part: part.write_bytes(content))
     return hashlib.sha256(content).hexdigest()
 
 
@@ -197,6 +190,11 @@ def _state(members: Mapping[str, bytes]) -> PredictorState:
     models = models_from(members)
     if set(models) != {*_MODELS}:
         raise refused("it has other models than a predictor's.", code="damaged_member")
+    for model in (models["model"], models["volume_model"], *models["resample_models"]):
+        if not hasattr(model, "predict") or is_classifier(model) != (found["task"] == "response"):
+            raise refused(
+                f"it holds a model that predicts no {found['task']}.", code="damaged_member"
+            )
     rules = {name: rule.from_json(found[name]) for name, rule in _RULES.items()}
     return PredictorState(
         **{name: found[name] for name in _JSON},

@@ -17,10 +17,13 @@ import pytest
 from safetensors.numpy import load
 from sklearn.pipeline import Pipeline
 
+import tumor_response as tr
 from tests.unit.predictor import small
 from tests.unit.predictor.container.altering import members
 from tumor_response.models import model_names
+from tumor_response.predictor import PredictorState
 from tumor_response.predictor.container.writing import sealed
+from tumor_response.predictor.predictor import ShrinkagePredictor
 from tumor_response.predictor.saving import state_bytes
 
 ROWS = ("gaussian_process", "tabular_foundation")
@@ -112,12 +115,28 @@ def test_the_search_finds_rows_where_they_are():
     assert rows_in(numbers_in(sealed(held)), stages) == {"state.json/record/x"}
 
 
-@pytest.mark.parametrize("name", ["logistic", "random_forest", "late_fusion"])
-def test_no_patients_name_is_in_a_file(name):
-    content = state_bytes(small.state(name))
-    texts = [content.decode("latin-1")]
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        texts += [archive.read(one).decode("latin-1") for one in archive.namelist()]
+@pytest.fixture(scope="module")
+def whole() -> tuple[PredictorState, bytes]:
+    """A predictor with all its parts: calibration, quantiles, domain, record."""
+    y = pd.Series(small.outcome("rate"), small.frame().index, name="rate_percent_per_day")
+    predictor = ShrinkagePredictor(
+        None, "logistic", label=tr.ResponderCut("median"), n_resamples=2, n_repeats=1
+    ).fit_table(small.frame(), y)
+    return predictor.state_, state_bytes(predictor.state_)
+
+
+def test_a_whole_predictor_holds_no_training_row_and_no_outcome_of_one(whole):
+    state, content = whole
+    stages = stages_of(state.model, small.frame()) + stages_of(state.volume_model, small.frame())
+    by_patient = [state.model.decision_function(small.frame()), small.outcome("rate")]
+    # what is computed of each patient, patient by patient or sorted, would be an array of its own
+    told = [np.sort(one)[None, :] for one in by_patient] + [one[None, :] for one in by_patient]
+    assert rows_in(numbers_in(content), [*stages, *told]) == set()
+
+
+def test_no_patients_name_is_in_a_file(whole):
+    content = whole[1]
+    texts = [content, *members(content).values()]
     names = re.compile("|".join(f"{one}(?![0-9])" for one in small.frame().index.levels[0]))
-    assert not any(names.search(text) for text in texts)
+    assert not any(names.search(text.decode("latin-1")) for text in texts)
     assert names.search("patient MRN-7003.")
