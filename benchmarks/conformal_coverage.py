@@ -7,7 +7,9 @@ simulator's latent volume, age and field, the field seen through 10 of 40 noisy 
     one per patient;
 ``clustered``
     one to four. What lesions of one patient share moves their rates by 0.2 % per day (SD) and is
-    seen in five columns; lesions of patients with many are noisier.
+    seen in five columns; lesions of patients with many are noisier;
+``rare``
+    one per patient, about a quarter of them responders (with ``--alternatives``).
 
 Ways to find the quantiles:
 
@@ -43,6 +45,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +63,8 @@ from tumor_response.simulate.latents import RATE_SD_PERCENT_PER_DAY, simulate_la
 from tumor_response.simulate.settings import SimulationSettings
 
 COVERAGES = (0.8, 0.9, 0.95)
-FRESH = {"one": 500, "clustered": 250}
-MEAN_RATE = 1.05
+FRESH = {"one": 500, "clustered": 250, "rare": 500}
+CUT = {"one": 1.05, "clustered": 1.05, "rare": 1.3}
 MODELS = {"response": "logistic", "rate": "linear"}
 RESULTS = Path(__file__).parent / "results"
 SEEDS = RESULTS / "conformal_coverage_seeds.csv"
@@ -83,7 +86,7 @@ class Study:
 def study_of(seed: int, n: int, lesions: str, task: str) -> Study:
     """Return a simulated study."""
     rng = np.random.default_rng([seed, n, 23])
-    settings = SimulationSettings(lesions_per_patient=1 if lesions == "one" else (1, 4))
+    settings = SimulationSettings(lesions_per_patient=(1, 4) if lesions == "clustered" else 1)
     latents = simulate_latents(n + FRESH[lesions], seed, settings)
     patients = patients_of(latents)
     rate = latents["rate_latent_percent_per_day"].to_numpy().copy()
@@ -97,7 +100,7 @@ def study_of(seed: int, n: int, lesions: str, task: str) -> Study:
     X = pd.DataFrame(columns, latents.index).add_prefix("radiomics__f")
     X.insert(0, "clinical__age_years", latents["age_years"])
     X.insert(0, "clinical__volume_cc", latents["target_volume_baseline_cc"])
-    outcome = rate if task == "rate" else (rate > MEAN_RATE).astype(np.float64)
+    outcome = rate if task == "rate" else (rate > CUT[lesions]).astype(np.float64)
     y = pd.Series(outcome, latents.index, name="rate" if task == "rate" else "responder")
     old = patients < n
     return Study(X[old], y[old], X[~old], y[~old])
@@ -212,10 +215,10 @@ def main() -> None:
     for seed in range(asked.first, asked.first + asked.seeds if not asked.summary else 0):
         for n in asked.sizes:
             rows = []
-            for lesions in FRESH:
-                for task in MODELS:
-                    if (seed, n, lesions, task, not asked.alternatives) in done:
-                        continue
+            for lesions, task in product(FRESH, MODELS):
+                if lesions == "rare" and (task == "rate" or not asked.alternatives):
+                    continue
+                if (seed, n, lesions, task, not asked.alternatives) not in done:
                     about = {"seed": seed, "n": n, "lesions": lesions, "task": task}
                     found = find(study_of(seed, n, lesions, task), task, seed)
                     rows += [about | row for row in found]

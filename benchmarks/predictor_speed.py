@@ -92,6 +92,7 @@ def fit(work: Path, model: Path) -> None:
 
 def measure(options: argparse.Namespace) -> None:
     """Run what is not there yet, each case in a process of its own."""
+    sys.path.append(str(Path(__file__).parent))  # -P leaves it out
     from radiomics_parity import real_cases
 
     data = Path(os.environ.get("TUMOR_RESPONSE_DATA", "../shared/data")).resolve()

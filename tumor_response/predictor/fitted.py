@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal, Self
 from tumor_response.exceptions import BundleError, ModelError
 from tumor_response.features.base import FeatureExtractor
 from tumor_response.formats.whole import write_whole
-from tumor_response.predictor.calibration import Calibration
 from tumor_response.predictor.saving import save_state
 from tumor_response.predictor.state import PredictorState
 
@@ -119,18 +118,12 @@ class FittedPredictor:
         Raises
         ------
         BundleError
-            Code ``no_onnx``: a step that has no graph, or rates that were recalibrated.
+            Code ``no_onnx``: a step that has no graph.
         """
         from tumor_response.predictor.onnx_model import onnx_model
 
         state = self.state_
-        if state.task == "rate" and state.calibration != Calibration():
-            raise BundleError(
-                "The graph of a rate is that of the model as it was fitted, and this predictor was "
-                "recalibrated. Export the predictor that it was made of.",
-                code="no_onnx",
-            )
-        graph = onnx_model(state.model, None if state.task == "rate" else state.calibration)
+        graph = onnx_model(state.model, state.calibration)
         write_whole(Path(path), partial(_write, graph.SerializeToString(deterministic=True)))
 
     def save(self, path: str | Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -125,16 +125,7 @@ def fitted_state(
     calibrated = calibrations[MODEL].apply(left_out[0])
     shown = shown_columns(rows.models[MODEL], rows.X.columns)
     read = [c for c in columns_read(rows.models[MODEL], rows.X, shown) if is_predictor(c)]
-    # of the samples as well: what the final model forgets, a fit to fewer patients may keep
-    held = [
-        path.replace("model", name, 1)
-        for name, one in (
-            (MODEL, final),
-            *((f"resample_models[{at}]", one) for at, one in enumerate(resampled)),
-        )
-        for path in rows_held(one, rows.shown_to(MODEL))
-    ]
-    held += rows_held(volume, rows.shown_to(VOLUME))
+    held = _rows_held(rows, {MODEL: final, VOLUME: volume}, resampled)
     dictionary = _dictionary_of(table)
     kept_facts = None if facts is None else facts.loc[rows.X.index]
     return PredictorState(
@@ -181,6 +172,24 @@ def split_facts(
         there = [str(b) for b in table.dictionary["block"].unique()]
         return table.select([b for b in there if b not in ("meta", FACTS_BLOCK)]), facts
     return data.loc[:, ~of_facts], facts
+
+
+def _rows_held(
+    rows: EvaluationRows, final: Mapping[str, BaseEstimator], resampled: Sequence[BaseEstimator]
+) -> list[str]:
+    """Return where fitted models hold training patients: those to samples as well.
+
+    A scaler's ``limit_`` is a setting over the square root of a number of columns; values that
+    were clipped to it are equal to it, whoever's they are.
+    """
+    every = [(name, name, one) for name, one in final.items()]
+    every += [(f"resample_models[{at}]", MODEL, one) for at, one in enumerate(resampled)]
+    return [
+        path.replace("model", where, 1)
+        for where, name, one in every
+        for path in rows_held(one, rows.shown_to(name))
+        if not path.endswith(".limit_")
+    ]
 
 
 def _calibration(rows: EvaluationRows, crossed: CrossFitted, name: str) -> Calibration:

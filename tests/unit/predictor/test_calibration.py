@@ -23,7 +23,7 @@ def test_many_patients_calibrate_as_a_plain_logistic_regression():
     log_odds, y, patients = drawn(20_000)
     found = fit_calibration(log_odds, y, patients)
     plain = sm.GLM(y, sm.add_constant(log_odds), sm.families.Binomial()).fit().params
-    # Platt's targets move a line of 20,000 patients by less than 1e-3
+    # what draws the line toward (0, 1) is nothing beside 20,000 patients
     np.testing.assert_allclose([found.intercept, found.slope], plain, atol=1e-3)
 
 
@@ -40,8 +40,8 @@ def test_scores_that_separate_or_oppose_the_classes_give_a_line_that_keeps_the_o
     log_odds = np.array([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0])
     apart = fit_calibration(log_odds, log_odds > 0, np.arange(6))
     turned = fit_calibration(log_odds, log_odds < 0, np.arange(6))
-    assert 0 < apart.slope < 5
-    assert 0 < turned.slope < 0.01
+    assert 1 < apart.slope < 2.5
+    assert 0.01 <= turned.slope < 0.5
 
 
 def test_patients_are_calibrated_without_their_own_outcome():
@@ -55,14 +55,6 @@ def test_patients_are_calibrated_without_their_own_outcome():
     assert (before[whose != 3] != after[whose != 3]).all()
 
 
-def test_the_only_responder_is_calibrated_on_all():
-    log_odds, y, patients = drawn(12)
-    y[:] = 0
-    y[5] = 1
-    expected = fit_calibration(log_odds, y, patients).apply(log_odds)
-    assert cross_calibrated(log_odds, y, patients)[5] == expected[5]
-
-
 def test_it_goes_through_json():
     found = Calibration(0.1, 0.7, 60, "cross_fitted")
     assert Calibration.from_json(json.loads(json.dumps(found.to_json()))) == found
@@ -71,7 +63,6 @@ def test_it_goes_through_json():
 @pytest.mark.parametrize(
     ("log_odds", "y", "patients", "code"),
     [
-        ([0.0, 1.0], [1, 1], [1, 2], "one_class"),
         ([0.0, np.inf], [0, 1], [1, 2], "not_finite"),
         ([0.0, 1.0], [0, 1], [1], "shape"),
         ([0.0, 1.0], [0, 2], [1, 2], "y"),

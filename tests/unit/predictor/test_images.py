@@ -22,7 +22,12 @@ from tumor_response.imaging.perturb import plausible_contours
 from tumor_response.predictor.local_lesions import outcome_by_the_cut
 from tumor_response.predictor.predictor import ShrinkagePredictor
 
-SMALL = {"n_resamples": 3, "n_repeats": 1, "n_folds": 3}
+SMALL = {
+    "model": tr.make_model("logistic", Cs=[0.1]),
+    "n_resamples": 3,
+    "n_repeats": 1,
+    "n_folds": 3,
+}
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +175,7 @@ def test_local_outcomes_recalibrate_by_the_cut_that_travels(
     assert child.state_.calibration == from_classes.state_.calibration
     assert child.state_.parents[-1]["left_out"] == {"outcome_missing": 1}
     assert child.state_.parents[-1]["n_lesions"] == len(cohort) - 1
-    before, after = fitted.predict(cohort), child.predict(cohort)
+    before, after = fitted.predict_table(table), child.predict_table(table)
     assert after["probability"].mean() > before["probability"].mean()
     with pytest.raises(EvaluationError) as caught:
         outcome_by_the_cut(state, y.rename("log_volume_ratio"))
@@ -182,9 +187,8 @@ def test_local_outcomes_recalibrate_by_the_cut_that_travels(
 
 def test_a_model_that_holds_patients_is_not_saved(cohort: tr.Cohort, folder: Path) -> None:
     table = tr.extract(cohort, made.EXTRACTORS)
-    predictor = ShrinkagePredictor(
-        model="gaussian_process", label=tr.ResponderCut("median"), **SMALL
-    )
+    held = SMALL | {"model": "gaussian_process"}
+    predictor = ShrinkagePredictor(label=tr.ResponderCut("median"), **held)
     predictor.fit_table(table, made.outcomes(cohort))
     with pytest.raises(BundleError) as caught:
         predictor.save(folder / "rows.trz")

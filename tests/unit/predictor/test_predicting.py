@@ -27,7 +27,12 @@ COLUMNS = [
     "refused",
     "refusal",
 ]
-SMALL = {"n_resamples": 4, "n_repeats": 1, "n_folds": 3}
+SMALL = {
+    "model": tr.make_model("logistic", Cs=[0.1]),
+    "n_resamples": 4,
+    "n_repeats": 1,
+    "n_folds": 3,
+}
 
 
 X = made.table(60)
@@ -125,7 +130,7 @@ def test_columns_in_another_order_or_beside_others_change_nothing(
 def test_the_state_is_the_same_for_any_number_of_processes() -> None:
     y = made.rates(X)
     one, two = (
-        ShrinkagePredictor(model="xgboost", label=tr.ResponderCut("median"), **SMALL).fit_table(
+        ShrinkagePredictor(label=tr.ResponderCut("median"), **SMALL).fit_table(
             X[:40], y[:40], n_jobs=n
         )
         for n in (1, 2)
@@ -139,7 +144,8 @@ def test_the_state_is_the_same_for_any_number_of_processes() -> None:
 
 def test_rates_have_intervals_and_no_classes() -> None:
     y = made.rates(X)
-    predictor = ShrinkagePredictor(model="linear", outcome="rate", **SMALL)
+    model = tr.make_model("linear", outcome="rate", alphas=[10.0])
+    predictor = ShrinkagePredictor(outcome="rate", **SMALL | {"model": model})
     found = predictor.fit_table(X[:60], y[:60]).predict_table(X[60:], coverage=0.9)
     assert list(found)[:6] == [
         "rate",

@@ -161,7 +161,7 @@ def _by_patient(values: FloatArray, frame: pd.DataFrame) -> FloatArray:
     if "patient_id" in frame.index.names:
         of = frame.index.get_level_values("patient_id").astype(str).to_numpy(dtype=object)
         series = series.groupby(of, sort=False).mean()
-    found: FloatArray = series.dropna().to_numpy(dtype=np.float64)
+    found: FloatArray = np.asarray(series.dropna(), dtype=np.float64)
     return found
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from tumor_response.parallel.threads import held_threads
 from tumor_response.predictor.domain.drift import Drift, drift_between
 from tumor_response.predictor.domain.parts import DomainParts, columns_of
-from tumor_response.predictor.domain.ranges import weighted_quantiles
+from tumor_response.predictor.domain.ranges import NumberRange, weighted_quantiles
 from tumor_response.predictor.domain.usual import Usual
 from tumor_response.predictor.domain.words import outside_words
 
@@ -178,6 +178,26 @@ class TrainingDomain:
         below = np.interp(largest, self.quantiles, _LEVELS, left=0.0, right=1.0)
         scores: FloatArray = (1 + self.n_patients * (1 - below)) / (self.n_patients + 1)
         return np.where(np.isfinite(largest), scores, np.nan)
+
+    def told(self) -> dict[str, str]:
+        """Return what may be told of the training lesions, fact by fact, in words.
+
+        Returns
+        -------
+        dict of str to str
+            Such as ``"slice thickness (mm)"`` -> ``"1 to 3"``: the 2.5th to the 97.5th percentile,
+            rounded outward; levels, the commonest first; families of features with their number.
+        """
+        if self.parts is None:
+            return {}
+        found = {}
+        for of in self.parts.ranges.values():
+            unit = f" ({of.unit})" if isinstance(of, NumberRange) and of.unit else ""
+            found[f"{of.words}{unit}"] = of.shown_range
+        if self.parts.space is not None:
+            for name, members in self.parts.space.families.items():
+                found[f"features: {name}"] = f"{len(members)}, by centre and spread"
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Return what :meth:`from_json` takes."""
