@@ -16,7 +16,13 @@ import tumor_response as tr
 from tests.unit import cases
 from tests.unit.predictor import made
 from tumor_response.cli import app
-from tumor_response.exceptions import BundleError, EvaluationError, FeatureError, TableError
+from tumor_response.exceptions import (
+    BundleError,
+    EvaluationError,
+    FeatureError,
+    ModelError,
+    TableError,
+)
 from tumor_response.features.altered import Altered
 from tumor_response.imaging.perturb import plausible_contours
 from tumor_response.predictor.local_lesions import outcome_by_the_cut
@@ -183,6 +189,30 @@ def test_local_outcomes_recalibrate_by_the_cut_that_travels(
     with pytest.raises(EvaluationError) as caught:
         fitted.recalibrate(new, made.outcomes(new))
     assert caught.value.code == "too_few_patients"
+
+
+def test_card_graph_and_features_are_of_the_state(
+    fitted: ShrinkagePredictor, new: tr.Cohort, folder: Path
+) -> None:
+    import onnxruntime
+
+    predictor = ShrinkagePredictor.from_state(fitted.state_).describe(about={"name": "Ours <b>"})
+    card = predictor.model_card(folder / "card.html", format="html")
+    assert (folder / "card.html").read_text(encoding="utf-8") == card
+    assert "Ours &lt;b&gt;" in card
+    assert "not a medical device" in predictor.model_card().lower()
+    with pytest.raises(ModelError) as caught:
+        predictor.model_card(format="pdf")  # type: ignore[arg-type]
+    assert caught.value.code == "card_format"
+    features = predictor.features(new)
+    assert features.blocks == ["clinical"]
+    assert predictor.extractors_[0].identity() == made.EXTRACTORS[0].identity()
+    predictor.to_onnx(folder / "model.onnx")
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    rows = features.data[["clinical__age", "clinical__volume_cc"]].dropna()
+    (found,) = session.run(["probability"], {"numbers": rows.to_numpy()})
+    expected = predictor.predict_table(features).loc[rows.index, "probability"]
+    np.testing.assert_allclose(found.ravel(), expected, rtol=1e-9)
 
 
 def test_a_model_that_holds_patients_is_not_saved(cohort: tr.Cohort, folder: Path) -> None:
