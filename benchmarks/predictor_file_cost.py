@@ -3,6 +3,8 @@
 A simulated table of 100 patients and 1,503 columns, 50 bootstrap fits beside the model and
 ``volume_only``, as ``ShrinkagePredictor`` saves them. Seconds are processor time of one core, the
 best of three; memory is the peak of what Python and NumPy allocate, beside what was there before.
+The last rows are files that were made to take memory, and are refused: JSON of as many values as
+are allowed, and a member that unpacks to as much as is allowed. A run that was ended goes on.
 
 Run:  python -P benchmarks/predictor_file_cost.py
 Writes benchmarks/results/predictor_file_cost.csv.
@@ -10,8 +12,12 @@ Writes benchmarks/results/predictor_file_cost.csv.
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
 import time
 import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,9 +26,12 @@ import numpy as np
 import pandas as pd
 
 import tumor_response as tr
+from tumor_response.exceptions import BundleError
 from tumor_response.features.assemble import DICTIONARY_COLUMNS
 from tumor_response.parallel.threads import held_threads
 from tumor_response.predictor import Calibration, ConformalRule, PredictorState, TrainingDomain
+from tumor_response.predictor.container.strict_json import MOST_VALUES, written
+from tumor_response.predictor.container.writing import sealed
 from tumor_response.predictor.saving import state_bytes, state_from
 
 N, SEED, N_RESAMPLES = 100, 9301, 50
@@ -78,10 +87,65 @@ def cost(work: Callable[[Any], Any], given: Any) -> tuple[float, float]:
     return min(seconds), peak / 1024**2
 
 
+def greedy() -> dict[str, bytes]:
+    """Return files that take as much memory as a refused file can."""
+    with zipfile.ZipFile(io.BytesIO(state_bytes(predictor("dummy")))) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    random = np.random.default_rng(SEED).bytes(400_000)  # what does not shrink lets more in
+    lists = b"[" + b"[]," * (MOST_VALUES // 2 - 2) + b"[]]"
+    return {
+        "refused: most values": sealed(
+            listed({**parts, "state.json": lists, "check.json": random})
+        ),
+        "refused: most bytes": sealed(
+            listed({**parts, "arrays.safetensors": bytes(15 * 1024**2) + 40 * random[:1000]})
+        ),
+    }
+
+
+def listed(parts: dict[str, bytes]) -> dict[str, bytes]:
+    """Return members with a manifest that lists them."""
+    manifest = json.loads(parts["manifest.json"])
+    manifest["members"] = [
+        {"name": name, "size": len(one), "sha256": hashlib.sha256(one).hexdigest()}
+        for name, one in parts.items()
+        if name != "manifest.json"
+    ]
+    return {**parts, "manifest.json": written(manifest)}
+
+
+def refuse(content: bytes) -> None:
+    """Load what cannot be loaded."""
+    try:
+        state_from(content)
+    except BundleError as error:
+        if error.code != "damaged_member":
+            raise
+    else:
+        raise AssertionError("it was loaded")
+
+
 def main() -> None:
     """Measure and write."""
-    rows = []
+    rows = pd.read_csv(RESULTS).to_dict("records") if RESULTS.exists() else []
+    done = {row["model"] for row in rows}
+    for name, content in greedy().items():
+        if name in done:
+            continue
+        seconds, peak = cost(refuse, content)
+        rows.append(
+            {
+                "model": name,
+                "mib": round(len(content) / 1024**2, 2),
+                "read_seconds": round(seconds, 2),
+                "read_mib": round(peak, 1),
+            }
+        )
+        print(rows[-1], flush=True)
+        pd.DataFrame(rows).to_csv(RESULTS, index=False)
     for name in MODELS:
+        if name in done:
+            continue
         state = predictor(name)
         with held_threads(1):
             content = state_bytes(state)

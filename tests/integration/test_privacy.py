@@ -72,7 +72,7 @@ tr.export_bundle(f"{root}/out/sent/bundle", table, outcomes, result,
 rate = outcomes["shrinkage_percent"]
 predictor = tr.ShrinkagePredictor(
     [tr.Radiomics("minimal"), tr.ClinicalFactors(["age", "volume_cc"])],
-    label=tr.ResponderCut("median"), n_folds=3, n_repeats=1, n_resamples=3,
+    label=tr.ResponderCut("median"), n_folds=2, n_repeats=1, n_resamples=3,
 ).fit(cohort, rate, failed="drop").describe(evaluation=result, trace=result.leakage(n_resamples=2))
 predictor.save(f"{root}/out/sent/model.trz")
 predictor.model_card(f"{root}/out/sent/card.html", format="html")

@@ -103,7 +103,7 @@ READERS = {"dta": by_pyreadstat, "sav": by_pyreadstat, "xpt": by_pyreadstat, "rd
 
 
 @pytest.mark.parametrize("format", READERS)
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_what_is_written_is_read_back(format: str, data: st.DataObject) -> None:
     sheet = made_to_fit(data.draw(sheets(TEXT)), format)
@@ -130,7 +130,7 @@ def test_what_is_written_is_read_back(format: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("format", READERS)
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_refused_if_and_only_if_something_cannot_be_held(format: str, data: st.DataObject) -> None:
     sheet = data.draw(sheets(TEXT))

@@ -59,7 +59,6 @@ def export_study(study: Study, plan: Plan, handover: Handover) -> None:
     chosen_pseudonyms(handover.pseudonyms(), handover.directory)
     found = study.evaluated(plan)
     say("Writing the bundle ...")
-    models = found.result.models
     bundle = export_bundle(
         handover.directory,
         found.table,
@@ -67,7 +66,7 @@ def export_study(study: Study, plan: Plan, handover: Handover) -> None:
         found.result,
         formats=handover.formats,
         pseudonyms=handover.pseudonyms(),
-        headline=HEADLINE if HEADLINE in models else models[0],
+        headline=HEADLINE if HEADLINE in found.result.models else None,
         keep=handover.keep,
     )
     if bundle.left_behind:

@@ -190,7 +190,7 @@ def _frames(
 def _leakage(trace: LeakageTrace) -> pd.DataFrame:
     """Return each check and what came of it: where and what exactly was found names rows."""
     parts = [getattr(trace, name)[["check", "status"]].assign(kind=name) for name in CLASSES]
-    found = pd.concat(parts, ignore_index=True)[["kind", "check", "status"]]
+    found: pd.DataFrame = pd.concat(parts, ignore_index=True)[["kind", "check", "status"]]
     check_texts({"checks of the leakage trace": found["check"]}, ())
     return found
 

@@ -97,7 +97,8 @@ def check_texts(texts: Mapping[str, Iterable[str]], identifiers: Collection[str]
     >>> check_texts({"descriptions": ["Age of HN-0001"]}, ["HN-0001"])
     Traceback (most recent call last):
     ...
-    tumor_response.exceptions.TableError: The descriptions hold an identifier of the study ...
+    tumor_response.exceptions.TableError: The descriptions hold an identifier of the study, and \
+would leave with the bundle. Rename it where it was made, or leave the column or the model out.
     """
     wanted = [one for one in identifiers if len(one) >= _SHORTEST]
     for what, given in texts.items():

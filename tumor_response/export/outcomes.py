@@ -73,7 +73,8 @@ def cleaned_outcomes(
         frame["dose_source"] = [
             cell if cell in _SOURCES else OTHER for cell in map(_text, frame["dose_source"])
         ]
-    frame.attrs = {"days": days} if (days := outcomes.attrs.get("days")) in OUTCOME_COLUMNS else {}
+    days = outcomes.attrs.get("days")
+    frame.attrs = {"days": days} if days in OUTCOME_COLUMNS else {}
     return frame, [str(name) for name in outcomes if name not in allowed]
 
 

@@ -49,6 +49,7 @@ def whole(directory: Path) -> Iterator[Path]:
     try:
         place.chmod(0o755)  # as a new folder is; temporary ones are the owner's alone
         yield place
+        check_place(directory)  # somebody may have put something there meanwhile
         if directory.exists():
             shutil.rmtree(directory)
         place.replace(directory)

@@ -59,7 +59,8 @@ class Keys:
 
     def index(self, given: pd.Index) -> pd.MultiIndex:
         """Return the index that stands for a given one, in its order."""
-        return pd.MultiIndex.from_tuples([self.new[key] for key in given], names=given.names)
+        pairs = [self.new[str(patient), str(lesion)] for patient, lesion in given]
+        return pd.MultiIndex.from_tuples(pairs, names=given.names)
 
     def renamed(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return a frame under the new keys and in their order, which says nothing of the old."""

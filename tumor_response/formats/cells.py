@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from tumor_response.exceptions import TableError
@@ -35,11 +36,10 @@ def numbers(column: pd.Series) -> list[float | int | None]:
     >>> numbers(pd.Series([1.5, None]))
     [1.5, None]
     """
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
+        return [None if value != value else value for value in column.to_numpy().tolist()]
     if pd.api.types.is_bool_dtype(column.dtype):
         column = column.astype("Int64")
-    if not column.hasnans:
-        whole: list[float | int | None] = column.to_list()
-        return whole
     return [None if pd.isna(value) else value for value in column.to_list()]
 
 

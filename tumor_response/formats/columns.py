@@ -21,7 +21,6 @@ __all__ = [
     "encoded",
     "held_texts",
     "letters",
-    "padded_with_blanks",
     "refuse_numbers",
     "words_of_letters",
     "words_of_values",
@@ -30,7 +29,6 @@ __all__ = [
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-_LARGEST_WHOLE = 2**53  # up to here every whole number is a 64-bit number as well
 _WAY_OUT = "Write another format, or make the value missing with a reason."
 
 
@@ -53,8 +51,8 @@ def doubles(variable: Variable, column: pd.Series, program: str) -> FloatArray:
     of_numbers = variable.kind == "number"
     cells = numbers(column) if of_numbers else level_numbers(variable, column)
     for row, cell in enumerate(cells):
-        if isinstance(cell, int) and abs(cell) > _LARGEST_WHOLE and int(float(cell)) != cell:
-            raise _not_held(variable, row, cell, program, "whole numbers up to 2**53")
+        if isinstance(cell, (int, np.integer)) and int(float(cell)) != int(cell):
+            raise _not_held(variable, row, int(cell), program, "whole numbers up to 2**53")
     return np.array([np.nan if cell is None else cell for cell in cells], np.float64)
 
 
@@ -209,18 +207,6 @@ def encoded(
             raise _text_not_held(variable, row, cell, program, "blanks at the end, which get lost")
     found = [(cell or "").encode() for cell in cells]
     return np.array(found, f"S{max([1, *map(len, found)])}")
-
-
-def padded_with_blanks(texts: npt.NDArray[np.bytes_], width: int) -> npt.NDArray[np.void]:
-    """Return texts filled with blanks to a width.
-
-    Examples
-    --------
-    >>> padded_with_blanks(np.array([b"ab", b""]), 3).tolist()
-    [b'ab ', b'   ']
-    """
-    stored = texts.astype(f"S{width}").view(np.uint8).reshape(len(texts), width)
-    return np.where(stored == 0, np.uint8(ord(" ")), stored).view(f"V{width}").reshape(-1)
 
 
 def beginning(text: str, longest: int, unit: str = "bytes") -> str:

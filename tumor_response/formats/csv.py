@@ -73,8 +73,8 @@ def _write(
 
 def _lines(frame: pd.DataFrame, variables: Sequence[Variable]) -> Iterator[str]:
     columns = [
-        [_cell(cell) for cell in plain(variable, frame.iloc[:, place])]
-        for place, variable in enumerate(variables)
+        [_cell(cell) for cell in plain(variable, column)]
+        for variable, (_, column) in zip(variables, frame.items(), strict=True)
     ]
     return map(",".join, zip(*columns, strict=True))
 

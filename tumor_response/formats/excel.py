@@ -97,8 +97,8 @@ def write(sheet: Sheet, path: Path, names: Mapping[str, str], codes: Mapping[str
 
 def _data(sheet: Sheet, names: Mapping[str, str]) -> Iterator[Sequence[_Cell]]:
     columns: list[Sequence[_Cell]] = []
-    for variable in sheet.variables:
-        cells = plain(variable, sheet.frame[variable.name])
+    for variable, (_, column) in zip(sheet.variables, sheet.frame.items(), strict=True):
+        cells = plain(variable, column)
         for cell in cells:
             _check(variable, cell)
         columns.append(cells)
@@ -211,8 +211,8 @@ def _frame_of_package(sheets: Sequence[str]) -> dict[str, str]:
         f'<Override PartName="/xl/styles.xml" ContentType="{_TYPE}.styles+xml"/>{types}</Types>',
         "_rels/.rels": f'{relations}<Relationship Id="rId1" Type="{_OFFICE}/officeDocument" '
         'Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>{listed}'
-        "</sheets></workbook>",
+        "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><bookViews>'
+        f"<workbookView/></bookViews><sheets>{listed}</sheets></workbook>",
         "xl/_rels/workbook.xml.rels": f"{relations}{related}{styles}</Relationships>",
         "xl/styles.xml": _STYLES,
     }

@@ -44,9 +44,9 @@ def write(sheet: Sheet, path: Path, names: Mapping[str, str], codes: Mapping[str
 
     del codes
     arrays, fields = [], []
-    for variable in sheet.variables:
+    for variable, (_, column) in zip(sheet.variables, sheet.frame.items(), strict=True):
         try:
-            array = _array(variable, sheet.frame[variable.name])
+            array = _array(variable, column)
         except UnicodeEncodeError as error:
             raise TableError(
                 f"Column {variable.name!r}: Parquet cannot hold {str(error.object)[:80]!r}, which "
@@ -55,7 +55,7 @@ def write(sheet: Sheet, path: Path, names: Mapping[str, str], codes: Mapping[str
             ) from None
         arrays.append(array)
         fields.append(pa.field(names[variable.name], array.type, metadata=_facts(variable)))
-    schema = pa.schema(fields, metadata={"name": sheet.name, "label": sheet.label})
+    schema = pa.schema(fields, metadata={"name": sheet.name, "label": _said(sheet.label)})
     pq.write_table(pa.Table.from_arrays(arrays, schema=schema), path, compression="zstd")
 
 
@@ -74,9 +74,14 @@ def _array(variable: Variable, column: pd.Series) -> Any:
 def _facts(variable: Variable) -> dict[str, str]:
     return {
         "column": variable.name,
-        "label": variable.label,
+        "label": _said(variable.label),
         "kind": variable.kind,
-        "unit": variable.unit,
+        "unit": _said(variable.unit),
         "levels": json.dumps(list(variable.levels)),
         "value_labels": json.dumps(variable.value_labels),
     }
+
+
+def _said(text: str) -> str:
+    """Return a label, half characters of Unicode as question marks: it is for reading."""
+    return text.encode(errors="replace").decode()

@@ -1,8 +1,8 @@
 """R's serialisation of vectors: what ``saveRDS(..., version = 2)`` writes, which every R reads.
 
 The layout is that of the R Internals manual, section Serialization Formats (R Core Team). rdata
-writes it as well, but a number at a time (8 s for 200 rows of 5,000 columns, against 0.3 s), and
-factors with missing values not at all.
+writes factors with missing values as malformed ones, and with labels and reasons at every column it
+took 8 s for 200 rows of 5,000 columns, where this takes 2.
 """
 
 from __future__ import annotations

@@ -24,7 +24,6 @@ from tumor_response.formats.columns import (
     doubles,
     encoded,
     letters,
-    padded_with_blanks,
     refuse_numbers,
 )
 from tumor_response.formats.names import SAS, legal_names
@@ -110,7 +109,10 @@ def _cells(sheet: Sheet, variable: Variable, codes: Mapping[str, str]) -> npt.ND
         if variable.kind == "category":
             level_numbers(variable, column)  # refuses what is no level
         texts = encoded(variable, column, "SAS", _LONGEST_TEXT, padded=True)
-        return padded_with_blanks(texts, texts.dtype.itemsize)
+        width = texts.dtype.itemsize
+        stored = texts.view(np.uint8).reshape(len(texts), width)
+        blank = np.where(stored == 0, np.uint8(ord(" ")), stored)
+        return blank.view(f"V{width}").reshape(-1)
     values = doubles(variable, column, "SAS")
     size = np.abs(values)
     outside = (size >= _LARGEST) | ((size > 0) & (size < _SMALLEST))

@@ -1,20 +1,12 @@
-"""SPSS: ``.sav`` files, the dictionary by pyreadstat, the rows put behind it at once.
-
-pyreadstat goes through a table cell by cell (4 s for 200 rows of 5,000 columns) and writes the
-time of day. Here it writes one row, which shows how wide the columns are, and that row and the
-times are replaced.
-"""
+"""SPSS: ``.sav`` files by pyreadstat, with one date for all of them."""
 
 from __future__ import annotations
 
-import struct
+import errno
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from tumor_response.exceptions import TableError
@@ -24,32 +16,21 @@ from tumor_response.formats.columns import (
     doubles,
     encoded,
     letters,
-    padded_with_blanks,
     refuse_numbers,
     words_of_letters,
     words_of_values,
 )
 from tumor_response.formats.sheet import Sheet, Variable
+from tumor_response.formats.whole import unwritable
 
 __all__ = ["write"]
 
 _LONGEST_TEXT = 32_767
 _LONGEST_LABEL, _LONGEST_WORD, _LONGEST_TITLE = 255, 120, 64  # bytes
 _LARGEST = np.finfo(np.float64).max
-_LOWEST = float(np.nextafter(-_LARGEST, 0))  # SPSS's LOWEST, its HIGHEST is _LARGEST
-_MISSING = -_LARGEST  # SYSMIS
-_PLACE_OF_COUNT, _PLACE_OF_TIME = 80, 92
+_LOWEST = float(np.nextafter(-_LARGEST, 0))  # SPSS's LOWEST; its HIGHEST is _LARGEST
+_PLACE_OF_TIME = 92
 _TIME = b"01 Jan 8000:00:00"  # the same bytes at any time of day
-_EXTENDED_COUNT = struct.pack("<4iq", 7, 16, 8, 2, 1)
-_SEGMENT, _SEGMENT_STEP = 255, 252  # of texts longer than that, in bytes
-
-
-@dataclass(frozen=True)
-class _Column:
-    variable: Variable
-    name: str
-    cells: npt.NDArray[Any]  # doubles, or UTF-8 without padding
-    has_letters: bool = False
 
 
 def write(sheet: Sheet, path: Path, names: Mapping[str, str], codes: Mapping[str, str]) -> None:
@@ -78,25 +59,47 @@ def write(sheet: Sheet, path: Path, names: Mapping[str, str], codes: Mapping[str
         itself; ``text_not_held`` for more than 32,767 bytes, zero bytes, blanks at the end, and
         columns with both empty and missing texts; ``level_unknown``.
     """
+    import pyreadstat
+
     values = {v.name: _values(v, sheet.frame[v.name]) for v in sheet.variables if v.kind != "text"}
     first = _first_code(sheet, list(values.values()))
-    columns = []
+    reasons = words_of_letters(codes)
+    of_reasons = {first - (ord(c) - ord("a") + 1): word for c, word in reasons.items()}
+    columns: dict[str, pd.Series] = {}
+    words, missing, formats, measures = {}, {}, {}, {}
     for variable in sheet.variables:
-        name = names[variable.name]
+        name, column = names[variable.name], sheet.frame[variable.name]
         if variable.kind == "text":
-            texts = encoded(
-                variable, sheet.frame[variable.name], "SPSS", _LONGEST_TEXT, padded=True
-            )
-            columns.append(_Column(variable, name, texts))
-        else:
-            why = letters(sheet, variable.name, codes)
-            absent = np.where(why > 0, first - why, _MISSING)
-            there = values[variable.name]
-            cells = np.where(np.isnan(there), absent, there).astype("<f8")
-            columns.append(_Column(variable, name, cells, bool(why.any())))
-    model = [_Column(c.variable, c.name, _longest(c.cells), c.has_letters) for c in columns]
-    _write_dictionary(sheet, model, path, first, words_of_letters(codes))
-    path.write_bytes(_with_rows(path.read_bytes(), _rows(model), _rows(columns)))
+            texts = encoded(variable, column, "SPSS", _LONGEST_TEXT, padded=True)
+            columns[name] = pd.Series([text.decode() for text in texts], dtype="str")
+            measures[name] = "nominal"
+            continue
+        why = letters(sheet, variable.name, codes)
+        columns[name] = pd.Series(np.where(why > 0, first - why, values[variable.name]))
+        told = words_of_values(variable)
+        formats[name] = "F8.0" if told else "F16.6"
+        measures[name] = "nominal" if told else "scale"
+        if why.any():
+            missing[name] = [{"lo": float(first - 26), "hi": float(first - 1)}]
+            told |= of_reasons
+        if told:
+            words[name] = {float(n): beginning(word, _LONGEST_WORD) for n, word in told.items()}
+    try:
+        pyreadstat.write_sav(
+            pd.DataFrame(columns),
+            path,
+            file_label=beginning(sheet.label, _LONGEST_TITLE),
+            column_labels=[beginning(v.label, _LONGEST_LABEL) for v in sheet.variables],
+            variable_value_labels=words,
+            missing_ranges=missing,
+            variable_format=formats,
+            variable_measure=measures,
+        )
+    except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError) as error:
+        raise unwritable(path, OSError(errno.EIO, str(error))) from None
+    with path.open("r+b") as file:
+        file.seek(_PLACE_OF_TIME)
+        file.write(_TIME)
 
 
 def _values(variable: Variable, column: pd.Series) -> FloatArray:
@@ -117,91 +120,3 @@ def _first_code(sheet: Sheet, columns: Sequence[FloatArray]) -> int:
         "-9001, -90026 to -90001 ...). Write another format.",
         code="number_not_held",
     )
-
-
-def _longest(cells: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return one cell, of a text the longest there could be."""
-    one: Any = b"x" * cells.dtype.itemsize if cells.dtype.kind == "S" else 0
-    return np.array([one], cells.dtype)
-
-
-def _write_dictionary(
-    sheet: Sheet, model: Sequence[_Column], path: Path, first: int, reasons: Mapping[str, str]
-) -> None:
-    """Write a file of one row."""
-    import pyreadstat
-
-    words, missing, formats, measures = {}, {}, {}, {}
-    for column in model:
-        values = words_of_values(column.variable)
-        whole = bool(values)
-        if column.has_letters:
-            missing[column.name] = [{"lo": float(first - 26), "hi": float(first - 1)}]
-            values |= {first - (ord(c) - ord("a") + 1): word for c, word in reasons.items()}
-        if values:
-            words[column.name] = {
-                float(number): beginning(word, _LONGEST_WORD) for number, word in values.items()
-            }
-        if column.cells.dtype.kind == "f":
-            formats[column.name] = "F8.0" if whole else "F16.6"
-        is_scale = column.variable.kind == "number" and not whole
-        measures[column.name] = "scale" if is_scale else "nominal"
-    pyreadstat.write_sav(
-        pd.DataFrame({c.name: [_plain(c.cells[0])] for c in model}),
-        path,
-        file_label=beginning(sheet.label, _LONGEST_TITLE),
-        column_labels=[beginning(c.variable.label, _LONGEST_LABEL) for c in model],
-        variable_value_labels=words,
-        missing_ranges=missing,
-        variable_format=formats,
-        variable_measure=measures,
-    )
-
-
-def _plain(cell: Any) -> float | str:
-    return cell.decode() if isinstance(cell, bytes) else float(cell)
-
-
-def _rows(columns: Sequence[_Column]) -> npt.NDArray[np.void]:
-    stored = [_padded(c.cells) if c.cells.dtype.kind == "S" else c.cells for c in columns]
-    n_rows = len(stored[0]) if stored else 0
-    rows = np.zeros(n_rows, [(f"c{n}", cells.dtype) for n, cells in enumerate(stored)])
-    for number, cells in enumerate(stored):
-        rows[f"c{number}"] = cells
-    return rows
-
-
-def _padded(texts: npt.NDArray[np.bytes_]) -> npt.NDArray[np.void]:
-    """Return texts with blanks to a whole number of 8 bytes, long ones in segments.
-
-    A text of more than 255 bytes is a row of variables, each but the last of 255 bytes and a
-    blank; there is one for every 252 bytes.
-    """
-    width = texts.dtype.itemsize
-    n_more = -(-width // _SEGMENT_STEP) - 1 if width > _SEGMENT else 0
-    last = -(-(width - n_more * _SEGMENT_STEP) // 8) * 8
-    room = padded_with_blanks(texts, n_more * _SEGMENT + last)
-    if not n_more:
-        return room
-    # each segment but the last has a blank behind it
-    places = np.arange(n_more) * _SEGMENT + _SEGMENT
-    bytes_of = room.view(np.uint8).reshape(len(texts), -1)
-    spaced = np.insert(bytes_of, places, ord(" "), axis=1)
-    return spaced.view(f"V{spaced.shape[1]}").reshape(-1)
-
-
-def _with_rows(file: bytes, model: npt.NDArray[np.void], rows: npt.NDArray[np.void]) -> bytes:
-    """Return a file with its one row replaced, the rows counted and the times fixed."""
-    one = model.tobytes()
-    if not file.endswith(one) or file.count(_EXTENDED_COUNT) != 1:
-        raise TableError(
-            "The installed pyreadstat lays the rows of a .sav file out in a way not known here. "
-            "Install pyreadstat 1.3, or write another format.",
-            code="table_unwritable",
-        )
-    head = bytearray(file[: -len(one)])
-    place = head.index(_EXTENDED_COUNT) + len(_EXTENDED_COUNT)
-    head[place : place + 8] = struct.pack("<q", len(rows))
-    head[_PLACE_OF_COUNT : _PLACE_OF_COUNT + 4] = struct.pack("<i", len(rows))
-    head[_PLACE_OF_TIME : _PLACE_OF_TIME + len(_TIME)] = _TIME
-    return bytes(head) + rows.tobytes()

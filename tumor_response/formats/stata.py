@@ -1,8 +1,8 @@
 """Stata: format 118, which Stata 14 and every later one read.
 
-The file is put together here: pyreadstat goes through a table cell by cell, gives every column
-value labels of its own, and writes the time of day. The format is published by StataCorp
-(``help dta_118``).
+The file is put together here: pyreadstat gives every column value labels of its own, and none to
+a column whose name has 32 characters, has no notes, and writes the time of day.
+The format is published by StataCorp (``help dta_118``).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from tumor_response.exceptions import TableError
 from tumor_response.formats.columns import (
+    FloatArray,
     beginning,
     doubles,
     encoded,
@@ -31,7 +32,8 @@ from tumor_response.formats.sheet import Sheet, Variable
 
 __all__ = ["write"]
 
-_DOUBLE = 65_526
+_TYPES = {"f": 65_526, "i": 65_528}  # double and long; of text it is the width
+_FORMATS = {"f": "%10.0g", "i": "%12.0g"}
 _LONGEST_TEXT = 2_045
 _LONGEST_LABEL = 80  # characters, of a variable and of the table
 _LARGEST = float(np.uint64(0x7FDF_FFFF_FFFF_FFFF).view(np.float64))
@@ -52,10 +54,11 @@ class _Column:
 def write(sheet: Sheet, path: Path, names: Mapping[str, str], codes: Mapping[str, str]) -> None:
     """Write a sheet.
 
-    Numbers are doubles, categories the numbers of their levels with value labels. Missing values
-    are ``.a`` to ``.z`` by their reason, which the value labels tell, and ``.`` without one. A
-    column whose name had to change has it in the characteristic ``column``, one whose label is
-    longer than 80 characters the whole label in a note (``notes list``).
+    Numbers are doubles; categories, by the numbers of their levels, and whole numbers with words
+    are longs with value labels. Missing values are ``.a`` to ``.z`` by their reason, which the
+    value labels tell, and ``.`` without one. A column whose name had to change has it in the
+    characteristic ``column``, one whose label is longer than 80 characters the whole label in a
+    note (``notes list``).
 
     Parameters
     ----------
@@ -103,8 +106,18 @@ def _cells(
     outside = (values > _LARGEST) | np.isneginf(values)
     refuse_numbers(variable, values, outside, "Stata", f"finite numbers up to {_LARGEST:.3e}")
     why = letters(sheet, variable.name, codes)
+    has_letters, missing = bool(why.any()), np.isnan(values)
+    # other programs give words to whole numbers only where they are stored as such
+    if words_of_values(variable) and _are_long(values[~missing]):
+        whole = np.where(missing, _MISSING_WHOLE + why, np.where(missing, 0, values))
+        return whole.astype("<i4"), has_letters
     bits = (_MISSING + why * _LETTER).view(np.float64)
-    return np.where(np.isnan(values), bits, values).astype("<f8"), bool(why.any())
+    return np.where(missing, bits, values).astype("<f8"), has_letters
+
+
+def _are_long(values: FloatArray) -> bool:
+    whole = (values == np.round(values)) & (np.abs(values) <= _LARGEST_WHOLE)
+    return bool((whole & ~((values == 0) & np.signbit(values))).all())  # a long has no -0
 
 
 def _numbered(
@@ -123,8 +136,9 @@ def _numbered(
 
 def _file(sheet: Sheet, columns: Sequence[_Column], sets: Mapping[str, Mapping[int, str]]) -> bytes:
     """Return the file: a header, a map of where the sections are, and the sections."""
-    kinds = [_DOUBLE if c.cells.dtype.kind == "f" else c.cells.dtype.itemsize for c in columns]
-    shown = ["%10.0g" if kind == _DOUBLE else f"%-{min(kind, 80)}s" for kind in kinds]
+    stored = [c.cells.dtype for c in columns]
+    kinds = [_TYPES.get(dtype.kind, dtype.itemsize) for dtype in stored]
+    shown = [_FORMATS.get(dtype.kind, f"%-{min(dtype.itemsize, 80)}s") for dtype in stored]
     short = [beginning(c.variable.label, _LONGEST_LABEL, "characters") for c in columns]
     rows = np.zeros(len(sheet.frame), [(f"c{n}", c.cells.dtype) for n, c in enumerate(columns)])
     for number, column in enumerate(columns):

@@ -58,7 +58,11 @@ def rows_held(model: BaseEstimator, X: pd.DataFrame) -> list[str]:
     >>> rows_held(KNeighborsClassifier().fit(X, y), X)
     ['model']
     """
-    owners = _Owners(list(_stages(model, X)))
+    stages: list[FloatArray] = []
+    for stage in _stages(model, X):
+        if not stages or not np.array_equal(stage, stages[-1], equal_nan=True):
+            stages.append(stage)  # many steps hand on what they were given
+    owners = _Owners(stages)
     return list(_paths(model, "model", owners))
 
 
@@ -71,10 +75,14 @@ class _Owners:
         owner: IntArray = np.concatenate([np.zeros(0, dtype=np.int64), *rows])
         # whole numbers are counts and codes, which many have
         told = np.isfinite(values) & (values != np.round(values))
-        pairs = np.unique(np.column_stack([values[told], owner[told]]), axis=0)
-        number, place, count = np.unique(pairs[:, 0], return_index=True, return_counts=True)
-        self._numbers = number[count == 1]
-        self._rows = pairs[place[count == 1], 1].astype(np.int64)
+        values, owner = values[told], owner[told]
+        order = np.argsort(values)
+        values, owner = values[order], owner[order]
+        first = np.nonzero(np.r_[values.size > 0, values[1:] != values[:-1]])[0]
+        alone = np.zeros(0, dtype=bool)
+        if first.size:
+            alone = np.minimum.reduceat(owner, first) == np.maximum.reduceat(owner, first)
+        self._numbers, self._rows = values[first[alone]], owner[first[alone]]
 
     def of(self, values: FloatArray) -> IntArray:
         """Return the row that each value is of, -1 for none."""

@@ -13,7 +13,7 @@ from tumor_response.export import verify
 
 @pytest.mark.needs("r")
 def test_hand_over(tmp_path: Path) -> None:
-    small = ["--patients", 16, "--resamples", 12, "--n-jobs", 1]
+    small = ["--patients", 10, "--resamples", 4, "--n-jobs", 1]
     said = output_of("08_hand_over.py", tmp_path, *small)
     assert "as it was sent" in said
     apart = re.search(r"largest difference of an upper limit: (\S+)", said)

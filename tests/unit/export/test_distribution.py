@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tumor_response.exceptions import SettingsError
@@ -21,6 +21,7 @@ numbers = st.one_of(
 )
 
 
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(numbers, st.integers(0, 30)), max_size=80),
     st.integers(1, 6),
@@ -46,6 +47,7 @@ def test_no_number_is_about_fewer_patients_than_asked(
     assert told.minimum <= told.maximum
 
 
+@settings(max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 8))
 def test_ends_are_those_that_enough_patients_reach(seed: int, fewest: int) -> None:
     rng = np.random.default_rng(seed)
@@ -101,6 +103,7 @@ def test_whole_numbers_are_counted_and_rare_ones_joined() -> None:
     assert (lone.levels, lone.bar_edges, lone.maximum) == ("", (), 0.0)
 
 
+@settings(max_examples=40)
 @given(st.integers(2, 8), st.integers(0, 2**32 - 1))
 def test_what_only_few_patients_reach_is_nowhere_to_be_read(fewest: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -130,6 +133,7 @@ def test_extreme_values_are_no_error(values: list[float]) -> None:
     assert told.maximum <= max(values)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from("aabbbcde"), max_size=60), st.integers(1, 6))
 def test_no_level_is_counted_for_few(texts: list[str], fewest: int) -> None:
     told = levels_of(pd.Series(texts, dtype="object"), np.arange(len(texts)), fewest=fewest)

@@ -67,6 +67,8 @@ def sheets() -> list[Sheet]:
 def folder(tmp_path: Path) -> Path:
     for sheet in sheets():
         sheet.frame.to_csv(tmp_path / f"{sheet.name}.csv", index=False)
+        sheet.frame.to_parquet(tmp_path / f"{sheet.name}.parquet", index=False)
+        sheet.frame.to_excel(tmp_path / f"{sheet.name}.xlsx", index=False)
     (tmp_path / "cohort_flow.csv").write_text("reason,n\nall,3\n", encoding="utf-8")
     (tmp_path / "README.md").write_text("# Here\n", encoding="utf-8")
     (tmp_path / "figures").mkdir()
@@ -83,7 +85,7 @@ def test_frictionless_finds_nothing_wrong(folder: Path) -> None:
     package = Package(str(folder / "datapackage.json"))
     report = package.validate()
     assert report.valid, report.flatten(["title", "note"])
-    assert len(package.resources) == 5
+    assert len(package.resources) == 9
     features = package.get_resource("features.csv")
     assert [field.type for field in features.schema.fields] == [
         *("string", "string", "number", "integer", "string")
@@ -139,7 +141,8 @@ def test_schemas_hold_the_values_even_without_the_sums(folder: Path) -> None:
 
 
 def test_rocrate_reads_the_folder(folder: Path) -> None:
-    write_package(folder, sheets(), files_of(folder), FACTS)
+    words = {"README.md": "Read me"}
+    write_package(folder, sheets(), files_of(folder), FACTS, descriptions=words)
     crate = ROCrate(str(folder))
     assert crate.name == "Ein Köfferchen"
     assert str(crate.datePublished)[:10] == "2026-11-30"
@@ -151,6 +154,8 @@ def test_rocrate_reads_the_folder(folder: Path) -> None:
     plot = found["figures/a%20plot.png"]
     assert plot["sha256"] == hashlib.sha256(b"\x89PNG").hexdigest()
     assert plot["contentSize"] == "4"
+    assert found["features.parquet"]["description"] == "All features"
+    assert found["README.md"]["description"] == "Read me"
     assert plot["encodingFormat"] == "image/png"
     (action,) = [e for e in crate.contextual_entities if e.type == "CreateAction"]
     assert action["instrument"]["name"] == "tumor_response"

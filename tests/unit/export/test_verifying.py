@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.unit.predictor import small
 from tumor_response.cli.app import app
 from tumor_response.exceptions import BundleError
 from tumor_response.export.package import PackageFacts, write_package
 from tumor_response.export.verifying import verify
+from tumor_response.predictor.saving import save_state
 
 
 @pytest.fixture
@@ -140,3 +142,21 @@ def test_the_command_says_what_is_wrong_and_ends_accordingly(folder: Path) -> No
     code, told = run(folder.parent)
     assert code == 2
     assert "no folder with a file SHA256SUMS" in told
+
+
+def test_the_command_takes_a_predictors_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.trz"
+    sha256 = save_state(small.tiny(), path)
+    code, told = run(path)
+    assert code == 0
+    assert "whole and of known types" in told
+    assert sha256 in told
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    code, told = run(path)
+    assert code == 1
+    assert "The predictor file is refused" in told
+    code, told = run(tmp_path / "nowhere.trz")
+    assert code == 2
+    assert "No such file" in told

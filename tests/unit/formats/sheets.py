@@ -27,12 +27,12 @@ def mixed() -> Sheet:
     frame = pd.DataFrame(
         keys(n)
         | {
-            "radiomics__original__glcm_Contrast": [0.1 + 0.2, np.nan, -0.0, 1e300, 1e-300, 2 / 3],
+            "radiomics__original__glcm_Contrast": [0.1 + 0.2, np.nan, -0.0, 1e70, 1e-70, 2 / 3],
             "Größe [cm]": [170.5, np.nan, np.nan, 1.0, 2.0, 3.0],
             "count": pd.array([1, None, 3, 4, 5, 2**31], dtype="Int64"),
             "responder": [0, 1, 1, 0, 1, 0],
             "sex": pd.Categorical(["m", None, "f", "m", "m", "f"], ["f", "m", "unknown"]),
-            "site": ["Köln", None, 'a "b", c', "=1+1", "東京", " x "],
+            "site": ["Köln", None, 'a "b", c', "=1+1", "東京", " x"],
             "nothing": np.full(n, np.nan),
         }
     )

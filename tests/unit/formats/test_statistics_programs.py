@@ -12,14 +12,12 @@ import pandas as pd
 import pyreadstat
 import pytest
 import rdata
-from pandas.io.stata import StataMissingValue
 
 from tests.unit.formats.patients import REASONS, bits, patients
 from tests.unit.formats.sheets import mixed, wide
 from tumor_response.exceptions import TableError
-from tumor_response.formats import Sheet, Variable, write_sheet
+from tumor_response.formats import Sheet, Variable, spss, write_sheet
 from tumor_response.formats.sas import _to_base_16
-from tumor_response.formats.spss import _padded
 
 PROGRAMS = ["dta", "sav", "xpt", "rds"]
 
@@ -72,7 +70,12 @@ def test_pandas_reads_stata_files(tmp_path: Path) -> None:
     (path, _) = write_sheet(moderate(), tmp_path / "t", "dta").paths
     frame = pd.read_stata(path, convert_missing=True, convert_categoricals=False)
     assert [str(v) for v in frame["any_bits"][3:6]] == [".c", ".a", "."]
-    assert all(isinstance(v, StataMissingValue) for v in frame["nothing"])
+    assert {str(v) for v in frame["nothing"]} == {".b"}
+    assert [str(v) for v in frame["response"][3:6]] == [".c", ".a", "."]
+    worded = pd.read_stata(path, columns=["patient_id", "site", "response"])
+    assert worded["site"].isna().tolist() == moderate().frame["site"].isna().tolist()
+    assert worded["site"].dropna().tolist() == moderate().frame["site"].dropna().tolist()
+    assert set(worded["response"].dropna()) == {"shrank less", "shrank more"}
     assert frame["note"][39] == moderate().frame["note"][39]
     with pd.io.stata.StataReader(path) as reader:
         assert reader.variable_labels()["any_bits"] == "Any number (mm³)"
@@ -150,12 +153,11 @@ def test_sas_missing_values_are_letters() -> None:
     assert [c.tobytes() for c in cells] == [first + bytes(7) for first in (b".", b"A", b"Z", b"\0")]
 
 
-@pytest.mark.parametrize("width", [1, 8, 9, 255, 256, 504, 505, 511, 2_000, 32_767])
-def test_spss_texts_are_laid_out_as_by_pyreadstat(tmp_path: Path, width: int) -> None:
-    texts = ["x" * width, "y" * (width // 2), "é"[: width - 1]]
-    pyreadstat.write_sav(pd.DataFrame({"t": texts}), tmp_path / "t.sav")
-    stored = _padded(np.array([t.encode() for t in texts], f"S{width}")).tobytes()
-    assert (tmp_path / "t.sav").read_bytes().endswith(stored)
+@pytest.mark.parametrize("width", [1, 8, 255, 256, 505, 32_767])
+def test_spss_texts_of_any_length(tmp_path: Path, width: int) -> None:
+    texts = ["x" * width, "é"[: width - 1]]
+    write_sheet(one(pd.Series(texts), "text"), tmp_path / "t", "sav")
+    assert pyreadstat.read_sav(tmp_path / "t.sav")[0]["x"].tolist() == texts
 
 
 def test_spss_reasons_keep_away_from_values(tmp_path: Path) -> None:
@@ -212,6 +214,15 @@ def test_whole_numbers_are_not_rounded(tmp_path: Path, format: str) -> None:
     with pytest.raises(TableError, match="9007199254740993") as caught:
         write_sheet(one([1, 2**53 + 1]), tmp_path / "u", format)
     assert caught.value.code == "number_not_held"
+    mixed = pd.Series([np.int64(2**53 + 1), None], dtype=object)
+    with pytest.raises(TableError, match="row 1"):
+        write_sheet(one(mixed), tmp_path / "v", format)
+
+
+def test_spss_files_where_there_is_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="cannot be written") as caught:
+        spss.write(one([1.0]), tmp_path / "no" / "t.sav", {"x": "x"}, {})
+    assert caught.value.code == "table_unwritable"
 
 
 @pytest.mark.parametrize(
@@ -256,7 +267,7 @@ def test_five_thousand_columns(tmp_path: Path) -> None:
     shapes = [pyreadstat.read_dta(path)[0].shape for path in parts[:3]]
     assert shapes == [(3, 2_048), (3, 2_048), (3, 910)]
     written = write_sheet(sheet, tmp_path / "t", "sav")
-    frame, _ = pyreadstat.read_sav(written.paths[0])
+    frame, _ = pyreadstat.read_sav(written.paths[0], user_missing=True)
     assert list(frame.columns) == list(written.names["name"])
     assert bits(frame.iloc[:, -1]) == bits(sheet.frame.iloc[:, -1])
     # of SAS and R the names alone: their readers take seconds for so many columns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -103,3 +104,18 @@ def test_all_files_or_none(tmp_path: Path) -> None:
     assert caught.value.code == "table_unwritable"
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
     assert before.read_text() == "before"
+
+
+@pytest.mark.parametrize(
+    ("format", "read"),
+    [("csv", pd.read_csv), ("parquet", pd.read_parquet), ("xlsx", pd.read_excel)],
+)
+def test_five_thousand_columns_come_back_to_the_bit(
+    tmp_path: Path, format: str, read: Callable[[Path], pd.DataFrame]
+) -> None:
+    sheet = wide(5000)
+    path = write_sheet(sheet, tmp_path / "t", format).paths[0]
+    found, expected = read(path), sheet.frame
+    assert list(found.columns) == list(expected.columns)
+    numbers = [frame.iloc[:, 2:].to_numpy(float).tobytes() for frame in (found, expected)]
+    assert numbers[0] == numbers[1]

@@ -12,7 +12,7 @@ from tumor_response.predictor.saving import state_bytes, state_from
 
 
 def test_what_a_network_learned_comes_back_to_the_last_bit(tmp_path):
-    store, X, y = study(tmp_path, n=14)
+    store, X, y = study(tmp_path, n=12, n_views=1)
     model = FineTuned(
         store=store, epochs=1, mirror=False, activations_dir=tmp_path / "activations"
     ).fit(X, y)

@@ -22,6 +22,8 @@ from tumor_response.explanation.attention.predictors import Predicting, network_
 from tumor_response.explanation.attention.weights import EmbeddingWeights, Mode, embedding_weights
 from tumor_response.features.deep import DeepFeatures, Views, ViewSettings
 from tumor_response.features.deep.networks.device import resolved_device
+from tumor_response.models import final_estimator
+from tumor_response.models.linear_scores import LinearClassifier
 from tumor_response.parallel import spread
 from tumor_response.settings import Settings, checked_n_jobs, sha256_of_json
 from tumor_response.table import FeatureTable
@@ -60,7 +62,8 @@ def attention(
         ``table`` and ``in_sample``. Or weights that were computed before. Or a fitted
         ``FineTuned`` or ``AttentionPooling``, whose own gradient is taken. Or a
         :class:`tumor_response.ShrinkagePredictor`, which extracts the lesions itself; they count
-        as new ones, unless ``in_sample`` says otherwise.
+        as new ones, unless ``in_sample`` says otherwise. Trees need ``background``, the training
+        table, which a predictor does not hold.
     cohort
         The lesions.
     extractor
@@ -124,6 +127,8 @@ def attention(
         known = cohort if isinstance(cohort, Cohort) else Cohort(list(cohort))
         table, in_sample = subject.features(known, n_jobs=jobs), bool(in_sample)
         subject, name = subject.state_.model, name or "predictor"
+        if background is None and isinstance(final_estimator(subject), LinearClassifier):
+            background = table  # its slopes are the same whatever stands behind
     if isinstance(extractor, Views):
         if background is not None or not isinstance(table, FeatureTable | pd.DataFrame):
             raise ExplanationError(

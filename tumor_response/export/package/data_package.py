@@ -54,6 +54,8 @@ def data_package(
         resource: dict[str, Any] = {
             "name": names[content.name],
             "path": content.name,
+            # else a reader takes a Parquet file for a table, and counts none of its bytes
+            "type": "file",
             "format": Path(content.name).suffix.lstrip(".").lower() or "txt",
             "mediatype": content.media_type,
             "bytes": content.n_bytes,

@@ -46,7 +46,7 @@ def write_package(
     facts
         Title, date, terms.
     descriptions
-        File name -> one sentence on it.
+        File name -> one sentence on it; a table's files have its sheet's label without.
 
     Returns
     -------
@@ -82,9 +82,13 @@ def write_package(
         partial(_write_json, data_package(directory, contents, by_file, facts)),
     )
     listed = contents_of(directory, _OWN - {_PACKAGE})
+    labels = {sheet.name: sheet.label for sheet in sheets}
+    words = {
+        one.name: labels[Path(one.name).stem] for one in listed if Path(one.name).stem in labels
+    }
+    words |= descriptions or {}
     crate = write_whole(
-        directory / CRATE,
-        partial(_write_json, research_object(listed, dict(descriptions or {}), facts)),
+        directory / CRATE, partial(_write_json, research_object(listed, words, facts))
     )
     sums = {content.name: content.sha256 for content in listed} | {CRATE: sha256_of(crate)}
     lines = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))

@@ -8,7 +8,7 @@ from typing import Any
 from tumor_response.predictor.container.refusing import refused
 from tumor_response.settings import canonical_json
 
-__all__ = ["parsed", "written"]
+__all__ = ["MOST_VALUES", "parsed", "written"]
 
 MOST_VALUES = 4_000_000
 """Values in one JSON text. A value takes up to some 60 bytes of memory, whatever its length."""

@@ -2,7 +2,8 @@
 
 Zip files can be read in several ways: names twice, members that overlap, another directory at the
 end than at the beginning, data before the first member, names that lead out of the folder. Here
-every byte of the file has one meaning, and a byte that is not what it has to be is refused.
+every byte of the file has one meaning, and a byte that is not what it has to be is refused. What is
+left open is how a member was deflated; what it unpacks to is not.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ KINDS: dict[str, tuple[Callable[[random.Random], bytes], float]] = {
 """What is made, and which share of the inputs it is."""
 
 ALWAYS_REFUSED = ("outside", "resealed")
-"""Every byte of these is accounted for, so that no change can be harmless."""
+"""Of these every byte is accounted for, so that no change of the content can be harmless."""
 
 
 def made(kind: str, seed: int) -> bytes:
@@ -144,6 +144,9 @@ def fate(kind: str, content: bytes) -> str:
     except BundleError as error:
         return error.code
     if kind in ALWAYS_REFUSED:
+        # deflate leaves up to seven bits of a member's last byte unused; they say nothing
+        if kind == "resealed" and members(content) in [members(good(name)) for name in GOOD]:
+            return "loaded, the same content"
         raise AssertionError("a changed file was loaded")
     try:
         state_bytes(state)

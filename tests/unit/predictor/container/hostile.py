@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 import pickle
 import struct
 import warnings
@@ -32,7 +31,7 @@ class Harm:
     """What a pickle may do."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (os.putenv, (MARK, "1"))
+        return (exec, (f"import os; os.environ[{MARK!r}] = '1'",))
 
 
 def _set(path: str, value: object) -> Callable[[dict], None]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import pickle
 import sys
+import threading
 import tracemalloc
 
 import pytest
 
 from tests.unit.predictor.container.altering import good
-from tests.unit.predictor.container.hostile import FILES, MARK
+from tests.unit.predictor.container.hostile import FILES, MARK, Harm
 from tumor_response.exceptions import BundleError
 from tumor_response.predictor.saving import state_from
 
@@ -20,7 +23,9 @@ _watched: list[str] | None = None
 
 
 def _watch(event: str, arguments: tuple) -> None:
-    if _watched is not None and event.split(".")[0] not in (
+    if _watched is None or threading.get_ident() != threading.main_thread().ident:
+        return
+    if event.split(".")[0] not in (
         "object",
         "sys",
         "gc",
@@ -44,11 +49,24 @@ def test_there_are_thirty_and_more():
     assert len(FILES) >= 30
 
 
+def test_the_watch_would_see_a_pickle_do_harm(monkeypatch):
+    global _watched
+    monkeypatch.setenv(MARK, "0")
+    _watched = events = []
+    try:
+        pickle.loads(pickle.dumps(Harm()))
+    finally:
+        _watched = None
+    assert os.environ[MARK] == "1"
+    assert {"pickle.find_class", "exec"} <= {event.split()[0] for event in events}
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_refused_with_its_reason_and_nothing_done(name):
     global _watched
     make, code = FILES[name]
     content = make()
+    gc.disable()  # what other tests left behind is not tidied up under watch
     tracemalloc.start()
     _watched = events = []
     try:
@@ -58,6 +76,7 @@ def test_refused_with_its_reason_and_nothing_done(name):
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         _watched = None
+        gc.enable()
         tracemalloc.stop()
     assert caught.value.code == code, str(caught.value)
     assert len(str(caught.value)) < 700

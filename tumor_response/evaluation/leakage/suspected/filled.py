@@ -65,8 +65,8 @@ def is_fine(values: FloatArray) -> bool:
     --------
     >>> is_fine(np.sqrt(np.arange(1.0, 30.0))), is_fine(np.arange(1.0, 30.0) / 100)
     (True, False)
-    >>> is_fine(np.array([3.0, 5.0, 8.0, 9.0, 21.0]) / 7)
-    False
+    >>> is_fine(np.array([3.0, 5.0, 8.0, 9.0, 21.0]) / 7), is_fine(np.array([0.1 + 0.2, 0.3]))
+    (False, False)
     """
     spread = float(values.std())
     if not spread > 0:
@@ -80,6 +80,8 @@ def _is_grid(values: FloatArray) -> bool:
     """Tell whether all values are whole steps apart, of the smallest distance or a part of it."""
     apart = np.diff(np.unique(values))
     apart = apart[apart > 1e-12 * np.abs(values).max()]  # equal but for rounding
+    if not len(apart):
+        return True  # one value, and its neighbours by rounding
     steps = apart[:, None] / (apart.min() / np.arange(1, _MOST_PARTS + 1))
     return bool((np.abs(steps - np.rint(steps)) < _WHOLE).all(axis=0).any())
 
