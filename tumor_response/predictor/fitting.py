@@ -177,18 +177,13 @@ def split_facts(
 def _rows_held(
     rows: EvaluationRows, final: Mapping[str, BaseEstimator], resampled: Sequence[BaseEstimator]
 ) -> list[str]:
-    """Return where fitted models hold training patients: those to samples as well.
-
-    A scaler's ``limit_`` is a setting over the square root of a number of columns; values that
-    were clipped to it are equal to it, whoever's they are.
-    """
+    """Return where fitted models hold training patients: those to samples as well."""
     every = [(name, name, one) for name, one in final.items()]
     every += [(f"resample_models[{at}]", MODEL, one) for at, one in enumerate(resampled)]
     return [
         path.replace("model", where, 1)
         for where, name, one in every
         for path in rows_held(one, rows.shown_to(name))
-        if not path.endswith(".limit_")
     ]
 
 

@@ -95,21 +95,24 @@ class _Owners:
         """Tell whether a row, a column, or a stretch of as many values is mostly one patient's."""
         if values.dtype.kind != "f" or values.size < LEAST:
             return False
-        whose = self.of(values.astype(np.float64))
+        numbers = values.astype(np.float64)
+        whose = self.of(numbers)
         if not (whose >= 0).any():
             return False
         table = whose.reshape(-1, whose.shape[-1])
-        return any(_mostly_one(line) for line in table) or (
-            whose.ndim > 1 and any(_mostly_one(line) for line in table.T)
+        told = numbers.reshape(table.shape)
+        return any(map(_mostly_one, table, told)) or (
+            whose.ndim > 1 and any(map(_mostly_one, table.T, told.T))
         )
 
 
-def _mostly_one(line: IntArray) -> bool:
+def _mostly_one(line: IntArray, values: FloatArray) -> bool:
     """Tell whether half of a line, or of some whole stretch of it, is of one row."""
-    known = line[line >= 0]
-    if len(known) < LEAST:
+    known = line >= 0
+    # one number again and again is a setting, such as a limit that values are clipped to
+    if known.sum() < LEAST or len(np.unique(values[known])) < LEAST:
         return False
-    if 2 * int(np.bincount(known).max()) >= len(line):
+    if 2 * int(np.bincount(line[known]).max()) >= len(line):
         return True
     # a line of several rows one after another: each change of owner begins a stretch
     ends = np.nonzero(np.diff(line))[0] + 1

@@ -62,12 +62,13 @@ class Keeper(ClassifierMixin, BaseEstimator):
             "sorted": np.sort(values, axis=0),
             "labels": y,
             "largest": values.max(axis=0),
+            "a limit": np.full(values.shape[1], values[3, 0]),
         }[self.keep]
         return self
 
 
 KEPT = ("one", "all", "transposed", "flat", "some columns", "frame", "among others", "in a list")
-NOT_ROWS = ("means", "medians", "sorted", "labels", "largest")
+NOT_ROWS = ("means", "medians", "sorted", "labels", "largest", "a limit")
 
 
 @pytest.mark.parametrize("keep", [*KEPT, *NOT_ROWS])
