@@ -139,7 +139,7 @@ def by_alternatives(study: Study, task: str, seed: int) -> Iterator[dict[str, ob
     kind = "interval" if task == "rate" else "label_set"
     rng = np.random.default_rng([seed, 29])
     model = {"model": tr.make_model(MODELS[task], outcome=task)}
-    crossed = cross_fitted_scores(
+    crossed, _ = cross_fitted_scores(
         prepare_rows(model, study.X, study.y, None, "error", None), seed=seed
     )
     scores, y, whose = crossed.outputs["model"], crossed.y.astype(np.float64), crossed.patients

@@ -187,7 +187,7 @@ def by_images(seed: int, work: Path) -> Iterator[dict[str, object]]:
         cohort = tr.simulate_cohort(160, seed=seed, directory=directory, n_sites=2)
     table = tr.extract(
         cohort,
-        [tr.Clinical(), tr.Radiomics("minimal"), AcquisitionFacts()],
+        [tr.ClinicalFactors(["age", "volume_cc"]), tr.Radiomics("minimal"), AcquisitionFacts()],
         cache_dir=work / "cache",
     )
     y = tr.label_responders(tr.shrinkage(cohort), by="rate_percent_per_day", cut="median")

@@ -19,7 +19,7 @@ from tumor_response.imaging.geometry import slice_axis
 from tumor_response.imaging.noise import SOFT_TISSUE_HU, soft_tissue_noise_hu
 from tumor_response.imaging.volume import tumour_box
 
-__all__ = ["BLOCK", "NOT_STATED", "NUMBERS", "TEXTS", "AcquisitionFacts", "Measured"]
+__all__ = ["BLOCK", "NOT_STATED", "NUMBERS", "SETTINGS", "TEXTS", "AcquisitionFacts", "Measured"]
 
 BLOCK = "acquisition"
 NOT_STATED = "not stated"
@@ -76,6 +76,9 @@ TEXTS = {
     "manufacturer": "manufacturer",
 }
 """Facts that a DICOM header tells, by name; words for messages."""
+
+SETTINGS = frozenset(f"{BLOCK}__{name}" for name in ("slice_thickness_mm", "pixel_spacing_mm"))
+"""Columns of what somebody sets at the scanner, as numbers."""
 
 _DESCRIPTIONS = {
     "slice_thickness_mm": "Distance between axial slices.",

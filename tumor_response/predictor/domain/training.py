@@ -12,6 +12,7 @@ import pandas as pd
 
 from tumor_response.parallel.threads import held_threads
 from tumor_response.predictor.domain.drift import Drift, drift_between
+from tumor_response.predictor.domain.facts import SETTINGS
 from tumor_response.predictor.domain.parts import DomainParts, columns_of
 from tumor_response.predictor.domain.ranges import NumberRange, weighted_quantiles
 from tumor_response.predictor.domain.usual import Usual
@@ -24,6 +25,13 @@ IntArray = npt.NDArray[np.int64]
 
 MOST_OUTSIDE = 0.05
 """Share of patients like the training patients that is called outside."""
+
+FAR_OUT = 3.0
+FAR_OUT_SETTING = 2.0
+"""Half-widths of its range (5th to 95th percentile) beyond which a fact is outside by itself.
+
+Where a training patient has one feature that is very odd, no slice thickness looks odd beside it;
+and what somebody sets at the scanner takes few values, so that less is needed there."""
 
 FEWEST_PATIENTS = 5
 """With fewer nothing is said."""
@@ -126,7 +134,8 @@ class TrainingDomain:
             ``in_domain_score``: share of training patients, as patients left out, at least as far
             out, counting the new one itself; NaN with fewer than 5 training patients.
             ``in_domain``: False where the score is at most .05 (or at most the least score there
-            can be, 1 / (n + 1)). ``out_of_domain``: what lies outside, in words; ``""``.
+            can be, 1 / (n + 1)), and where a fact, a clinical variable or a level is far outside by
+            itself, whatever the score. ``out_of_domain``: what lies outside, in words; ``""``.
         """
         frame = _side_by_side(X, facts)
         if self.parts is None or not self.usual:
@@ -141,10 +150,22 @@ class TrainingDomain:
         with held_threads(1):
             far = self.parts.distances(frame)
         scores = self._score(_largest(far, self.usual))
+        alone = self._far_out(far)
         inside = scores > max(MOST_OUTSIDE, 1.0 / (self.n_patients + 1)) + 1e-12
+        inside &= ~np.any([*alone.values(), np.zeros(len(frame), dtype=bool)], axis=0)
         limit = float(np.interp(1 - MOST_OUTSIDE, _LEVELS, self.quantiles))
         words = [
-            "" if good else outside_words(self.parts, self.usual, limit, far, frame, row)
+            ""
+            if good
+            else outside_words(
+                self.parts,
+                self.usual,
+                limit,
+                far,
+                frame,
+                row,
+                {name for name, strange in alone.items() if strange[row]},
+            )
             for row, good in enumerate(inside.tolist())
         ]
         return pd.DataFrame(
@@ -178,6 +199,15 @@ class TrainingDomain:
         below = np.interp(largest, self.quantiles, _LEVELS, left=0.0, right=1.0)
         scores: FloatArray = (1 + self.n_patients * (1 - below)) / (self.n_patients + 1)
         return np.where(np.isfinite(largest), scores, np.nan)
+
+    def _far_out(self, far: Mapping[str, FloatArray]) -> dict[str, npt.NDArray[np.bool_]]:
+        """Return, for everything with a range, the lesions that are far outside it."""
+        found = {}
+        for name in [] if self.parts is None else self.parts.ranges:
+            if name in far:
+                limit = FAR_OUT_SETTING if name in SETTINGS else FAR_OUT
+                found[name] = np.nan_to_num(far[name]) > limit
+        return found
 
     def told(self) -> dict[str, str]:
         """Return what may be told of the training lesions, fact by fact, in words.

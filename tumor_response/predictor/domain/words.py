@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ def outside_words(
     far: Mapping[str, FloatArray],
     frame: pd.DataFrame,
     row: int,
+    always: Collection[str] = (),
 ) -> str:
     """Say what of a lesion is farther out than a limit: facts first, then families of features.
 
@@ -42,15 +43,17 @@ def outside_words(
         Their columns.
     row
         Which lesion.
+    always
+        Named in any case.
     """
     scaled = {
         name: float(usual[name].on_scale(values[row : row + 1])[0])
         for name, values in far.items()
         if name in usual and math.isfinite(values[row])
     }
-    least = min(limit, max(scaled.values()))
-    beyond = [name for name, value in scaled.items() if value >= least]
-    beyond.sort(key=lambda name: (name not in parts.ranges, -scaled[name]))
+    least = limit if always else min(limit, max(scaled.values()))
+    beyond = [name for name, value in scaled.items() if value >= least or name in always]
+    beyond.sort(key=lambda name: (name not in always, name not in parts.ranges, -scaled[name]))
     # what the features are together says least; it is named where nothing else is
     named = [name for name in beyond if name not in (JOINT, REST)] or beyond
     said = []
