@@ -13,6 +13,7 @@ import pandas as pd
 from tumor_response.parallel.threads import held_threads
 from tumor_response.predictor.domain.drift import Drift, drift_between
 from tumor_response.predictor.domain.facts import SETTINGS
+from tumor_response.predictor.domain.left_out import largest, left_out
 from tumor_response.predictor.domain.parts import DomainParts, columns_of
 from tumor_response.predictor.domain.ranges import NumberRange, weighted_quantiles
 from tumor_response.predictor.domain.usual import Usual
@@ -36,7 +37,6 @@ and what somebody sets at the scanner takes few values, so that less is needed t
 FEWEST_PATIENTS = 5
 """With fewer nothing is said."""
 
-_FOLDS = 20
 _LEVELS = np.array(
     [*np.arange(0.0, 0.85, 0.1), 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.99, 1.0]
 )
@@ -49,8 +49,8 @@ class TrainingDomain:
 
     How far out a lesion is, is measured for every acquisition fact, every clinical variable, every
     family of features and the features together. Each distance is put on a common scale by what
-    patients left out of its own fit had (0: their median, 1: their 80th percentile); the largest
-    counts, and the share of left-out patients at least as far out is the score: a conformal
+    patients left out of its own fit had (in mean excesses beyond their 80th percentile); the
+    largest counts, and the share of left-out patients at least as far out is the score: a conformal
     p-value (Vovk, Gammerman and Shafer 2005; Bates et al. 2023), near uniform for patients like
     the training patients. Several lesions of a patient weigh 1 together.
 
@@ -112,10 +112,11 @@ class TrainingDomain:
         frame = _side_by_side(X, facts)
         with held_threads(1):  # sums come in one order whatever the machine
             parts = DomainParts.of(frame, weights, columns, n)
-            far = _left_out(frame, codes, weights, columns, parts)
-        usual = {name: Usual.of(values, weights) for name, values in far.items()}
-        largest = _largest(far, usual)
-        quantiles = weighted_quantiles(largest, weights, _LEVELS)
+            usual, most = left_out(frame, codes, weights, columns, parts)
+        known = np.isfinite(most)
+        if not known.any():  # no column varies or is known: nothing to hold anyone against
+            return cls(n_patients=n, n_lesions=len(X))
+        quantiles = weighted_quantiles(most[known], weights[known], _LEVELS)
         return cls(usual, parts, tuple(quantiles.tolist()), n, len(X))
 
     def assess(self, X: pd.DataFrame, facts: pd.DataFrame | None) -> pd.DataFrame:
@@ -149,7 +150,7 @@ class TrainingDomain:
             )
         with held_threads(1):
             far = self.parts.distances(frame)
-        scores = self._score(_largest(far, self.usual))
+        scores = self._score(largest(far, self.usual))
         alone = self._far_out(far)
         inside = scores > max(MOST_OUTSIDE, 1.0 / (self.n_patients + 1)) + 1e-12
         inside &= ~np.any([*alone.values(), np.zeros(len(frame), dtype=bool)], axis=0)
@@ -194,11 +195,11 @@ class TrainingDomain:
         outside = ~self.assess(X, facts)["in_domain"].to_numpy(dtype=bool)
         return drift_between(self.parts, self.usual, self.n_patients, frame, outside)
 
-    def _score(self, largest: FloatArray) -> FloatArray:
+    def _score(self, most: FloatArray) -> FloatArray:
         """Return the share of left-out patients at least as far out, the new one counted in."""
-        below = np.interp(largest, self.quantiles, _LEVELS, left=0.0, right=1.0)
+        below = np.interp(most, self.quantiles, _LEVELS, left=0.0, right=1.0)
         scores: FloatArray = (1 + self.n_patients * (1 - below)) / (self.n_patients + 1)
-        return np.where(np.isfinite(largest), scores, np.nan)
+        return np.where(np.isfinite(most), scores, np.nan)
 
     def _far_out(self, far: Mapping[str, FloatArray]) -> dict[str, npt.NDArray[np.bool_]]:
         """Return, for everything with a range, the lesions that are far outside it."""
@@ -256,36 +257,3 @@ def _side_by_side(X: pd.DataFrame, facts: pd.DataFrame | None) -> pd.DataFrame:
     if facts is None:
         return X
     return pd.concat([X.drop(columns=facts.columns, errors="ignore"), facts.loc[X.index]], axis=1)
-
-
-def _left_out(
-    frame: pd.DataFrame,
-    codes: IntArray,
-    weights: FloatArray,
-    columns: Mapping[str, Any],
-    whole: DomainParts,
-) -> dict[str, FloatArray]:
-    """Return every lesion's distances from parts that were fitted without its patient."""
-    n = int(codes.max()) + 1
-    n_folds = min(_FOLDS, n)
-    fold_of = np.empty(n, dtype=np.int64)
-    fold_of[np.random.default_rng(0).permutation(n)] = np.arange(n) % n_folds
-    far = {name: np.full(len(frame), np.nan) for name in whole.distances(frame.iloc[:1])}
-    for fold in range(n_folds):
-        out = fold_of[codes] == fold
-        n_rest = int((fold_of != fold).sum())
-        parts = DomainParts.of(frame[~out], weights[~out], columns, n_rest)
-        for name, values in parts.distances(frame[out]).items():
-            if name in far:
-                far[name][out] = values
-    return {name: values for name, values in far.items() if np.isfinite(values).any()}
-
-
-def _largest(far: Mapping[str, FloatArray], usual: Mapping[str, Usual]) -> FloatArray:
-    """Return each lesion's largest distance on the common scale; NaN where none is known."""
-    scaled = np.array([usual[name].on_scale(far[name]) for name in usual if name in far])
-    if not len(scaled):
-        return np.full(len(next(iter(far.values()), np.empty(0))), np.nan)
-    known = np.isfinite(scaled)
-    largest = np.where(known, scaled, -np.inf).max(axis=0)
-    return np.where(known.any(axis=0), largest, np.nan)

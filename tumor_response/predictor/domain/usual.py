@@ -8,20 +8,19 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from tumor_response.predictor.domain.ranges import weighted_quantiles
+from tumor_response.predictor.domain.ranges import UNSEEN, weighted_quantiles
 
-__all__ = ["Usual"]
+__all__ = ["LEAST_OF_RANGE", "LEVELS", "Usual"]
 
 FloatArray = npt.NDArray[np.float64]
 
-_LEVELS = np.array([0.5, 0.8, 0.95])
-"""The scale hangs on the 80th percentile: of 20 patients, the 95th is the farthest patient
-itself, and no patient then looks as far out as a new one does."""
+_PERCENTILES = np.array([0.8, 0.95])
 
-_LEAST_WIDTH = 0.25
-"""From the median to the 80th percentile: a fact that never varied would else have no scale."""
+LEAST_OF_RANGE = 0.25
+"""Least mean excess of a distance in half-widths of a range: a fact that never varied would else
+have no scale."""
 _LEAST_SHARE = 0.03
-"""The same, of the 80th percentile."""
+"""The same of any distance, as a share of the 80th percentile."""
 
 
 @dataclass(frozen=True)
@@ -30,41 +29,63 @@ class Usual:
 
     Parameters
     ----------
-    middle, upper, most
-        Median, 80th and 95th percentile.
+    upper, most
+        80th and 95th percentile.
+    excess
+        Mean of what those beyond the 80th percentile are beyond it: the unit of the common scale.
+        It is long where the distance has a long tail, so that a skewed fact alone does not decide
+        how far out all others have to be (Davison and Smith 1990).
     log_mean, log_sd
         Of the logarithm, for comparing a batch with the training cohort.
     """
 
-    middle: float
     upper: float
     most: float
+    excess: float
     log_mean: float
     log_sd: float
 
     @classmethod
-    def of(cls, distances: FloatArray, weights: FloatArray) -> Self:
-        """Return it for distances, NaN left out; a patient's lesions weigh 1 together."""
+    def of(cls, distances: FloatArray, weights: FloatArray, least_excess: float) -> Self:
+        """Return it for distances, NaN left out.
+
+        Parameters
+        ----------
+        distances, weights
+            Shape (n_lesions,); a patient's lesions weigh 1 together.
+        least_excess
+            Of what hardly varies.
+        """
         known = np.isfinite(distances)
         kept, weight = distances[known], weights[known]
-        middle, upper, most = weighted_quantiles(kept, weight, _LEVELS).tolist()
+        upper, most = weighted_quantiles(kept, weight, _PERCENTILES).tolist()
+        beyond = kept > upper
+        excess = 0.0
+        if beyond.any():
+            excess = float(np.average(kept[beyond] - upper, weights=weight[beyond]))
         logs = np.log(np.maximum(kept, 1e-6))
         mean = float(np.average(logs, weights=weight))
         sd = float(np.sqrt(np.average((logs - mean) ** 2, weights=weight)))
-        return cls(middle, upper, most, mean, sd)
+        excess = max(excess, least_excess, _LEAST_SHARE * upper, 1e-9)
+        return cls(upper, most, excess, mean, sd)
 
     def on_scale(self, distances: FloatArray) -> FloatArray:
-        """Return distances with 0 at the median and 1 at the 80th percentile.
+        """Return distances with 0 at the 80th percentile, in units of the mean excess.
 
         Examples
         --------
-        >>> Usual(1.0, 2.0, 3.0, 0.0, 1.0).on_scale(np.array([1.0, 4.0])).tolist()
-        [0.0, 3.0]
+        >>> Usual(1.0, 2.0, 0.5, 0.0, 1.0).on_scale(np.array([1.0, 4.0])).tolist()
+        [0.0, 6.0]
         """
-        width = max(self.upper - self.middle, _LEAST_WIDTH, _LEAST_SHARE * self.upper)
-        scaled: FloatArray = (distances - self.middle) / width
+        scaled: FloatArray = (distances - self.upper) / self.excess
         return scaled
 
     def to_json(self) -> dict[str, float]:
         """Return its numbers by name."""
         return asdict(self)
+
+
+LEVELS = Usual(0.0, 0.0, UNSEEN / 12, 0.0, 0.0)
+"""Of levels, whose distance is 0 or far: one training patient with a rare kernel must neither make
+the scale so long that no other kernel is out of the ordinary, nor be so far out that nothing else
+is. With tails of one mean excess and 20 distances, 1 in 20 patients has one beyond 4.4."""
