@@ -1,0 +1,1 @@
+"""What objects look like in a notebook: small pieces of HTML, everything from data escaped."""
