@@ -369,7 +369,7 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
         window: Range | str | None = None,
         largest: float | None = None,
         ax: Axes | Sequence[Axes] | None = None,
-    ) -> Figure:
+    ) -> Axes | tuple[Axes, ...]:
         """Draw a lesion's map over its CT, with the contour and a scale of colours.
 
         The map has colours where something was shown and nowhere else (a thin grey line is the
@@ -391,11 +391,12 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
             End of the colour scale; by default the 99th percentile of the absolute values that
             were shown of the lesion. Give the same number to compare lesions.
         ax
-            Axes to draw on, three of them for ``"three"``; a new figure by default.
+            Axes to draw on, three of one figure for ``"three"``; a new figure by default.
 
         Returns
         -------
-        matplotlib.figure.Figure
+        matplotlib.axes.Axes
+            Of ``"three"`` a tuple of three.
 
         Raises
         ------
