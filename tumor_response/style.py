@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
@@ -16,7 +16,7 @@ from tumor_response.exceptions import SettingsError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure
 
     Drawn = Axes | Figure | Sequence[Axes]
     """What a plot returns: its axes, or the axes of its panels; or a whole figure."""
@@ -40,6 +40,7 @@ __all__ = [
     "model_looks",
     "new_axes",
     "new_figure",
+    "rendered",
     "save_figure",
     "wrapped",
 ]
@@ -255,8 +256,7 @@ def save_figure(
     path, formats = Path(path), list(formats)
     _check_saving(path, formats, columns, height_mm)
     figure = figure_of(drawn)
-    before = figure.get_size_inches()
-    width, height = (float(side) for side in before)
+    width, height = before = float(figure.get_figwidth()), float(figure.get_figheight())
     if columns is not None:
         width = mm_to_inch(SINGLE_COLUMN_MM if columns == 1 else DOUBLE_COLUMN_MM)
     if height_mm is not None:
@@ -264,7 +264,7 @@ def save_figure(
     figure.set_size_inches(width, height)
     try:
         with _laid_out(figure):
-            made = {kind: _rendered(figure, kind, path.name, description) for kind in formats}
+            made = {kind: rendered(figure, kind, path.name, description) for kind in formats}
     finally:
         figure.set_size_inches(before)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -293,13 +293,22 @@ def _check_saving(
         raise SettingsError(f"save_figure: {path} lies below a file; name a place in a folder.")
 
 
-def _rendered(figure: Figure, kind: Format, title: str, description: str) -> bytes:
+def rendered(figure: Figure, kind: Format, title: str = "", description: str = "") -> bytes:
+    """Return a figure as the bytes of a file, without a date or a name."""
     # matplotlib writes its own name and the time where nothing is said of them
     metadata: dict[str, Any] = {
-        "svg": {"Date": None, "Creator": None, "Title": title, "Description": description or None},
+        "svg": {
+            "Date": None,
+            "Creator": None,
+            "Title": title or None,
+            "Description": description or None,
+        },
         "png": {"Software": None, **({"Description": description} if description else {})},
         "pdf": {
-            **{"CreationDate": None, "Creator": None, "Producer": None, "Title": title},
+            "CreationDate": None,
+            "Creator": None,
+            "Producer": None,
+            "Title": title,
             "Subject": description or None,
         },
     }[kind]
@@ -323,7 +332,8 @@ def _laid_out(figure: Figure) -> Iterator[None]:
     figure.set_layout_engine("none")
     try:
         for ax in flexible:
-            ax.set_position([round(float(number), 5) for number in ax.get_position().bounds])
+            left, bottom, wide, high = (round(float(n), 5) for n in ax.get_position().bounds)
+            ax.set_position((left, bottom, wide, high))
         yield
     finally:
         for ax in flexible:
@@ -331,7 +341,7 @@ def _laid_out(figure: Figure) -> Iterator[None]:
         figure.set_layout_engine(engine)
 
 
-def block_colours(blocks: Sequence[str]) -> dict[str, str]:
+def block_colours(blocks: Iterable[str]) -> dict[str, str]:
     """Return a colour for each block: the known ones their own, wherever they are drawn.
 
     A second block of a kind, such as ``deep_lung`` beside ``deep``, gets one of those left; from
@@ -343,6 +353,7 @@ def block_colours(blocks: Sequence[str]) -> dict[str, str]:
     >>> colours["deep"] == BLOCK_COLOURS["deep"], colours["mine"]
     (True, '#D55E00')
     """
+    blocks = list(blocks)
     found: dict[str, str] = {}
     for block in blocks:
         kind = next((kind for kind in BLOCK_COLOURS if block.startswith(kind)), "")
@@ -389,11 +400,11 @@ MM_PER_CHARACTER = 1.4
 
 
 def wrapped(text: str, width_mm: float) -> str:
-    """Return a text on lines that are no wider, each paragraph by itself.
+    r"""Return a text on lines that are no wider, each paragraph by itself.
 
     Examples
     --------
-    >>> print(wrapped("a title that is long\\nfor one column", 20))
+    >>> print(wrapped("a title that is long\nfor one column", 20))
     a title that
     is long
     for one column

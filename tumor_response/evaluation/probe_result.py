@@ -204,7 +204,10 @@ class EmbeddingProbe:
             ax.axvline(0.0, color=NEUTRAL, linewidth=0.8, linestyle=":")
             ax.set_yticks(
                 list(rows),
-                [f"{broken_name(one.target, 24)}\n{one.measure} {_number(one.value)}" for one in shown],
+                [
+                    f"{broken_name(one.target, 24)}\n{one.measure} {_number(one.value)}"
+                    for one in shown
+                ],
             )
             ax.set(
                 xlim=(-0.35, 1.02),

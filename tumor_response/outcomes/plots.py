@@ -11,8 +11,8 @@ from tumor_response.exceptions import OutcomeError
 from tumor_response.outcomes.course_plots import plot_spider, plot_volumes
 from tumor_response.outcomes.end_points import sign_of
 from tumor_response.outcomes.plot_parts import (
-    NO_CLASS,
     NAME_MM,
+    NO_CLASS,
     OTHER,
     aligned,
     axis_label,

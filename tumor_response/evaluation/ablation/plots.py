@@ -63,9 +63,7 @@ def draw_forest(study: AblationStudy, ax: Axes | None) -> Axes:
     return ax
 
 
-def draw_combinations(
-    study: AblationStudy, figure: Figure | SubFigure | None
-) -> tuple[Axes, Axes]:
+def draw_combinations(study: AblationStudy, figure: Figure | SubFigure | None) -> tuple[Axes, Axes]:
     """Draw what :meth:`AblationStudy.plot_combinations` describes."""
     headline = study.result.headline
     frame = study.summary()

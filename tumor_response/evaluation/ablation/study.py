@@ -120,9 +120,7 @@ class AblationStudy:
 
         return draw_forest(self, ax)
 
-    def plot_combinations(
-        self, figure: Figure | SubFigure | None = None
-    ) -> tuple[Axes, Axes]:
+    def plot_combinations(self, figure: Figure | SubFigure | None = None) -> tuple[Axes, Axes]:
         """Draw the headline of every model above a matrix of blocks; returns both axes.
 
         Columns are combinations of blocks, sorted by the mean of the models' values; a filled

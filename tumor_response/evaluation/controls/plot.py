@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from tumor_response.evaluation.controls.null import CHANCE
 from tumor_response.evaluation.controls.verdicts import CALLED, MEASURE_NAMES
-from tumor_response.style import COLOURS, DOUBLE_COLUMN_MM, NEUTRAL, broken_name, figure_style, new_axes
+from tumor_response.style import (
+    COLOURS,
+    DOUBLE_COLUMN_MM,
+    NEUTRAL,
+    broken_name,
+    figure_style,
+    new_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

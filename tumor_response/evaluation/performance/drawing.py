@@ -264,4 +264,3 @@ def _title(ax: Axes, result: EvaluationResult, what: str, line: str, of: str) ->
     band = f"; band: 95 % of {n} resamples' {of}" if n > 1 else ""
     told = f"{what}, {words_for_predictions(result)}\n{line}{band}"
     ax.set_title(wrapped(told, _TITLE_MM))
-

@@ -61,7 +61,12 @@ def draw_learning_curve(
                 markersize=3,
                 elinewidth=0.8,
             )
-            ax.plot(measured, fit.at(measured), color=colour, label=f"{broken_name(name, _NAME_WIDTH)}: {reached}")
+            ax.plot(
+                measured,
+                fit.at(measured),
+                color=colour,
+                label=f"{broken_name(name, _NAME_WIDTH)}: {reached}",
+            )
             ax.plot(further, fit.at(further), color=colour, linestyle=(0, (3, 2)))
             band = curve.expected(name, further)
             ax.fill_between(

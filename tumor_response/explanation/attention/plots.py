@@ -100,10 +100,11 @@ def draw_contact_sheet(
         )
     columns = min(per_line, len(chosen))
     lines = -(-len(chosen) // columns)
-    side_mm = DOUBLE_COLUMN_MM / max(columns, 3)
+    width_mm = SINGLE_COLUMN_MM if columns == 1 else DOUBLE_COLUMN_MM
+    side_mm = width_mm / columns
     with figure_style():
         if figure is None:
-            figure = new_figure(DOUBLE_COLUMN_MM, lines * (side_mm + _TITLE_MM))
+            figure = new_figure(width_mm, lines * (side_mm + _TITLE_MM))
         axes = figure.subplots(lines, columns, squeeze=False)
         for ax in axes.flat[len(chosen) :]:
             ax.remove()

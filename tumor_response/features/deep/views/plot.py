@@ -13,7 +13,13 @@ from tumor_response.features.deep.views.augmentation import AugmentationDraw
 from tumor_response.features.deep.views.cut import cut_views
 from tumor_response.features.deep.views.result import CutViews
 from tumor_response.features.deep.views.settings import ViewSettings
-from tumor_response.style import COLOURS, DOUBLE_COLUMN_MM, figure_style, new_figure
+from tumor_response.style import (
+    COLOURS,
+    DOUBLE_COLUMN_MM,
+    SINGLE_COLUMN_MM,
+    figure_style,
+    new_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -103,10 +109,11 @@ def _drawn(
     per_line = min(n_views, _PER_LINE)
     rows = n_channels + (contour == "beside") * n_channels  # of one line of views
     n_lines = -(-n_views // per_line)
-    side_mm = DOUBLE_COLUMN_MM / max(per_line, 3)
+    width_mm = SINGLE_COLUMN_MM if per_line == 1 else DOUBLE_COLUMN_MM
+    side_mm = width_mm / per_line
     with figure_style():
         if figure is None:
-            made = new_figure(_WIDTH_MM, n_lines * (rows * side_mm + _TITLE_MM) + 1)
+            made = new_figure(width_mm, n_lines * (rows * side_mm + _TITLE_MM) + 1)
             made.set_layout_engine(
                 ConstrainedLayoutEngine(w_pad=0.01, h_pad=0.03, wspace=0.02, hspace=0.0)
             )
