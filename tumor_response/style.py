@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BLOCK_COLOURS",
     "COLOURS",
+    "CONTOUR",
     "DOUBLE_COLUMN_MM",
     "FORMATS",
     "NEUTRAL",
@@ -67,11 +68,15 @@ too pale for lines on white, is left out."""
 NEUTRAL = "#6B6B6B"
 """Reference lines, ties, whatever is not data, and small print: 5.3 to 1 on white."""
 
-RESPONDER, NON_RESPONDER = COLOURS[0], COLOURS[1]
+RESPONDER, NON_RESPONDER = COLOURS[0], COLOURS[5]
+"""Dark and light, so that they can be told apart in grey as well."""
+
+CONTOUR = COLOURS[4]
+"""Outlines of tumours on images."""
 
 BLOCK_COLOURS: Mapping[str, str] = {
     "volume": COLOURS[6],
-    "clinical": COLOURS[5],
+    "clinical": COLOURS[3],
     "radiomics": COLOURS[0],
     "deep": COLOURS[2],
 }
@@ -80,6 +85,7 @@ BLOCK_COLOURS: Mapping[str, str] = {
 _BASELINES = {
     "volume_only": BLOCK_COLOURS["volume"],
     "clinical_only": BLOCK_COLOURS["clinical"],
+    "dummy": NEUTRAL,
 }
 _LINES: tuple[Any, ...] = ("-", (0, (4.5, 1.5)), (0, (5, 1.2, 1.2, 1.2)))
 
@@ -91,6 +97,7 @@ _RC: dict[Any, Any] = {
     "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: same figure on every machine
     "font.size": 7.0,  # what most journals ask for at the least
     "axes.titlesize": 7.0,
+    "axes.titlelocation": "left",
     "axes.labelsize": 7.0,
     "xtick.labelsize": 7.0,
     "ytick.labelsize": 7.0,
@@ -395,7 +402,7 @@ def model_looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     return looks
 
 
-MM_PER_CHARACTER = 1.4
+MM_PER_CHARACTER = 1.28
 """Of the style's font at 7 pt, on average."""
 
 
@@ -405,8 +412,8 @@ def wrapped(text: str, width_mm: float) -> str:
     Examples
     --------
     >>> print(wrapped("a title that is long\nfor one column", 20))
-    a title that
-    is long
+    a title that is
+    long
     for one column
     """
     width = max(1, int(width_mm / MM_PER_CHARACTER))
