@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from tumor_response.exceptions import SettingsError
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    Drawn = Axes | Figure | Sequence[Axes]
-    """What a plot returns: its axes, or the axes of its panels; or a whole figure."""
 
 __all__ = [
     "BLOCK_COLOURS",
@@ -31,6 +29,7 @@ __all__ = [
     "NON_RESPONDER",
     "RESPONDER",
     "SINGLE_COLUMN_MM",
+    "Drawn",
     "Format",
     "block_colours",
     "broken_name",
@@ -45,6 +44,9 @@ __all__ = [
     "save_figure",
     "wrapped",
 ]
+
+Drawn: TypeAlias = "Axes | Figure | Sequence[Axes]"
+"""What a plot returns: its axes, or the axes of its panels; or a whole figure."""
 
 SINGLE_COLUMN_MM = 85.0
 """Width of one journal column, as Frontiers has it; Elsevier (90), Nature (89) and IEEE (88.9)
@@ -339,7 +341,8 @@ def _laid_out(figure: Figure) -> Iterator[None]:
     figure.set_layout_engine("none")
     try:
         for ax in flexible:
-            left, bottom, wide, high = (round(float(n), 5) for n in ax.get_position().bounds)
+            bounds = ax.get_position(original=True).bounds
+            left, bottom, wide, high = (round(float(number), 5) for number in bounds)
             ax.set_position((left, bottom, wide, high))
         yield
     finally:

@@ -55,7 +55,7 @@ class Drawings:
     """Results of a study of ``n`` patients and ``n_models`` models, with names of any length."""
 
     folder: Path
-    n: int = 60
+    n: int = 36
     n_models: int = 3
     prefix: str = ""
     gaps: bool = False
@@ -278,7 +278,7 @@ class Drawings:
     @cached_property
     def learning(self) -> Any:
         models = {name: self.models[name] for name in list(self.models)[:4]}
-        return learning_curve(models, self.complete, self.y, sizes=[15, 25, 40], n_repeats=2)
+        return learning_curve(models, self.complete, self.y, sizes=[10, 16, 24], n_repeats=2)
 
     @cached_property
     def probe(self) -> Any:
@@ -325,7 +325,7 @@ class Drawings:
             "AblationStudy.plot_forest": lambda ax=None: self.ablation.plot_forest(ax),
             "NegativeControls.plot": lambda ax=None: self.controls.plot(ax),
             "LearningCurve.plot": lambda ax=None: self.learning.plot(ax),
-            "ContourSpread.plot": lambda ax=None: self.spread.plot(ax),
+            "PredictionSpread.plot": lambda ax=None: self.spread.plot(ax),
             "EmbeddingProbe.plot": lambda ax=None: self.probe.plot(ax),
             "SiteReport.plot": lambda ax=None: self.sites.plot(ax),
             "Subgroups.plot": lambda ax=None: self.by_site.plot(ax),
