@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from tumor_response.repeatability import robustness
     from tumor_response.reporting import report
     from tumor_response.simulate import simulate_cohort
+    from tumor_response.style import figure_style, save_figure
     from tumor_response.table import (
         FeatureTable,
         estimate_extraction,
@@ -133,6 +134,7 @@ _HOME = {
     "extract": "table",
     "extract_to": "table",
     "FeatureTable": "table",
+    "figure_style": "style",
     "FineTuned": "models",
     "freeze_plan": "evaluation",
     "group_differences": "explanation.differences",
@@ -176,6 +178,7 @@ _HOME = {
     "ResponderCut": "outcomes",
     "retry": "table",
     "robustness": "repeatability",
+    "save_figure": "style",
     "shrinkage": "outcomes",
     "ShrinkagePredictor": "predictor",
     "simulate_cohort": "simulate",
@@ -249,6 +252,7 @@ __all__ = [
     "export_bundle",
     "extract",
     "extract_to",
+    "figure_style",
     "freeze_plan",
     "group_differences",
     "label_responders",
@@ -279,6 +283,7 @@ __all__ = [
     "resample_mask",
     "retry",
     "robustness",
+    "save_figure",
     "shrinkage",
     "simulate_cohort",
     "site_report",

@@ -14,6 +14,7 @@ from tumor_response.privacy import Pseudonyms
 from tumor_response.reporting.evidence import sorted_evidence
 from tumor_response.reporting.evidence_sections import evidence_sections
 from tumor_response.reporting.explained import explanation_sections
+from tumor_response.reporting.figures import write_figures
 from tumor_response.reporting.headline import describe_headline
 from tumor_response.reporting.looked import looked_sections, sorted_explanations
 from tumor_response.reporting.parts import Page
@@ -50,6 +51,7 @@ def report(
     notes: Sequence[str] = (),
     identified: bool = False,
     key_file: str | Path | None = None,
+    figures: str | Path | None = None,
 ) -> Path:
     """Write an evaluation as one HTML file that loads nothing from anywhere.
 
@@ -111,6 +113,10 @@ def report(
     key_file
         The key of the pseudonyms; made if it is not there. Default:
         :func:`tumor_response.privacy.default_key_file`.
+    figures
+        Folder to write every figure of the page into as well, as SVG, PNG of 300 dpi and PDF, one
+        or two journal columns wide, with ``figures.csv``, which has the caption of each. What the
+        list of an earlier report names is replaced.
 
     Returns
     -------
@@ -178,6 +184,8 @@ def report(
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_whole(path, _render(page))
+    if figures is not None:
+        write_figures(page, figures)
     return path
 
 
