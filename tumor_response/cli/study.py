@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import pandas as pd
 
 import tumor_response as tr
-from tumor_response.cli.app import Source
 from tumor_response.cli.console import say, show_table
 from tumor_response.evaluation.checks import check_classes
 from tumor_response.evaluation.controls import ControlsSettings
@@ -41,6 +40,7 @@ __all__ = [
     "Blocks",
     "Evaluated",
     "Plan",
+    "Source",
     "Study",
     "explain_models",
     "extract_table",
@@ -56,6 +56,20 @@ HEADLINE = "logistic_all"
 """Fixed here, before anybody has seen a result; the first model asked for where it is not there."""
 
 NONE = "none"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the lesions come from: a manifest, or a folder of DICOM objects with ``roi``."""
+
+    path: Path
+    roi: str | None = None
+    clinical_table: Path | None = None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder or zip archive of DICOM objects."""
+        return self.path.is_dir() or self.path.suffix.lower() == ".zip"
 
 
 @dataclass(frozen=True)
