@@ -16,6 +16,7 @@ import typer
 
 from tumor_response.cli.cache import cache_app
 from tumor_response.cli.console import FOUND, messages_for_people, say
+from tumor_response.cli.init import init
 from tumor_response.cli.predict import predict
 from tumor_response.cli.weights import weights_app
 from tumor_response.settings import checked_n_jobs
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.add_typer(cache_app)
 app.add_typer(weights_app)
 app.command()(predict)
+app.command()(init)
 
 
 class Days(StrEnum):
