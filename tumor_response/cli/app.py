@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +21,8 @@ from tumor_response.cli.weights import weights_app
 from tumor_response.settings import checked_n_jobs
 
 if TYPE_CHECKING:
-    from tumor_response.cli.study import Plan, Study
+    from tumor_response.cli.study import Study
+    from tumor_response.study.plan import Plan
 
 __all__ = ["app", "main"]
 
@@ -190,7 +190,7 @@ def demo(
     """Go the whole way on a simulated cohort whose truth is known."""
     with messages_for_people(debug, "Run the same command again: what was finished is reused."):
         from tumor_response.cli.demo import run_demo
-        from tumor_response.cli.lock import alone_in
+        from tumor_response.study.lock import alone_in
 
         with alone_in(directory):
             run_demo(
@@ -297,7 +297,7 @@ def extract(
     with (
         messages_for_people(debug, _RESUME),
         _study(
-            Source(manifest, roi, clinical_table),
+            (manifest, roi, clinical_table),
             *(out, radiomics, backbone, weights, clinical, category, cache_dir, n_jobs),
         ) as study,
     ):
@@ -339,7 +339,7 @@ def evaluate(
     with (
         messages_for_people(debug, _RESUME),
         _study(
-            Source(manifest, roi, clinical_table),
+            (manifest, roi, clinical_table),
             *(out, radiomics, backbone, weights, clinical, category, cache_dir, n_jobs),
         ) as study,
     ):
@@ -392,7 +392,7 @@ def explain(
     with (
         messages_for_people(debug, _RESUME),
         _study(
-            Source(manifest, roi, clinical_table),
+            (manifest, roi, clinical_table),
             *(out, radiomics, backbone, weights, clinical, category, cache_dir, n_jobs),
         ) as study,
     ):
@@ -461,7 +461,7 @@ def export(
     with (
         messages_for_people(debug, _RESUME),
         _study(
-            Source(manifest, roi, clinical_table),
+            (manifest, roi, clinical_table),
             *(out, radiomics, backbone, weights, clinical, category, cache_dir, n_jobs),
         ) as study,
     ):
@@ -497,23 +497,9 @@ def verify(
             raise typer.Exit(FOUND)
 
 
-@dataclass(frozen=True)
-class Source:
-    """Where the lesions come from: a manifest, or a folder of DICOM objects with ``roi``."""
-
-    path: Path
-    roi: str | None = None
-    clinical_table: Path | None = None
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether it is a folder or zip archive of DICOM objects."""
-        return self.path.is_dir() or self.path.suffix.lower() == ".zip"
-
-
 @contextmanager
 def _study(
-    source: Source,
+    source: tuple[Path, str | None, Path | None],
     out: Path,
     radiomics: str,
     backbone: str,
@@ -524,12 +510,15 @@ def _study(
     n_jobs: int,
 ) -> Iterator[Study]:
     """Make a study of the options that all its commands share, alone in its folder."""
-    from tumor_response.cli.lock import alone_in
-    from tumor_response.cli.study import Blocks, Study
+    from tumor_response.cli.study import Study, categories_of
+    from tumor_response.study.blocks import Blocks
+    from tumor_response.study.lock import alone_in
+    from tumor_response.study.making import Source
 
-    blocks = Blocks(radiomics, backbone, weights, clinical or [], category or [])
+    categories = categories_of(category or [])
+    blocks = Blocks(radiomics, backbone, weights, clinical or [], categories)
     with alone_in(out):
-        yield Study(source, out, blocks, cache_dir, checked_n_jobs(n_jobs))
+        yield Study(Source(*source), out, blocks, cache_dir, checked_n_jobs(n_jobs))
 
 
 def _plan(
@@ -542,7 +531,7 @@ def _plan(
     failed: Failed,
     observer_error_mm: float,
 ) -> Plan:
-    from tumor_response.cli.study import Plan
+    from tumor_response.study.plan import Plan
 
     return Plan(
         *(by, per.value, cut, tuple(model or ()), n_resamples, seed, failed.value),

@@ -87,9 +87,7 @@ def init(
             help="Print the JSON schema of study.toml, and do nothing else.",
         ),
     ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error.")
-    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Begin a study: write a commented study.toml after a look at the data.
 
@@ -204,9 +202,7 @@ def _known(cohort: Cohort, asks: bool) -> list[str]:
             "--clinical; one that was known only afterwards would leak."
         )
         return []
-    show_records(
-        "Clinical variables", variables.drop(columns="levels").reset_index(), _SHOWN
-    )
+    show_records("Clinical variables", variables.drop(columns="levels").reset_index(), _SHOWN)
     say("Which of them were known before treatment? One known only afterwards would leak.")
     while True:
         answer = typer.prompt("Names, separated by commas; empty: none", default="")
