@@ -35,6 +35,11 @@ COMMANDS = {
     "demo": Entry(
         _WHOLE, f"{_HERE}.demo:demo", "Go the whole way on a simulated cohort whose truth is known."
     ),
+    "init": Entry(
+        _WHOLE,
+        f"{_HERE}.init:init",
+        "Begin a study: write a commented study.toml after a look at the data.",
+    ),
     "check": Entry(
         _STEPS,
         f"{_HERE}.check:check",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tumor_response.cli.options import Days, Failed
-    from tumor_response.cli.study import Plan, Study
+    from tumor_response.cli.study import Study
+    from tumor_response.study.plan import Plan
 
 __all__ = ["RESUME", "open_study", "plan_of"]
 
@@ -31,11 +32,14 @@ def open_study(
     n_jobs: int,
 ) -> Iterator[Study]:
     """Make a study of the options that all its commands share, alone in its folder."""
-    from tumor_response.cli.lock import alone_in
-    from tumor_response.cli.study import Blocks, Source, Study
+    from tumor_response.cli.study import Study, categories_of
     from tumor_response.settings import checked_n_jobs
+    from tumor_response.study.blocks import Blocks
+    from tumor_response.study.lock import alone_in
+    from tumor_response.study.making import Source
 
-    blocks = Blocks(radiomics, backbone, weights, clinical or [], category or [])
+    categories = categories_of(category or [])
+    blocks = Blocks(radiomics, backbone, weights, clinical or [], categories)
     source = Source(manifest, roi, clinical_table)
     with alone_in(out):
         yield Study(source, out, blocks, cache_dir, checked_n_jobs(n_jobs))
@@ -52,7 +56,7 @@ def plan_of(
     observer_error_mm: float,
 ) -> Plan:
     """Return the plan of an evaluation that the options describe."""
-    from tumor_response.cli.study import Plan
+    from tumor_response.study.plan import Plan
 
     return Plan(
         *(by, per.value, cut, tuple(model or ()), n_resamples, seed, failed.value),

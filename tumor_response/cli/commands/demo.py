@@ -36,8 +36,8 @@ def demo(
     """Go the whole way on a simulated cohort whose truth is known."""
     with messages_for_people(debug, "Run the same command again: what was finished is reused."):
         from tumor_response.cli.demo import run_demo
-        from tumor_response.cli.lock import alone_in
         from tumor_response.settings import checked_n_jobs
+        from tumor_response.study.lock import alone_in
 
         with alone_in(directory):
             run_demo(
