@@ -17,6 +17,7 @@ from tumor_response.cli.cache import cache_app
 from tumor_response.cli.console import FOUND, messages_for_people, say
 from tumor_response.cli.init import init
 from tumor_response.cli.predict import predict
+from tumor_response.cli.run import run
 from tumor_response.cli.weights import weights_app
 from tumor_response.settings import checked_n_jobs
 
@@ -39,6 +40,7 @@ app.add_typer(cache_app)
 app.add_typer(weights_app)
 app.command()(predict)
 app.command()(init)
+app.command()(run)
 
 
 class Days(StrEnum):
