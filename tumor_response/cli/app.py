@@ -40,6 +40,11 @@ COMMANDS = {
         f"{_HERE}.init:init",
         "Begin a study: write a commented study.toml after a look at the data.",
     ),
+    "run": Entry(
+        _WHOLE,
+        f"{_HERE}.run:run",
+        "Do all of a study that is not up to date, and say why: features, evaluation, report ...",
+    ),
     "check": Entry(
         _STEPS,
         f"{_HERE}.check:check",

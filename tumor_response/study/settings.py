@@ -74,6 +74,19 @@ predictor, report, export
         """The models that are explained by SHAP values."""
         return list(self.explanation.models) or [self.models.headline]
 
+    def asks_for(self, stage: str) -> bool:
+        """Return whether a stage is wanted; those that cannot be left out are."""
+        wanted = {
+            "leakage": self.controls.leakage,
+            "controls": self.controls.negative,
+            "robustness": self.controls.robustness,
+            "ablation": self.ablation.enabled,
+            "attention": self.explanation.attention,
+            "predictor": self.predictor.enabled,
+            "export": self.export.enabled,
+        }
+        return wanted.get(stage, True)
+
     def contradictions(self) -> Iterator[tuple[str, str]]:
         """Yield keys whose values do not go with other sections, each with what is expected."""
         known = names_of_models(self.blocks)

@@ -37,7 +37,10 @@ def _print_schema(wanted: bool) -> None:
 
 
 def init(
-    study: Annotated[Path, typer.Argument(help="Folder of the study; made if it is not there.")],
+    study: Annotated[
+        Path,
+        typer.Argument(metavar="STUDY", help="Folder of the study; made if it is not there."),
+    ],
     source: Annotated[
         Path,
         typer.Option(
