@@ -17,6 +17,7 @@ from tumor_response.cli.cache import cache_app
 from tumor_response.cli.console import FOUND, messages_for_people, say
 from tumor_response.cli.init import init
 from tumor_response.cli.predict import predict
+from tumor_response.cli.report import report
 from tumor_response.cli.run import run
 from tumor_response.cli.weights import weights_app
 from tumor_response.settings import checked_n_jobs
@@ -41,6 +42,7 @@ app.add_typer(weights_app)
 app.command()(predict)
 app.command()(init)
 app.command()(run)
+app.command()(report)
 
 
 class Days(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -221,6 +221,11 @@ class ModelsSection(Section):
         "logistic_all",
         description="The model of the report's two sentences, of the controls and of the "
         "explanation. Name it before you have seen a result.",
+    )
+    freeze_plan: bool = Field(
+        True,
+        description="Write end point, cut, models, resamples and headline to plan.json before the "
+        "first evaluation in this folder. The report says whether they were kept to.",
     )
 
 
