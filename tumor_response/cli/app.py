@@ -45,6 +45,11 @@ COMMANDS = {
         f"{_HERE}.run:run",
         "Do all of a study that is not up to date, and say why: features, evaluation, report ...",
     ),
+    "report": Entry(
+        _WHOLE,
+        f"{_HERE}.report:report",
+        "Write a study's report again from what its last run left; nothing is computed.",
+    ),
     "check": Entry(
         _STEPS,
         f"{_HERE}.check:check",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -404,5 +404,5 @@ def show_results(
     show_table("Area under the ROC curve", columns, [*rows, *more])
 
 
-def _number(row: Mapping[str, Any], name: str) -> str:
+def _number(row: pd.Series, name: str) -> str:
     return f"{row[name]:.2f}" if name in row and pd.notna(row[name]) else ""
