@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -20,9 +21,10 @@ def run_to_exit_code(app: Callable[..., Any]) -> int:
     """Run the command line on ``sys.argv``, and return how it ended."""
     for stream in (sys.stdout, sys.stderr):
         # a name in letters that the terminal has not got must not end a run
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        code = int(app(standalone_mode=False) or ExitCode.DONE)
+        code = int(app(standalone_mode=False, prog_name="tumor-response") or ExitCode.DONE)
         sys.stdout.flush()
     except BrokenPipeError:
         # what is left in the buffer would be complained about at exit
