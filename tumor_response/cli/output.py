@@ -154,9 +154,8 @@ def spoken(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
             except typer.Exit as end:
                 code = ExitCode(end.exit_code)
                 raise
-            except typer.BadParameter as error:
-                code = ExitCode.MISTAKE
-                output.error = described(error, "usage")
+            except typer.BadParameter:
+                output.as_json = False  # whoever shows wrong options has the object as well
                 raise
             except Exception as error:
                 output.error = {
