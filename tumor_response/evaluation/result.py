@@ -32,6 +32,7 @@ from tumor_response.evaluation.sampling import Resample, Scheme
 from tumor_response.evaluation.subgroups import Subgroups, subgroups
 from tumor_response.evaluation.tasks import MEASURES, Task, headline_value
 from tumor_response.exceptions import EvaluationError
+from tumor_response.notebook import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -425,13 +426,11 @@ class EvaluationResult:
             )
 
     def __repr__(self) -> str:
-        table = self.summary()
-        wanted = [self.headline, "ci_low", "ci_high", f"{self.measure}_apparent"]
-        shown = table[[*wanted, *(c for c in table if str(c).endswith("_632plus"))]]
-        return (
-            f"EvaluationResult: {len(np.unique(self.rows.patients))} patients, "
-            f"{len(self.rows.y)} lesions, {len(self.resamples)} resamples\n{shown.round(3)}"
-        )
+        from tumor_response.evaluation.shown import result_text
+
+        return result_text(self)
 
     def _repr_html_(self) -> str:
-        return str(self.summary().round(3).to_html())
+        from tumor_response.evaluation.shown import result_html
+
+        return shown(self, result_html)
