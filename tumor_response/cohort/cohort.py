@@ -14,6 +14,7 @@ from tumor_response.cohort.manifest import cases_from_rows, read_rows, rows_of_f
 from tumor_response.cohort.roles import PREDICTOR_ROLES, Role, roles_of
 from tumor_response.cohort.row import RowRules, Several
 from tumor_response.exceptions import ManifestError
+from tumor_response.frames import IntoFrame, as_frame
 from tumor_response.notebook import shown
 
 __all__ = ["LEFT_OUT", "Cohort"]
@@ -119,7 +120,7 @@ class Cohort:
     @classmethod
     def from_frame(
         cls,
-        frame: pd.DataFrame,
+        frame: IntoFrame,
         base: str | Path = ".",
         *,
         roles: Mapping[str, str] | None = None,
@@ -142,6 +143,7 @@ class Cohort:
         ManifestError
             Naming every fault with its row (counted from 0, as ``frame.iloc`` does).
         """
+        frame = as_frame(frame, "frame")
         if not isinstance(frame, pd.DataFrame):
             raise ManifestError(
                 f"from_frame: expected a pandas DataFrame, received {type(frame).__name__}."

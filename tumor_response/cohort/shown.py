@@ -40,8 +40,8 @@ def cohort_html(cohort: Cohort) -> str:
     roles: dict[str, list[str]] = {}
     for name, role in cohort.roles.items():
         roles.setdefault(role, []).append(name)
-    for role, names in roles.items():
-        known[f"{role.replace('_', '-')} variables"] = _named(names)
+    for when, names in roles.items():
+        known[f"{when.replace('_', '-')} variables"] = _named(names)
     if not roles:
         known["clinical variables"] = "none"
     pieces = [facts(known)]

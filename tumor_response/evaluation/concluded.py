@@ -66,7 +66,8 @@ def is_too_small(result: EvaluationResult) -> bool:
         few = len(np.unique(rows.patients)) < 2 * MIN_PATIENTS_PER_CLASS
     else:
         classes = np.unique(rows.y)
-        few = min(
-            len(np.unique(rows.patients[rows.y == value])) for value in classes
-        ) < MIN_PATIENTS_PER_CLASS
+        few = (
+            min(len(np.unique(rows.patients[rows.y == value])) for value in classes)
+            < MIN_PATIENTS_PER_CLASS
+        )
     return few or (result.scheme.kind == "bootstrap" and len(result.resamples) < MIN_RESAMPLES)

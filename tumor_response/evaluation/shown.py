@@ -111,7 +111,13 @@ def _as_read(result: EvaluationResult, shown: pd.DataFrame) -> pd.DataFrame:
     read[limits] = list(map(interval_text, shown["ci_low"], shown["ci_high"]))
     if shown["difference"].notna().any():
         read["minus volume alone"] = [
-            "" if np.isnan(row.difference) else _signed(row) for row in shown.itertuples()
+            "" if np.isnan(value) else _signed(value, low, high)
+            for value, low, high in zip(
+                shown["difference"],
+                shown["difference_low"],
+                shown["difference_high"],
+                strict=True,
+            )
         ]
     read["what may be concluded"] = [
         _about_volume(name, WORDS[word]) for name, word in shown["conclusion"].items()
@@ -123,11 +129,9 @@ def _about_volume(name: object, words: str) -> str:
     return words.partition(";")[0] if name == _VOLUME else words
 
 
-def _signed(row: object) -> str:
-    low, high = row.difference_low, row.difference_high  # type: ignore[attr-defined]
-    value = f"{row.difference:+.2f}"  # type: ignore[attr-defined]
+def _signed(value: float, low: float, high: float) -> str:
     limits = "no interval" if np.isnan(low) else f"{low:+.2f} to {high:+.2f}"
-    return f"{value} ({limits})".replace("-", "\N{MINUS SIGN}")
+    return f"{value:+.2f} ({limits})".replace("-", "\N{MINUS SIGN}")
 
 
 def _ordered(models: list[str]) -> list[str]:
