@@ -20,7 +20,7 @@ def draw_learning_curve(
     curve: LearningCurve, names: list[str], ax: Axes | None, auc: float | None
 ) -> Axes:
     """Draw what :meth:`LearningCurve.plot` describes."""
-    table = curve.to_frame()
+    table = curve.table()
     first, last, beyond = curve.sizes[0], curve.sizes[-1], 2 * curve.n_patients
     measured, further = np.linspace(first, last, 100), np.linspace(last, beyond, 100)
     with figure_style():
