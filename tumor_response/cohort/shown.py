@@ -78,7 +78,7 @@ def case_html(case: Case) -> str:
         known["site"] = case.site
     known["follow-up"] = _of_follow_up(case.follow_up)
     if case.variables:
-        pieces.append(more(f"{len(case.variables)} clinical variables", facts(case.variables)))
+        pieces.append(more(f"Clinical variables ({len(case.variables)})", facts(case.variables)))
     if case.findings:
         pieces += [note(f"{one.severity}, {one.code}: {one.message}") for one in case.findings]
     return card("Case", case.name.removeprefix("case "), facts(known), *pieces)

@@ -25,6 +25,7 @@ from tumor_response.evaluation.ridge_readout import (
 from tumor_response.exceptions import EvaluationError
 from tumor_response.frames import IntoFrame, as_keyed
 from tumor_response.models import patients_of
+from tumor_response.progress import track
 from tumor_response.table import FeatureTable
 from tumor_response.transformers import blocks_of
 
@@ -153,7 +154,8 @@ def probe_embedding(
             )
     plan = _Plan(data, block, columns, n_folds, n_repeats, n_permutations, seed)
     with threadpool_limits(1):
-        readings = tuple(plan.reading(name, target) for name, target in wanted.items())
+        asked = track(wanted.items(), f"Reading targets off {block}", len(wanted))
+        readings = tuple(plan.reading(name, target) for name, target in asked)
     return EmbeddingProbe(
         block=block,
         n_columns=len(columns),

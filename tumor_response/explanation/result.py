@@ -276,5 +276,6 @@ class Explanation(ExplanationTables):
         many = {"column": "columns", "family": "families"}[self.level]
         return (
             f"Explanation of {self.name!r} ({self.mode}, {self.output}, {self.method}): "
-            f"{len(self.values)} lesions, {self.values.shape[1]} {many}\n{self.by_block().round(4)}"
+            f"{len(self.values)} lesions, {self.values.shape[1]} {many}\n"
+            f"{self.by_block().round(4).to_string()}"
         )

@@ -210,7 +210,8 @@ def _explain_fitted(
             code="no_background" if behind.empty else "no_rows",
         )
     n_pairs = game.n_pairs or N_PAIRS
-    draws = Draws(n_pairs, np.random.default_rng([game.seed, 0]), game.max_evaluations)
+    told = f"Explaining {name}"
+    draws = Draws(n_pairs, np.random.default_rng([game.seed, 0]), game.max_evaluations, told)
     try:
         check_no_images(name, fitted, frame)
         used = used_blocks(fitted, frame, _blocks(fitted, frame, blocks))

@@ -156,8 +156,9 @@ def _is_numbered(index: pd.Index) -> bool:
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     """Return text as pandas' text, also where a column is all missing or came as objects."""
-    for name in frame.select_dtypes("object"):
-        if pd.api.types.infer_dtype(frame[name], skipna=True) == "string":
+    for name, kind in frame.dtypes.items():
+        is_text = pd.api.types.infer_dtype(frame[name], skipna=True) == "string"
+        if pd.api.types.is_object_dtype(kind) and is_text:
             frame[name] = frame[name].astype("str")
     return frame
 

@@ -43,7 +43,7 @@ def figure_text(value: object) -> str:
     """
     if value is None or not isinstance(value, Real) or not math.isfinite(value):
         return _NOTHING
-    return f"{float(value):.2f}"
+    return f"{float(value):.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def interval_text(low: object, high: object) -> str:

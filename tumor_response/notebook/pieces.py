@@ -24,7 +24,9 @@ _N_COLUMNS = 12
 _LINE = "1px solid rgba(128,128,128,.45)"
 _CELL = "padding:.2em .7em .2em 0;vertical-align:top;background:transparent;border:0"
 _NAME = f"{_CELL};text-align:left;font-weight:normal;opacity:.75;white-space:nowrap"
-_TABLE = "border-collapse:collapse;margin:0 0 .4em 0;font-variant-numeric:tabular-nums"
+_TABLE = (
+    "font-size:inherit;border-collapse:collapse;margin:0 0 .4em 0;font-variant-numeric:tabular-nums"
+)
 _FRAME = (
     f"max-width:60em;line-height:1.45;border:{_LINE};border-radius:4px;padding:.6em .9em;"
     "overflow-x:auto"
@@ -107,7 +109,7 @@ def grid(
     head, width = frame.iloc[:n_rows], frame.shape[1]
     levels = [name for name in frame.index.names if name is not None]
     if levels:
-        head = head.reset_index()
+        head = head.reset_index(allow_duplicates=True)
     shown_width = min(width, n_columns) + len(levels)
     head = head.iloc[:, :shown_width]
     numeric = [pd.api.types.is_numeric_dtype(kind) for kind in head.dtypes]

@@ -16,9 +16,9 @@ from tumor_response.notebook import CAUTION, card, facts, more, note
 if TYPE_CHECKING:
     from tumor_response.evaluation.ablation.study import AblationStudy
 
-__all__ = ["study_html"]
+__all__ = ["best_text", "study_html"]
 
-_N_RESAMPLES = 200  # as many as can be waited for; .best_of_k() draws 1000
+_MOST_FITS = 10_000  # of more, the correction takes longer than a look may
 _N_SHOWN = 8
 
 
@@ -37,15 +37,23 @@ def study_html(study: AblationStudy) -> str:
             "resamples": f"{len(result.resamples):,}, shared by all",
         }
     )
-    best = study.best_of_k(n_resamples=_N_RESAMPLES)
     table = models_grid(result, estimates_of(result, names[:_N_SHOWN]))
     return card(
         "AblationStudy",
         f"{headline_words(result)}, of patients the models had not seen",
-        *(counts, note(f"{best.text[0].upper()}{best.text[1:]}.", style=CAUTION)),
+        *(counts, note(best_text(study), style=CAUTION)),
         more("Configurations, in the order in which they were made", table),
         note(
             ".summary() has all of them, .without_each_block() what each block adds, "
             f".plot_forest() draws them. {OTHER_HOSPITALS}"
         ),
     )
+
+
+def best_text(study: AblationStudy) -> str:
+    """Return the best with its correction; of a large study, where to ask for it."""
+    n = len(study.configurations)
+    if n * len(study.result.resamples) > _MOST_FITS:
+        return f"The best of {n} is too high on average: .best_of_k() corrects it for the choice."
+    text = study.best_of_k().text
+    return f"{text[0].upper()}{text[1:]}."

@@ -148,9 +148,11 @@ class AblationStudy:
         return shown(self, study_html)
 
     def __repr__(self) -> str:
+        from tumor_response.evaluation.ablation.shown import best_text
+
         names = sorted({block for one in self.configurations for block in one.blocks})
         columns = [self.result.headline, "ci_low", "ci_high"]
         return (
             f"AblationStudy: {len(self.configurations)} configurations of {len(names)} blocks\n"
-            f"{self.best_of_k()}\n{self.summary()[columns].round(3)}"
+            f"{best_text(self)}\n{self.summary()[columns].round(3).to_string()}"
         )

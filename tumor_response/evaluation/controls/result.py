@@ -298,10 +298,13 @@ def _html(controls: NegativeControls) -> str:
         for value, (low, high) in zip(summary["difference"], apart, strict=True)
     ]
     read["verdict"] = summary["verdict"]
-    value = figure_text(summary["model_value"].iloc[0])
+    own = controls.result.interval(controls.model)
+    value = figure_text(np.nanmean(controls.result.oob_values(controls.model)))
+    limits_of_model = interval_text(own.low, own.high)
     return card(
         "NegativeControls",
-        f"{controls.model}, {headline} {value}; permuted labels p = {controls.p_value:.3f}",
+        f"{controls.model}, {headline} {value} ({limits_of_model}); permuted labels "
+        f"p = {controls.p_value:.3f}",
         grid(read, what="controls"),
         *(note(sentence, CAUTION) for sentence in controls.verdicts()),
         *(note(f"Not made: {name}, {why}.") for name, why in controls.skipped.items()),

@@ -240,9 +240,12 @@ def _html(ledger: StudyLedger) -> str:
         return card("StudyLedger", "", note("Nothing was evaluated yet."))
     entries = ledger.entries()
     tried = ledger.configurations()
+    ends = ("_oob", "_cv", "_test")
+    headlines = [str(name) for name in tried if str(name).endswith(ends)]
+    columns = ["name", "entry", "n_evaluations", *headlines, "ci_low", "ci_high"]
     return card(
         "StudyLedger",
-        f"{len(entries)} entries, chain unbroken",
+        f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'}, chain unbroken",
         note(f"{ledger.text()[:1].upper()}{ledger.text()[1:]}."),
-        grid(tried.reset_index(drop=True), what="configurations", n_columns=8),
+        grid(tried[columns].set_index("name"), what="configurations"),
     )
