@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
+from tumor_response.frames import IntoFrame, as_keyed
 from tumor_response.outcomes.course_plots import plot_spider, plot_volumes
 from tumor_response.outcomes.end_points import sign_of
 from tumor_response.outcomes.plot_parts import (
@@ -39,7 +40,7 @@ __all__ = ["plot_cut", "plot_spider", "plot_volumes", "plot_waterfall"]
 
 
 def plot_waterfall(
-    outcomes: pd.DataFrame,
+    outcomes: IntoFrame,
     by: str = "volume_change_percent",
     *,
     label: pd.Series | None = None,
@@ -91,6 +92,7 @@ def plot_waterfall(
     >>> [float(bar.get_height()) for bar in ax.patches]
     [10.0, -15.0, -40.0]
     """
+    outcomes = as_keyed(outcomes, "outcomes")
     known, left_out = known_outcomes(outcomes, by)
     known = known.iloc[np.argsort(sign_of(by) * known.to_numpy(), kind="stable")]
     classes = aligned(label, known, "label")
@@ -128,7 +130,7 @@ def plot_waterfall(
 
 
 def plot_cut(
-    outcomes: pd.DataFrame,
+    outcomes: IntoFrame,
     by: str = "rate_percent_per_day",
     cut: Cut = "median",
     *,
@@ -171,6 +173,7 @@ def plot_cut(
     >>> sum(int(bar.get_height()) for bar in ax.patches)
     5
     """
+    outcomes = as_keyed(outcomes, "outcomes")
     known, left_out = known_outcomes(outcomes, by)
     rule = ResponderCut(cut, by)
     at = rule.fit(known)

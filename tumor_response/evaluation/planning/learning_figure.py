@@ -33,7 +33,7 @@ def draw_learning_curve(
     """Draw what :meth:`LearningCurve.plot` describes."""
     from matplotlib.patheffects import withStroke
 
-    table = curve.to_frame()
+    table = curve.table()
     first, last, beyond = curve.sizes[0], curve.sizes[-1], 2 * curve.n_patients
     measured, further = np.linspace(first, last, 100), np.linspace(last, beyond, 100)
     with figure_style():

@@ -87,7 +87,7 @@ def test_every_combination_is_there_and_equals_its_own_evaluation():
     )
     told = study.summary().loc["plain | clinical+deep", ["model_name", "blocks", "n_blocks"]]
     assert tuple(told) == ("plain", "clinical+deep", 2)
-    frame = study.to_frame()
+    frame = study.by_resample()
     assert len(frame) == 17 * 4
     assert set(frame["blocks"]) == {*(name.split(" | ")[1] for name in names), ""}
 
