@@ -108,7 +108,7 @@ def init(
                 f"run {study}; name another folder; or say --overwrite."
             )
         n_jobs = checked_n_jobs(n_jobs)
-        asks = not yes and sys.stdin.isatty()
+        asks = not yes and is_terminal()
         where = Source(source, roi, clinical_table)
         if where.is_folder and roi is None:
             where = Source(source, _tumour(source, asks, n_jobs), clinical_table)
@@ -120,6 +120,11 @@ def init(
         path = write_study(study, new, cohort, overwrite=overwrite)
         say(f"Written: {path}. Read it: every key has a comment.")
         say(f"Next: tumor-response run {study} --dry-run, then tumor-response run {study}")
+
+
+def is_terminal() -> bool:
+    """Return whether somebody is there who could answer."""
+    return sys.stdin.isatty()
 
 
 def _tumour(folder: Path, asks: bool, n_jobs: int) -> str:

@@ -40,7 +40,7 @@ def foretell(folder: str | Path, *, n_jobs: int = 1, tell: Tell = print) -> list
 
     Features are told from a sample of the cases, evaluation and controls from a few resamples: of
     the feature table, or where that is not there yet of random numbers of its shape. Nothing of
-    the study is written.
+    the study is written but the hashes of its files, which the run then need not read again.
 
     Parameters
     ----------

@@ -241,7 +241,7 @@ def rebuild_report(
             if stage.name == "report":
                 break
             record = work.records.read(stage.name)
-            seen = stage if cohort is not None else replace(stage, data="none")
+            seen = stage if cohort is not None else replace(stage, data=lambda _: "none")
             inputs = inputs_of(seen, work, results)
             if cohort is None and record is not None:
                 inputs = replace(inputs, data=record.inputs.data)
