@@ -286,6 +286,7 @@ class Tab:
 
     def pdf(self, path: Path) -> Path:
         """Print the page, in the size that its style sheet says."""
+        self._call("Emulation.setEmulatedMedia", media="")  # emulated "screen" would be printed
         printed = self._call("Page.printToPDF", preferCSSPageSize=True, printBackground=False)
         path.write_bytes(base64.b64decode(printed["data"]))
         return path
