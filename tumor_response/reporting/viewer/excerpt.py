@@ -146,12 +146,13 @@ class Excerpt:
     def values(self) -> npt.NDArray[np.float64]:
         """Return the map's values where something was shown, in no order."""
         shown = self.attention[(self.marks & SHOWN) > 0]
-        return self.lowest + shown * ((self.highest - self.lowest) / _LARGEST_CODE)
+        step = (self.highest - self.lowest) / _LARGEST_CODE
+        return self.lowest + step * shown.astype(np.float64)
 
     def intensities(self) -> npt.NDArray[np.float64]:
         """Return the intensity that each code stands for, shape (256,)."""
         codes, values = zip(*self.knots, strict=True)
-        return np.interp(np.arange(_LARGEST_CODE + 1), codes, values)
+        return np.asarray(np.interp(np.arange(_LARGEST_CODE + 1), codes, values), np.float64)
 
     def packed(self) -> str:
         """Return all three in base64: intensities as differences, map, marks; deflated."""

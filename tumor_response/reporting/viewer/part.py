@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from tumor_response.explanation.attention import AttentionMaps
 from tumor_response.explanation.attention.plots import window_of
 from tumor_response.features.deep.views import WINDOWS_HU
 from tumor_response.features.deep.views.settings import Range
+from tumor_response.reporting.parts import ShownLesion, Viewer
 from tumor_response.reporting.viewer.choosing import chosen_lesions
 from tumor_response.reporting.viewer.excerpt import Excerpt, knots_hu, knots_linear
 from tumor_response.reporting.viewer.settings import ViewerSettings
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from tumor_response.cohort import Cohort
 
-__all__ = ["ShownLesion", "Viewer", "viewer_of"]
+__all__ = ["viewer_of"]
 
 WINDOWS: dict[str, Range] = {
     "soft tissue": WINDOWS_HU["soft_tissue"],
@@ -47,72 +47,6 @@ WINDOWS: dict[str, Range] = {
 """Presets for CT, HU."""
 
 _UNSIGNED, _SIGNED = "inferno", "RdBu_r"
-
-
-@dataclass(frozen=True)
-class ShownLesion:
-    """One lesion on the page.
-
-    Parameters
-    ----------
-    name
-        What it is called: a pseudonym, unless patients are named.
-    output
-        The explained log-odds, in words.
-    still, width, height
-        Its middle slice as a data URI, and the picture's size.
-    alt
-        What the picture shows.
-    data
-        JSON for the script.
-    voxels
-        See :meth:`~tumor_response.reporting.viewer.excerpt.Excerpt.packed`.
-    """
-
-    name: str
-    output: str
-    still: str
-    width: int
-    height: int
-    alt: str
-    data: str
-    voxels: str
-
-
-@dataclass(frozen=True)
-class Viewer:
-    """Maps of several lesions over their CT.
-
-    Parameters
-    ----------
-    label
-        What the colours show: method and model.
-    about
-        Sentences before the pictures.
-    chosen
-        Which lesions are shown, and by which rule.
-    kept
-        How exactly the page keeps the CT.
-    low, high
-        Ends of the common scale, as text.
-    bar
-        The colours as a data URI.
-    data
-        JSON for the script.
-    lesions
-        Those shown.
-    """
-
-    label: str
-    about: Sequence[str]
-    chosen: str
-    kept: str
-    low: str
-    high: str
-    bar: str
-    data: str
-    lesions: Sequence[ShownLesion]
-    kind: str = "viewer"
 
 
 def viewer_of(

@@ -20,7 +20,7 @@ ACROSS = {"axial": 2, "coronal": 1, "sagittal": 0}
 """The axis (x, y, z) that a plane lies across."""
 
 CONTOUR = (86, 180, 233)
-"""Sky blue, which neither grey nor the colours of a map have; a black rim keeps it apart from white."""
+"""Sky blue, which no grey and no map has; a black rim keeps it apart from white."""
 
 OPACITY = 0.75
 _LONGER_SIDE_PX = 336
@@ -73,7 +73,7 @@ def drawn_still(
     low, high = window
     grey = np.clip((excerpt.intensities()[intensity] - low) / (high - low), 0, 1) * 255
     step = (excerpt.highest - excerpt.lowest) / 255
-    colours, share = scale.painted(excerpt.lowest + attention * step)
+    colours, share = scale.painted(excerpt.lowest + step * attention.astype(np.float64))
     share = np.where(marks & SHOWN, OPACITY * share, 0.0)[..., None]
     blended = (1 - share) * grey[..., None] + share * colours
     rows, columns = _places(excerpt, plane, intensity.shape)
@@ -91,14 +91,14 @@ def png_uri(picture: npt.NDArray[np.uint8]) -> str:
     from matplotlib.image import imsave
 
     buffer = io.BytesIO()
-    imsave(buffer, picture, format="png", metadata={"Software": None})
+    imsave(buffer, picture, format="png", metadata={"Software": ""})
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
 def _slice(volume: npt.NDArray[np.uint8], plane: str, index: int) -> npt.NDArray[np.uint8]:
     """Return a slice as radiologists look at it: head and front up, the patient's right left."""
     cut = np.take(volume, index, axis=2 - ACROSS[plane])
-    return cut if plane == "axial" else cut[::-1]
+    return np.asarray(cut if plane == "axial" else cut[::-1])
 
 
 def _places(

@@ -29,11 +29,11 @@ _SIGNS = {
     "both": "0 is transparent; above 0 the voxel raises the log-odds of response, below 0 it "
     "lowers them.",
 }
-_KNOWS_NOTHING = {
-    "eigen_cam": "This method knows no prediction: it is a control, the same whatever is predicted.",
-    "attention_rollout": "This method knows no prediction: it is a control, the same whatever is "
-    "predicted.",
-}
+_BLIND = ("eigen_cam", "attention_rollout")
+_CONTROL = (
+    "0 is transparent. This method knows no prediction: it is a control, the same whatever is "
+    "predicted."
+)
 _MASKED = {
     "tumour": "The network was shown the tumour alone, so it could not look elsewhere.",
     "context": "The network was shown everything but the tumour, so it could not look inside.",
@@ -42,8 +42,8 @@ _MASKED = {
 
 def meaning(maps: AttentionMaps) -> str:
     """Return what a value of the map means."""
-    if maps.method in _KNOWS_NOTHING:
-        return _KNOWS_NOTHING[maps.method]
+    if maps.method in _BLIND:
+        return _CONTROL
     given = maps.provenance.get("settings")
     sign = given.get("sign") if isinstance(given, Mapping) else None
     return _SIGNS.get(str(sign), _SIGNS["both"] if maps.signed else "0 is transparent.")
