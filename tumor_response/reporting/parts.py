@@ -97,8 +97,10 @@ class ShownLesion:
         What it is called: a pseudonym, unless patients are named.
     output
         The explained log-odds, in words.
+    where
+        Which slice the picture shows.
     still, width, height
-        Its middle slice as a data URI, and the picture's size.
+        The slice with most of the tumour that was shown, as a data URI, and the picture's size.
     alt
         What the picture shows.
     data
@@ -109,6 +111,7 @@ class ShownLesion:
 
     name: str
     output: str
+    where: str
     still: str
     width: int
     height: int

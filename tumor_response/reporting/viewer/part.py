@@ -150,15 +150,16 @@ def _shown(
     n_slices = excerpt.marks.shape[2 - across]
     at_mm = excerpt.start_mm[across] + index * excerpt.step_mm[across]
     picture = drawn_still(excerpt, plane, index, next(iter(windows.values())), scale)
-    where = f"{plane} slice {index + 1} of {n_slices}, {'xyz'[across]} = {minus(f'{at_mm:.1f}')} mm"
+    at = f"{'xyz'[across]} = {minus(f'{at_mm:.1f}')} mm"
     own = float(np.percentile(np.abs(excerpt.values()), 99.0))
     return ShownLesion(
         name=name,
         output=f"log-odds {minus(f'{output:+.2f}')}",
+        where=f"{plane}, {at}",
         still=png_uri(picture),
         width=picture.shape[1],
         height=picture.shape[0],
-        alt=f"{name}: {where}. CT with the tumour's contour and the map over it.",
+        alt=f"{name}: {plane} slice {index + 1} of {n_slices}, {at}. CT with the tumour's contour and the map over it.",
         data=_json(
             {
                 "size": excerpt.marks.shape[::-1],
