@@ -159,7 +159,8 @@ def _shown(
         still=png_uri(picture),
         width=picture.shape[1],
         height=picture.shape[0],
-        alt=f"{name}: {plane} slice {index + 1} of {n_slices}, {at}. CT with the tumour's contour and the map over it.",
+        alt=f"{name}: {plane} slice {index + 1} of {n_slices}, {at}. CT with the tumour's contour "
+        "and the map over it.",
         data=_json(
             {
                 "size": excerpt.marks.shape[::-1],
