@@ -246,7 +246,7 @@ def test_uncertainty_of_another_end_point_or_cut_is_refused(study, tmp_path) -> 
 
 
 def test_findings_of_another_cohort_are_refused(study, tmp_path) -> None:
-    result, given = study
+    _, given = study
     strange = given["quality"].assign(patient_id="Q1")
     refused(study, tmp_path, "other_evaluation", "of another cohort", quality=strange)
     some = given["quality"].copy()
