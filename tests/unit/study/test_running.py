@@ -1,4 +1,4 @@
-"""A study is run: once, again, killed in the middle; what stages read is what they say they read."""
+"""A study is run: once, again, killed in the middle; stages read what they say they read."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ class Watched:
         found = getattr(self._of, name)
         if self._section:
             self._note(f"{self._section}.{name}")
-        return Watched(found, self._note, name) if name in SECTIONS else found
+        inner = not self._section and name in SECTIONS
+        return Watched(found, self._note, name) if inner else found
 
 
 class Watching:
@@ -260,7 +261,7 @@ def test_killed_in_the_middle_the_next_run_gives_the_same_bytes(
     folder = write_study(root / "killed", **LIGHT)
     assert killed_when(folder, "Evaluating", signal.SIGKILL) == -signal.SIGKILL
     assert not (folder / "report.html").exists()
-    assert [one.stage for one in status(folder, tell=silent) if one.why][0] == "evaluation"
+    assert next(one.stage for one in status(folder, tell=silent) if one.why) == "evaluation"
     run(folder, tell=silent)
     found, expected = results(folder), results(light.folder)
     assert set(found) == set(expected)
