@@ -8,8 +8,15 @@ from typing import Annotated
 import typer
 
 from tumor_response.cli.console import messages_for_people, say
+from tumor_response.cli.options import DebugOption, JobsOption
+from tumor_response.cli.output import found
 
 __all__ = ["report"]
+
+EXAMPLES = (
+    "tumor-response report study",
+    "tumor-response report study --out for_the_board.html --identified",
+)
 
 
 def report(
@@ -26,15 +33,10 @@ def report(
             "--identified", help="Show the hospital's own identifiers: a report not to be sent."
         ),
     ] = False,
-    n_jobs: Annotated[
-        int, typer.Option("--n-jobs", "-j", help="Parallel processes; -1 is all cores.")
-    ] = -1,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    n_jobs: JobsOption = -1,
+    debug: DebugOption = False,
 ) -> None:
-    """Write a study's report again from what its last run left; nothing is computed.
-
-    Example: tumor-response report study --out for_the_board.html
-    """
+    """Write a study's report again from what its last run left; nothing is computed."""
     with messages_for_people(debug, "Run the same command again."):
         from tumor_response.settings import checked_n_jobs
         from tumor_response.study.running import rebuild_report
@@ -46,4 +48,5 @@ def report(
             n_jobs=checked_n_jobs(n_jobs),
             tell=say,
         )
+        found(report=str(path.resolve()))
         say(f"Report: {path.resolve()}")
