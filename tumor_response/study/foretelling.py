@@ -19,11 +19,13 @@ from tumor_response.evaluation.controls.extracting import random_table
 from tumor_response.evaluation.evaluating import draw_resamples
 from tumor_response.evaluation.rows import prepare_rows
 from tumor_response.evaluation.running import score_resamples
+from tumor_response.exceptions import TumorResponseError
 from tumor_response.features.checks import checked_specs
 from tumor_response.features.run_progress import duration_text
 from tumor_response.outcomes import shrinkage
 from tumor_response.parallel.processes import worker_count
 from tumor_response.study.extracting import Tell
+from tumor_response.study.place import study_folder
 from tumor_response.study.reading import read_settings
 from tumor_response.study.running import Done, status
 from tumor_response.study.working import Work
@@ -59,7 +61,7 @@ def foretell(folder: str | Path, *, n_jobs: int = 1, tell: Tell = print) -> list
     if not undone:
         tell("Nothing to do.")
         return found
-    root = Path(folder) if Path(folder).is_dir() else Path(folder).parent
+    root = study_folder(folder)
     foreteller = _Foreteller(Work(root, read_settings(root), n_jobs, tell), undone)
     ways: dict[str, Callable[[], float]] = {
         "features": foreteller.features_s,
@@ -70,7 +72,12 @@ def foretell(folder: str | Path, *, n_jobs: int = 1, tell: Tell = print) -> list
     }
     total, unknown = 0.0, []
     for stage in (done.stage for done in found if done.why):
-        seconds: float | None = ways[stage]() if stage in ways else foreteller.last_s(stage)
+        seconds: float | None
+        try:
+            seconds = ways[stage]() if stage in ways else foreteller.last_s(stage)
+        except TumorResponseError as error:
+            tell(f"{stage}: not estimated, because it would fail like this. {error}")
+            continue
         if seconds is None:
             unknown.append(stage)
         else:
@@ -79,7 +86,7 @@ def foretell(folder: str | Path, *, n_jobs: int = 1, tell: Tell = print) -> list
     workers = worker_count(n_jobs)
     tell(f"Together about {duration_text(total)} on {workers} worker{'s' * (workers != 1)}.")
     if unknown:
-        tell(f"Not estimated: {', '.join(unknown)}.")
+        tell(f"Not in this estimate, mostly short: {', '.join(unknown)}.")
     return found
 
 
@@ -91,9 +98,9 @@ class _Foreteller:
         columns = [spec for block in specs for spec in block]
         if "features" in undone:
             drawn = random_table(columns, work.cohort.keys)
-            numbers = drawn.select_dtypes("number")
-            # volumes are above zero
-            self._table = drawn.assign(**np.exp(numbers).to_dict("series"))
+            numbers = list(drawn.select_dtypes("number").columns)
+            drawn[numbers] = np.exp(drawn[numbers])  # volumes are above zero
+            self._table = drawn
         else:
             self._table = work.table.data
         self._outcomes = (

@@ -188,7 +188,8 @@ STAGES: tuple[Stage, ...] = (
         "predictor",
         lambda s: [
             *(*_features(s), "models.headline", "outcome.by", "outcome.cut"),
-            *("evaluation.seed", "evaluation.failed", "predictor.n_resamples"),
+            *("evaluation.seed", "evaluation.failed"),
+            *("predictor.n_folds", "predictor.n_resamples"),
         ],
         handing_over.make_predictor,
         after=("outcomes", "features"),

@@ -41,7 +41,7 @@ def own_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def asked(answers: str, *arguments: object, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
     """Run a command as on a terminal, with these lines typed."""
     runner = CliRunner()
-    monkeypatch.setattr("tumor_response.cli.init.is_terminal", lambda: True)
+    monkeypatch.setattr("tumor_response.cli.commands.init.is_terminal", lambda: True)
     result = runner.invoke(app, list(map(str, arguments)), input=answers, catch_exceptions=False)
     return result.exit_code, " ".join(result.output.split())
 

@@ -76,6 +76,7 @@ CHANGES: dict[str, tuple[Any, set[str]]] = {
     "explanation.n_permutations": (19, {"explanation"}),
     "explanation.attention_method": ("score_cam", {"attention"}),
     "explanation.concordance": (True, {"attention"}),
+    "predictor.n_folds": (3, {"predictor"}),
     "predictor.n_resamples": (9, {"predictor"}),
     "report.notes": (["x"], {"report"}),
     "report.identified": (True, {"report"}),
