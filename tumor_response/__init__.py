@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from tumor_response.quality import ExclusionRule, QualitySettings, check
     from tumor_response.repeatability import robustness
     from tumor_response.reporting import report
+    from tumor_response.reporting.viewer import attention_viewer
     from tumor_response.simulate import simulate_cohort
     from tumor_response.style import figure_style, save_figure
     from tumor_response.table import (
@@ -107,6 +108,7 @@ _HOME = {
     "attention": "explanation.attention",
     "attention_concordance": "explanation.concordance",
     "attention_sanity": "explanation.attention.sanity",
+    "attention_viewer": "reporting.viewer",
     "AttentionMaps": "explanation.attention",
     "AttentionPooling": "models",
     "Augmentation": "features.deep",
@@ -243,6 +245,7 @@ __all__ = [
     "attention",
     "attention_concordance",
     "attention_sanity",
+    "attention_viewer",
     "check",
     "coupling",
     "estimate_extraction",

@@ -309,8 +309,8 @@ def rendered(figure: Figure, kind: Format, title: str = "", description: str = "
         "svg": {
             "Date": None,
             "Creator": None,
-            "Title": title or None,
-            "Description": description or None,
+            **({"Title": title} if title else {}),
+            **({"Description": description} if description else {}),
         },
         "png": {"Software": None, **({"Description": description} if description else {})},
         "pdf": {

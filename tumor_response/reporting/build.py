@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jinja2
-
 from tumor_response._version import __version__
 from tumor_response.exceptions import SettingsError
 from tumor_response.privacy import Pseudonyms
@@ -19,6 +17,7 @@ from tumor_response.reporting.headline import chosen_headline, describe_headline
 from tumor_response.reporting.looked import sorted_explanations
 from tumor_response.reporting.parts import Page
 from tumor_response.reporting.probed import deep_volume_checks, volume_notes
+from tumor_response.reporting.rendering import rendered, write_whole
 from tumor_response.reporting.sections import all_sections
 
 if TYPE_CHECKING:
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from tumor_response.table import FeatureTable
 
 __all__ = ["report"]
-
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def report(
@@ -209,7 +206,7 @@ def report(
         sections=all_sections(result, front, given, known_as),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(path, _render(page))
+    write_whole(path, rendered("report.html.jinja", page=page))
     if figures is not None:
         write_figures(page, figures)
     return path
@@ -231,25 +228,6 @@ def _pseudonyms(given: Given, key_file: str | Path | None, folder: Path) -> dict
         named |= set(given.table.failures["patient_id"])
     if given.quality is not None:
         named |= set(given.quality["patient_id"]) - {""}
+    for maps in given.explained.maps:
+        named |= {patient for patient, _ in maps}
     return Pseudonyms(key_file, apart_from=folder).of_all(sorted(named)) if named else {}
-
-
-def _render(page: Page) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,  # whatever comes from files is text, never mark-up
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
-    return environment.get_template("report.html.jinja").render(page=page, css=css)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -80,9 +80,7 @@ def write_ablation(work: Work) -> list[Path]:
     study = work.result("ablation")
     path = work.folder / "tables" / "ablation.csv"
     study.summary().to_csv(path)
-    stem = work.folder / "figures" / "ablation"
-    write_figure(study.plot_forest(), stem)
-    return [path, *sorted(stem.parent.glob("ablation.*"))]
+    return [path, *write_figure(study.plot_forest(), work.folder / "figures" / "ablation")]
 
 
 def make_explanation(work: Work, _: str) -> list[Path]:
@@ -117,7 +115,6 @@ def make_attention(work: Work, _: str) -> list[Path]:
         result,
         work.cohort,
         extractor=deep,
-        table=work.table,
         name=work.settings.models.headline,
         method=asked.attention_method,
         n_jobs=work.n_jobs,

@@ -38,9 +38,7 @@ def write_evaluation(out: Path, result: EvaluationResult) -> list[Path]:
     """Write the summary of all models and their ROC curves."""
     path = _folder(out / "tables") / "summary.csv"
     result.summary().to_csv(path)
-    figures = _folder(out / "figures")
-    write_figure(result.plot_roc(), figures / "roc")
-    return [path, *sorted(figures.glob("roc.*"))]
+    return [path, *write_figure(result.plot_roc(), _folder(out / "figures") / "roc")]
 
 
 def write_leakage(out: Path, trace: LeakageTrace) -> list[Path]:
