@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from tumor_response.reporting import report
     from tumor_response.reporting.viewer import attention_viewer
     from tumor_response.simulate import simulate_cohort
+    from tumor_response.style import figure_style, save_figure
     from tumor_response.table import (
         FeatureTable,
         estimate_extraction,
@@ -135,6 +136,7 @@ _HOME = {
     "extract": "table",
     "extract_to": "table",
     "FeatureTable": "table",
+    "figure_style": "style",
     "FineTuned": "models",
     "freeze_plan": "evaluation",
     "group_differences": "explanation.differences",
@@ -178,6 +180,7 @@ _HOME = {
     "ResponderCut": "outcomes",
     "retry": "table",
     "robustness": "repeatability",
+    "save_figure": "style",
     "shrinkage": "outcomes",
     "ShrinkagePredictor": "predictor",
     "simulate_cohort": "simulate",
@@ -252,6 +255,7 @@ __all__ = [
     "export_bundle",
     "extract",
     "extract_to",
+    "figure_style",
     "freeze_plan",
     "group_differences",
     "label_responders",
@@ -282,6 +286,7 @@ __all__ = [
     "resample_mask",
     "retry",
     "robustness",
+    "save_figure",
     "shrinkage",
     "simulate_cohort",
     "site_report",

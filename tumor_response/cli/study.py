@@ -27,12 +27,10 @@ from tumor_response.features.extract import Means
 from tumor_response.features.run_progress import duration_text
 from tumor_response.models import patients_of
 from tumor_response.outcomes import SHRANK_SIGN
-from tumor_response.reporting import save_figure, write_figure
+from tumor_response.reporting import write_figure
 from tumor_response.reporting.wording import expected_of_volume
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
     from tumor_response.evaluation import LeakageTrace
     from tumor_response.explanation import Explanation
     from tumor_response.features.base import FeatureExtractor
@@ -454,13 +452,12 @@ def write_results(
     for class_ in CLASSES:
         getattr(trace, class_).to_csv(tables / f"leakage_{class_}.csv", index=False)
     pd.DataFrame([asdict(coupling)]).to_csv(tables / "coupling.csv", index=False)
-    save_figure(lambda axes: result.plot_roc(ax=axes), figures / "roc", width_mm=120, height_mm=120)
+    write_figure(result.plot_roc(), figures / "roc")
     for explanation in explanations:
         explanation.table().to_csv(tables / f"shap_{explanation.name}.csv")
         explanation.by_family().to_csv(tables / f"shap_{explanation.name}_families.csv")
         explanation.by_block().to_csv(tables / f"shap_{explanation.name}_blocks.csv")
-        drawn = explanation.plot_summary().figure
-        write_figure(cast("Canvas", drawn), figures / f"shap_{explanation.name}")
+        write_figure(explanation.plot_summary(), figures / f"shap_{explanation.name}")
     tr.report(
         result,
         out / "report.html",

@@ -9,7 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tumor_response.style import COLOURS, NEUTRAL, SINGLE_COLUMN_MM, figure_style, new_axes
+from tumor_response.style import (
+    COLOURS,
+    NEUTRAL,
+    SINGLE_COLUMN_MM,
+    broken_name,
+    figure_style,
+    new_axes,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -196,7 +204,10 @@ class EmbeddingProbe:
             ax.axvline(0.0, color=NEUTRAL, linewidth=0.8, linestyle=":")
             ax.set_yticks(
                 list(rows),
-                [f"{one.target}\n{one.measure} {_number(one.value)}" for one in shown],
+                [
+                    f"{broken_name(one.target, 24)}\n{one.measure} {_number(one.value)}"
+                    for one in shown
+                ],
             )
             ax.set(
                 xlim=(-0.35, 1.02),
@@ -206,8 +217,11 @@ class EmbeddingProbe:
                 xlabel="How well it can be read off",
             )
             ax.set_title(
-                f"What “{self.block}” knows\nvalue and 95 % interval; grey: 95 % of permutations",
+                wrapped(
+                    f"What “{self.block}” knows\n"
+                    "value and 95 % interval; grey: 95 % of permutations",
+                    60.0,
+                ),
                 loc="left",
-                fontsize=6.5,
             )
         return ax

@@ -11,7 +11,15 @@ import pandas as pd
 
 from tumor_response.evaluation.probe_result import EmbeddingProbe, Reading
 from tumor_response.evaluation.probe_targets import LOG_VOLUME
-from tumor_response.style import COLOURS, SINGLE_COLUMN_MM, figure_style, new_axes
+from tumor_response.style import (
+    NON_RESPONDER,
+    RESPONDER,
+    SINGLE_COLUMN_MM,
+    broken_name,
+    figure_style,
+    new_axes,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -199,14 +207,17 @@ class VolumeCheck:
         with figure_style():
             if ax is None:
                 ax = new_axes(SINGLE_COLUMN_MM, 65)
-            for value, name, marker in ((0, "non-responder", "o"), (1, "responder", "^")):
+            for value, name, marker, colour in (
+                (0, "non-responder", "o", NON_RESPONDER),
+                (1, "responder", "^", RESPONDER),
+            ):
                 of_class = shown[shown["responder"] == value]
                 ax.scatter(
                     np.exp(of_class["log_volume"]),
                     of_class["score"],
                     s=11,
                     marker=marker,
-                    color=COLOURS[value],
+                    color=colour,
                     linewidths=0,
                     alpha=0.8,
                     label=name,
@@ -218,8 +229,9 @@ class VolumeCheck:
             ax.xaxis.set_minor_formatter(NullFormatter())
             ax.set(
                 xlabel=f"{self.volume_column} (log scale)",
-                ylabel=f"Out-of-bag score of {self.block} alone",
+                ylabel=broken_name(f"Out-of-bag score of {self.block} alone", 34),
             )
-            ax.set_title(f"Rank correlation {self.rank_correlation}", loc="left", fontsize=6.5)
+            told = wrapped(f"Rank correlation {self.rank_correlation}", SINGLE_COLUMN_MM - 18)
+            ax.set_title(told, loc="left")
             ax.legend(loc="best")
         return ax

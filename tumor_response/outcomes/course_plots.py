@@ -10,8 +10,8 @@ import pandas as pd
 from tumor_response.exceptions import OutcomeError
 from tumor_response.outcomes.plot_parts import (
     FEW,
+    NAME_MM,
     NO_CLASS,
-    RESPONDER,
     Entry,
     aligned,
     classes_told,
@@ -21,15 +21,12 @@ from tumor_response.outcomes.plot_parts import (
     write_key,
 )
 from tumor_response.outcomes.slopes import checked_visits
-from tumor_response.style import NEUTRAL, figure_style, new_axes
+from tumor_response.style import NEUTRAL, RESPONDER, figure_style, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["plot_spider", "plot_volumes"]
-
-NAME_MM = 2.0
-"""Height of a name at the end of a line."""
 
 Key = tuple[str, str]
 
@@ -206,7 +203,6 @@ def _write_ends(ax: Axes, courses: dict[Key, pd.Series]) -> None:
             xytext=(1.04, height),
             textcoords="axes fraction",
             va="center",
-            fontsize=5.0,
             annotation_clip=False,
             arrowprops={"arrowstyle": "-", "linewidth": 0.3, "color": NO_CLASS, "shrinkA": 0},
         )

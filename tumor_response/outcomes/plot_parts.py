@@ -10,7 +10,14 @@ import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
 from tumor_response.outcomes.end_points import SHRANK_SIGN, sign_of
-from tumor_response.style import COLOURS, DOUBLE_COLUMN_MM, NEUTRAL, SINGLE_COLUMN_MM
+from tumor_response.style import (
+    DOUBLE_COLUMN_MM,
+    MM_PER_CHARACTER,
+    NEUTRAL,
+    NON_RESPONDER,
+    RESPONDER,
+    SINGLE_COLUMN_MM,
+)
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -18,9 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FEW",
+    "NAME_MM",
     "NO_CLASS",
     "OTHER",
-    "RESPONDER",
     "Entry",
     "aligned",
     "axis_label",
@@ -48,13 +55,13 @@ UNITS = {
     "rate_cc_per_gy": "shrinkage rate (cm³ per Gy)",
 }
 
-RESPONDER, OTHER, NO_CLASS = COLOURS[0], COLOURS[1], NEUTRAL
+OTHER, NO_CLASS = NON_RESPONDER, NEUTRAL
 
 FEW = 60
 """Lesions that still get markers, or fit into one column."""
 
-POINTS_PER_CHARACTER = 4.2
-"""Of the figures' font at 7 pt, on average."""
+NAME_MM = 2.7
+"""Height of a name at 7 pt."""
 
 Entry = tuple[str, str]
 """Text and colour of a line of the key."""
@@ -114,7 +121,7 @@ def axis_label(by: str) -> str:
 
 def width_mm(n_lesions: int) -> float:
     """Return the width of a figure for so many lesions."""
-    return SINGLE_COLUMN_MM * 1.25 if n_lesions <= FEW else DOUBLE_COLUMN_MM
+    return SINGLE_COLUMN_MM if n_lesions <= FEW else DOUBLE_COLUMN_MM
 
 
 def write_key(ax: Axes, entries: Sequence[Entry], left_out: str) -> None:
@@ -124,7 +131,7 @@ def write_key(ax: Axes, entries: Sequence[Entry], left_out: str) -> None:
     shown = [*entries, *([(left_out, NO_CLASS)] if left_out else [])]
     if not shown:
         return
-    fits = int(ax.get_window_extent().width / ax.figure.dpi * 72 / POINTS_PER_CHARACTER)
+    fits = int(ax.get_window_extent().width / ax.figure.dpi * 25.4 / MM_PER_CHARACTER)
     rows: list[list[Entry]] = [[]]
     for entry in shown:
         if rows[-1] and sum(len(text) + 3 for text, _ in (*rows[-1], entry)) > fits:

@@ -11,9 +11,9 @@ from tumor_response.exceptions import OutcomeError
 from tumor_response.outcomes.course_plots import plot_spider, plot_volumes
 from tumor_response.outcomes.end_points import sign_of
 from tumor_response.outcomes.plot_parts import (
+    NAME_MM,
     NO_CLASS,
     OTHER,
-    RESPONDER,
     aligned,
     axis_label,
     classes_told,
@@ -24,7 +24,7 @@ from tumor_response.outcomes.plot_parts import (
     write_key,
 )
 from tumor_response.outcomes.responder import Cut, ResponderCut
-from tumor_response.style import SINGLE_COLUMN_MM, figure_style, new_axes
+from tumor_response.style import RESPONDER, SINGLE_COLUMN_MM, figure_style, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,6 +59,7 @@ def plot_waterfall(
         True for lesions whose label contour error may flip; their bars are hatched.
     names
         Whether to write patient and lesion below each bar: a figure with names is not anonymous.
+        With more than 60 lesions it becomes wider than two columns.
     ax
         Where to draw; default a new figure.
 
@@ -92,7 +93,9 @@ def plot_waterfall(
         cut = label.attrs["cut"]
     with figure_style():
         if ax is None:
-            ax = new_axes(width_mm(len(known)), 70.0)
+            # names that can be read need their room, if it be more than a page has
+            room_mm = max(width_mm(len(known)), NAME_MM * len(known) + 20.0 if names else 0.0)
+            ax = new_axes(room_mm, 100.0 if names else 70.0)
         colours = [colour_of(value, label is not None) for value in classes]
         bars = ax.bar(np.arange(len(known)), known, width=0.85, color=colours, linewidth=0)
         for bar, hatched in zip(bars, doubtful, strict=True):
@@ -175,7 +178,7 @@ def plot_cut(
         doubtful = aligned(uncertainty["uncertain"], known, "uncertainty").fillna(0.0) == 1.0
     with figure_style():
         if ax is None:
-            ax = new_axes(SINGLE_COLUMN_MM * 1.25, 70.0)
+            ax = new_axes(SINGLE_COLUMN_MM, 70.0)
         parts = [
             (~responder & ~doubtful, OTHER, "non-responder"),
             (doubtful, NO_CLASS, "label uncertain"),
@@ -224,9 +227,7 @@ def _line_of_cut(ax: Axes, cut: float, bars: pd.Series) -> None:
 
 
 def _write_names(ax: Axes, index: pd.Index) -> None:
-    texts = [lesion_name(key) for key in index]
-    size = float(np.clip(420.0 / len(texts), 2.5, 6.5))
-    ax.set_xticks(np.arange(len(texts)), texts, rotation=90, fontsize=size)
+    ax.set_xticks(np.arange(len(index)), [lesion_name(key) for key in index], rotation=90)
 
 
 def _stacked_histogram(

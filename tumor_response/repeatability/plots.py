@@ -9,7 +9,7 @@ import pandas as pd
 
 from tumor_response.exceptions import RobustnessError
 from tumor_response.repeatability.result import Quantity
-from tumor_response.style import DOUBLE_COLUMN_MM, figure_style, new_axes
+from tumor_response.style import DOUBLE_COLUMN_MM, broken_name, figure_style, new_axes, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,11 +57,11 @@ def draw_heatmap(summary: pd.DataFrame, quantity: Quantity, ax: Axes | None, tit
             there = bool(np.isfinite(value))
             colour = "black" if not there or value > _PALE else "white"
             text = f"{value:.2f}" if there else "–"
-            ax.text(column, row, text, ha="center", va="center", color=colour, fontsize=5.5)
+            ax.text(column, row, text, ha="center", va="center", color=colour)
         ax.set_xticks(range(len(columns)), columns, rotation=30, ha="right")
-        ax.set_yticks(range(len(rows)), labels)
+        ax.set_yticks(range(len(rows)), [broken_name(label) for label in labels])
         ax.spines[:].set_visible(False)
         ax.tick_params(length=0)
-        ax.set_title(title, fontsize=7)
+        ax.set_title(wrapped(title, 115.0))
         ax.figure.colorbar(drawn, ax=ax, fraction=0.03, pad=0.01)
     return ax

@@ -11,6 +11,7 @@ from tumor_response.exceptions import SettingsError
 from tumor_response.privacy import Pseudonyms
 from tumor_response.reporting.end_point import coupling_note
 from tumor_response.reporting.evidence import sorted_evidence
+from tumor_response.reporting.figures import write_figures
 from tumor_response.reporting.given import Given, check_given
 from tumor_response.reporting.headline import chosen_headline, describe_headline
 from tumor_response.reporting.looked import sorted_explanations
@@ -55,6 +56,7 @@ def report(
     notes: Sequence[str] = (),
     identified: bool = False,
     key_file: str | Path | None = None,
+    figures: str | Path | None = None,
 ) -> Path:
     """Write an evaluation as one HTML file that loads nothing from anywhere.
 
@@ -132,6 +134,10 @@ def report(
     key_file
         The key of the pseudonyms; made if it is not there. Default:
         :func:`tumor_response.privacy.default_key_file`.
+    figures
+        Folder to write every figure of the page into as well, as SVG, PNG of 300 dpi and PDF, one
+        or two journal columns wide, with ``figures.csv``, which has the caption of each. What the
+        list of an earlier report names is replaced.
 
     Returns
     -------
@@ -201,6 +207,8 @@ def report(
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, rendered("report.html.jinja", page=page))
+    if figures is not None:
+        write_figures(page, figures)
     return path
 
 

@@ -80,7 +80,7 @@ class Copy:
 
 @dataclass(frozen=True)
 class Fold:
-    """Parts that are looked up rather than read: closed on a screen, open in print."""
+    """Parts that are looked up rather than read: closed at first, and printed if opened."""
 
     summary: str
     parts: Sequence[Heading | Paragraph | Table | Figure | Copy]

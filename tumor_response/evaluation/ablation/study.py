@@ -21,7 +21,7 @@ from tumor_response.outcomes import Coupling
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 __all__ = ["AblationStudy"]
 
@@ -113,23 +113,28 @@ class AblationStudy:
     def plot_forest(self, ax: Axes | None = None) -> Axes:
         """Draw every configuration's headline with its interval; returns the axes.
 
-        Sorted within a model by the number of blocks. Dotted: the baselines. The title has the
-        best of all with its correction.
+        Sorted within a model by the number of blocks. The title has the best of all with its
+        correction.
         """
         from tumor_response.evaluation.ablation.plots import draw_forest
 
         return draw_forest(self, ax)
 
-    def plot_combinations(self) -> Figure:
-        """Draw the headline of every model above a matrix of blocks; returns the figure.
+    def plot_combinations(self, figure: Figure | SubFigure | None = None) -> tuple[Axes, Axes]:
+        """Draw the headline of every model above a matrix of blocks; returns both axes.
 
         Columns are combinations of blocks, sorted by the mean of the models' values; a filled
         circle says that the block is in, as in the plots of Lex and others (2014, IEEE TVCG
         20:1983). Bars are intervals.
+
+        Parameters
+        ----------
+        figure
+            A figure, or a part of one, for the two axes; a new figure by default.
         """
         from tumor_response.evaluation.ablation.plots import draw_combinations
 
-        return draw_combinations(self)
+        return draw_combinations(self, figure)
 
     def __repr__(self) -> str:
         names = sorted({block for one in self.configurations for block in one.blocks})

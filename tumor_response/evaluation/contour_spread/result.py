@@ -128,7 +128,7 @@ class PredictionSpread:
                 xlabel="Lesion, in order of its probability",
                 ylabel="Predicted probability",
             )
-            ax.set_title(self._title(bool(hollow.any())), fontsize=6.5)
+            ax.set_title(self._title(bool(hollow.any())))
             ax.legend(loc="upper left")
         return ax
 

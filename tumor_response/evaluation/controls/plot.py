@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from tumor_response.evaluation.controls.null import CHANCE
 from tumor_response.evaluation.controls.verdicts import CALLED, MEASURE_NAMES
-from tumor_response.style import COLOURS, NEUTRAL, SINGLE_COLUMN_MM, figure_style, new_axes
+from tumor_response.style import (
+    COLOURS,
+    DOUBLE_COLUMN_MM,
+    NEUTRAL,
+    broken_name,
+    figure_style,
+    new_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,11 +30,11 @@ def draw_controls(controls: NegativeControls, ax: Axes | None) -> Axes:
     value = float(summary["model_value"].iloc[-1])
     with figure_style():
         if ax is None:
-            ax = new_axes(SINGLE_COLUMN_MM * 1.35, 24 + 6 * (len(summary) + 1))
+            ax = new_axes(DOUBLE_COLUMN_MM, 24 + 6 * (len(summary) + 1))
         ax.axvline(CHANCE[controls.null.measure], color=NEUTRAL, linewidth=0.6)
         ax.axvspan(interval.low, interval.high, color=COLOURS[0], alpha=0.12, linewidth=0)
         ax.axvline(value, color=COLOURS[0], linewidth=0.8)
-        ax.plot(value, 0, "o", color=COLOURS[0], ms=4, label=controls.model)
+        ax.plot(value, 0, "o", color=COLOURS[0], ms=4, label=broken_name(controls.model))
         for place, (_, row) in enumerate(summary.iterrows(), start=1):
             first = place == 1
             ax.plot([row["ci_low"], row["ci_high"]], [place] * 2, color=COLOURS[1], linewidth=0.8)
@@ -47,7 +54,7 @@ def draw_controls(controls: NegativeControls, ax: Axes | None) -> Axes:
                 ms=3,
                 label="its expectation" if first else None,
             )
-        names = [controls.model, *(CALLED[str(name)] for name in summary.index)]
+        names = [broken_name(controls.model), *(CALLED[str(name)] for name in summary.index)]
         ax.set_yticks(range(len(names)), names)
         ax.set_ylim(len(names) - 0.4, -0.6)
         measure = MEASURE_NAMES[controls.null.measure]

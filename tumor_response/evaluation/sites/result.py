@@ -202,7 +202,7 @@ class SiteReport:
             ax.axvline(0.5, color=NEUTRAL, linewidth=0.8, linestyle=":")
             ax.set_yticks(range(len(rows)), [name for name, *_ in reversed(rows)])
             ax.set(xlim=(0.2, 1.02), ylim=(-0.6, len(rows) - 0.4), xlabel="Held-out AUC")
-            ax.set_title("How well held-out patients are told", loc="left", fontsize=7)
+            ax.set_title("How well held-out patients are told", loc="left")
             ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
         return ax
 

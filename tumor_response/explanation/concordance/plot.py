@@ -8,25 +8,30 @@ import numpy as np
 import pandas as pd
 
 from tumor_response.explanation.concordance.by_group import GROUPS
-from tumor_response.style import COLOURS, DOUBLE_COLUMN_MM, NEUTRAL, figure_style, mm_to_inch
+from tumor_response.style import (
+    DOUBLE_COLUMN_MM,
+    NEUTRAL,
+    NON_RESPONDER,
+    RESPONDER,
+    figure_style,
+    new_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
     from tumor_response.explanation.concordance.result import Concordance
 
 __all__ = ["draw"]
 
 _NAMES = {"responder": "responders", "non_responder": "non-responders", "": "no group"}
-_COLOURS = dict(zip(_NAMES, (COLOURS[1], COLOURS[0], NEUTRAL), strict=True))
+_COLOURS = dict(zip(_NAMES, (RESPONDER, NON_RESPONDER, NEUTRAL), strict=True))
 _BAND = "#D9D9D9"
 
 
-def draw(found: Concordance) -> Figure:
-    """Return the figure of a result."""
-    import matplotlib.pyplot as plt
-
+def draw(found: Concordance, figure: Figure | SubFigure | None) -> tuple[Axes, ...]:
+    """Draw what :meth:`Concordance.plot` describes."""
     panels = []
     if found.inside_table is not None:
         panels.append(
@@ -39,13 +44,9 @@ def draw(found: Concordance) -> Figure:
         columns = ("rho_adjusted", "null_low", "null_high")
         panels.append((table, columns, f"Attention against {name}"))
     with figure_style():
-        figure, axes = plt.subplots(
-            1,
-            len(panels),
-            figsize=(mm_to_inch(DOUBLE_COLUMN_MM), mm_to_inch(72)),
-            layout="constrained",
-            squeeze=False,
-        )
+        if figure is None:
+            figure = new_figure(DOUBLE_COLUMN_MM, 72.0)
+        axes = figure.subplots(1, len(panels), squeeze=False)
         for ax, (table, columns, title) in zip(axes[0], panels, strict=True):
             _panel(ax, table, columns)
             ax.set_title(title, loc="left")
@@ -61,7 +62,7 @@ def draw(found: Concordance) -> Figure:
                 ax.axhline(0, color=NEUTRAL, linewidth=0.6, zorder=0)
         handles, names = axes[0][0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=len(names))
-    return figure
+    return tuple(axes[0])
 
 
 def _panel(ax: Axes, table: pd.DataFrame, columns: tuple[str, str, str]) -> None:

@@ -11,7 +11,8 @@ from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.concordance.settings import ConcordanceSettings
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 __all__ = ["Concordance"]
 
@@ -121,11 +122,22 @@ class Concordance:
 
         return worded(self)
 
-    def plot(self) -> Figure:
-        """Draw each lesion's inside fraction and agreement, with the null band of each."""
+    def plot(self, figure: Figure | SubFigure | None = None) -> tuple[Axes, ...]:
+        """Draw each lesion's inside fraction and agreement, with the null band of each.
+
+        Parameters
+        ----------
+        figure
+            A figure, or a part of one, for one to three axes: what was measured decides how many.
+            A new figure by default.
+
+        Returns
+        -------
+        tuple of matplotlib.axes.Axes
+        """
         from tumor_response.explanation.concordance.plot import draw
 
-        return draw(self)
+        return draw(self, figure)
 
     def __repr__(self) -> str:
         n = self.shrinkage_table.groupby(level=["patient_id", "lesion_id"]).ngroups
