@@ -163,7 +163,17 @@ def test_what_was_not_done_is_in_no_method(study, tmp_path) -> None:
     reader = Reader(bare.read_text(encoding="utf-8"))
     text = methods(reader)
     for absent in (
-        *("Leakage", "permutation", "SHAP", "contour", "ledger", "plan", "ICC", "Sites", "Block radiomics"),
+        *(
+            "Leakage",
+            "permutation",
+            "SHAP",
+            "contour",
+            "ledger",
+            "plan",
+            "ICC",
+            "Sites",
+            "Block radiomics",
+        ),
         "configurations of blocks",
     ):
         assert absent not in text, absent
