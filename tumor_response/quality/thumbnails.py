@@ -9,7 +9,7 @@ from scipy import ndimage
 from tumor_response.imaging.volume import tumour_box
 from tumor_response.quality.png import indexed_png
 from tumor_response.quality.region import Region
-from tumor_response.style import COLOURS
+from tumor_response.style import CONTOUR
 
 __all__ = ["VIEW_PIXELS", "thumbnail"]
 
@@ -57,7 +57,7 @@ def thumbnail(image: sitk.Image, mask: sitk.Image, *, in_hu: bool) -> bytes:
         view[outline] = N_GREYS
         views += [view, np.zeros((VIEW_PIXELS, GAP_PIXELS), dtype=np.uint8)]
     greys = [(round(255 * k / (N_GREYS - 1)),) * 3 for k in range(N_GREYS)]
-    return indexed_png(np.hstack(views[:-1]), [*greys, _rgb(COLOURS[5])])
+    return indexed_png(np.hstack(views[:-1]), [*greys, _rgb(CONTOUR)])
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

@@ -293,14 +293,13 @@ def test_figures_show_every_configuration():
     ax = study.plot_forest()
     assert [label.get_text() for label in ax.get_yticklabels()] == study.result.models
     assert ax.get_title() == study.best_of_k().text.replace("; ", "\n")
-    figure = study.plot_combinations()
-    above, matrix = figure.axes
+    above, matrix = study.plot_combinations()
     order = study.summary().query("n_blocks > 0").set_index("blocks")["auc_oob"]
     shown = next(line for line in above.lines if line.get_label() == "logistic")
     np.testing.assert_allclose(shown.get_ydata(), order.sort_values(ascending=False))
     assert [label.get_text() for label in matrix.get_yticklabels()] == ["deep", "shape"]
     plt.close(ax.figure)
-    plt.close(figure)
+    plt.close(above.figure)
 
 
 def test_rates_are_ablated_by_r2():

@@ -99,11 +99,11 @@ def test_sentences_say_what_was_measured(concordance: Concordance) -> None:
 
 
 def test_the_figure_has_a_point_for_each_lesion(concordance: Concordance) -> None:
-    figure = concordance.plot()
-    for ax in figure.axes:
+    panels = concordance.plot()
+    for ax in panels:
         assert sum(len(line.get_xdata()) for line in ax.lines if line.get_marker() == "o") == 10
         assert len(ax.patches) == 10
-    plt.close(figure)
+    plt.close(panels[0].figure)
 
 
 def test_neither_processes_nor_order_nor_company_change_a_lesion(
