@@ -51,7 +51,7 @@ def models_section(result: EvaluationResult, front: Headline) -> Section:
 
 def best_of_k_table(best: BestOfK) -> list[Part]:
     """Return the best of several, corrected, and how firmly each configuration was the best."""
-    frame = best.to_frame()
+    frame = best.table()
     shown = frame.head(MOST_CONFIGURATIONS)
     what = f"The first {len(shown)} of {len(frame)}. " if len(shown) < len(frame) else ""
     return [
