@@ -65,7 +65,7 @@ SHOWN = {
     "differences": ["permuted", "deep__a"],
     "probe": ["log_volume"],
     "check": ["auc_adjusted"],
-    "groups": ["tertile", "Subgroups"],
+    "groups": ["logistic by ", "Subgroups chosen after"],
     "robustness": ["not for selecting"],
     "maps": ["grad_cam", "2 lesions"],
     "ledger": ["chain unbroken", "Configurations tried"],
