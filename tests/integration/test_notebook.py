@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import sys
@@ -65,7 +66,7 @@ SHOWN = {
     "differences": ["permuted", "deep__a"],
     "probe": ["log_volume"],
     "check": ["auc_adjusted"],
-    "groups": ["tertile", "Subgroups"],
+    "groups": ["logistic by ", "Subgroups chosen after"],
     "robustness": ["not for selecting"],
     "maps": ["grad_cam", "2 lesions"],
     "ledger": ["chain unbroken", "Configurations tried"],
@@ -74,6 +75,15 @@ SHOWN = {
     "tr.make_model('logistic')": ["Pipeline", "sk-estimator"],
     "tr.make_model('logistic').fit(X, y)": ["Pipeline", "Fitted"],
 }
+
+TIDY = """
+results = dict(result=result, study=study, best=study.best_of_k(), explanation=explanation,
+               differences=differences, probe=probe, check=check, groups=groups,
+               robustness=robustness, maps=maps)
+frames = {name: one.to_frame() for name, one in results.items()}
+{name: list(frame.columns) for name, frame in frames.items()
+ if isinstance(frame.index, pd.RangeIndex) and len(frame) and frame["value"].notna().any()}
+"""
 
 BAR = """
 import time
@@ -98,7 +108,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     spec = {"argv": argv, "display_name": "ours", "language": "python"}
     kernel.write_text(json.dumps(spec | {"env": {"PYTHONPATH": ":".join(paths)}}))
-    cells = [MADE, *SHOWN, BAR, TOO_SHORT]
+    cells = [MADE, *SHOWN, TIDY, BAR, TOO_SHORT]
     notebook = new_notebook(cells=[new_code_cell(source) for source in cells])
     notebook.metadata["kernelspec"] = {"name": "ours", "display_name": "ours"}
     with pytest.MonkeyPatch.context() as patch:
@@ -142,6 +152,15 @@ def test_a_bar_can_be_seen_and_a_short_one_is_not_drawn(executed: dict[str, Any]
     assert "/4" in drawn
     assert "Warning" not in drawn
     assert executed[TOO_SHORT] == []
+
+
+def test_every_frame_has_the_same_columns_in_the_same_order(executed: dict[str, Any]) -> None:
+    columns = ast.literal_eval(executed[TIDY][0]["data"]["text/plain"])
+    assert len(columns) == 10  # none has an index, none is without a value
+    for name, found in columns.items():
+        at = found.index("measure")
+        assert at > 0, name
+        assert found[at : at + 5] == ["measure", "value", "ci_low", "ci_high", "ci_method"], name
 
 
 @pytest.mark.needs("chromium")

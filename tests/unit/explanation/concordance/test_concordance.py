@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pickle
-from html import escape
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
+from markupsafe import escape
 
 import tumor_response as tr
 from tests.unit.explanation.concordance import made
