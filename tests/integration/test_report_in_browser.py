@@ -93,3 +93,12 @@ def test_headings_leave_out_no_level(browser, hostile_report: Path) -> None:
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_the_report_is_usable_when_it_has_loaded(browser, hostile_report: Path) -> None:
+    """Seconds on a shared machine say little: see benchmarks/report_usable.py for those."""
+    tab = browser.open(hostile_report)
+    assert tab.usable_after_s("nav a") < 30
+    assert tab.evaluate("document.querySelectorAll('*').length") < 5000
+    # the excerpts stay packed until they are about to be seen
+    assert tab.evaluate("document.querySelector('[data-part=where]').textContent") == ""

@@ -279,3 +279,17 @@ def test_a_report_shows_maps_over_the_ct_of_its_cohort(study, tmp_path: Path) ->
     plain = tr.report(result, tmp_path / "p.html", volume_checks=()).read_text(encoding="utf-8")
     assert "<script" not in plain
     assert "script-src" not in plain
+
+
+def test_the_page_does_not_grow_with_the_cohort(tmp_path: Path) -> None:
+    sizes = []
+    for n in (12, 60):
+        maps, cohort = scene(tuple((f"P{number:02d}", "1") for number in range(n)))
+        viewer = viewer_of(maps, cohort)
+        assert len(viewer.lesions) == 12
+        sizes.append(
+            sum(len(one.voxels) + len(one.still) + len(one.data) for one in viewer.lesions)
+        )
+    assert sizes[1] < 1.2 * sizes[0]
+    voxels = excerpt().marks.size
+    assert len(excerpt().packed()) < 1.5 * voxels  # three bytes each before packing

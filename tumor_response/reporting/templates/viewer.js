@@ -55,18 +55,20 @@
       [view.width, view.height] = [columns * spacing[right], rows * spacing[down]];
       for (let row = 0; row < rows; row += 1)
         for (let column = 0; column < columns; column += 1) {
-          const [mark, code] = [lesion.marks, lesion.attention].map((of) => of[voxel(column, row)]);
-          view.found |= mark;
-          if (mark & SHOWN && Math.abs(lesion.values[code]) > Math.abs(view.peak)) view.peak = lesion.values[code];
+          const at = voxel(column, row);
+          const value = lesion.values[lesion.attention[at]];
+          view.found |= lesion.marks[at];
+          if (lesion.marks[at] & SHOWN && Math.abs(value) > Math.abs(view.peak)) view.peak = value;
         }
     };
 
     const lay = (smooth, colour) => {
       [sheet.width, sheet.height] = [view.columns, view.rows];
       const image = new ImageData(view.columns, view.rows);
+      const pixels = new Uint32Array(image.data.buffer); // alpha, blue, green, red
       for (let row = 0, to = 0; row < view.rows; row += 1)
-        for (let column = 0; column < view.columns; column += 1, to += 4)
-          colour(view.voxel(column, row), image.data, to);
+        for (let column = 0; column < view.columns; column += 1, to += 1)
+          pixels[to] = colour(view.voxel(column, row));
       sheet.getContext("2d").putImageData(image, 0, 0);
       pen.imageSmoothingEnabled = smooth;
       pen.drawImage(sheet, 0, 0, parts.canvas.width, parts.canvas.height);
@@ -95,22 +97,20 @@
       const [low, high] = lesion.windows[parts.window.selectedIndex].slice(1);
       const end = parts.scale.value === "own" ? lesion.own : shared.scale[1];
       const begin = shared.scale[0] < 0 ? -end : 0; // a map with both signs has both ends
-      const greys = Array.from(lesion.intensities, (value) => clipped((value - low) / (high - low)));
-      const places = lesion.values.map((value) => clipped((value - begin) / (end - begin)));
-      const opacity = Number(parts.opacity.value) / 100;
-      const alphas = lesion.values.map((value) => opacity * clipped(Math.abs(value) / end));
+      const greys = Uint32Array.from(lesion.intensities, (hu) => 0xff000000 + 0x10101 * clipped((hu - low) / (high - low)));
+      const paints = Uint32Array.from(lesion.values, (value) => {
+        const [red, green, blue] = colours.subarray(3 * clipped((value - begin) / (end - begin)));
+        const alpha = Math.round((Number(parts.opacity.value) / 100) * clipped(Math.abs(value) / end));
+        return 0x1000000 * alpha + 0x10000 * blue + 0x100 * green + red;
+      });
       const [canvas, ratio] = [parts.canvas, Math.min(3, window.devicePixelRatio || 1)];
       const room = Math.min(LONGEST_PX, canvas.parentElement.clientWidth || LONGEST_PX);
       const perMm = (room * ratio) / Math.max(view.width, view.height);
       [canvas.width, canvas.height] = [view.width, view.height].map((mm) => Math.max(1, Math.round(mm * perMm)));
       canvas.style.width = `${canvas.width / ratio}px`;
-      lay(true, (at, data, to) => data.fill(greys[lesion.codes[at]], to, to + 3).fill(255, to + 3, to + 4));
-      if (parts.map.checked)
-        lay(false, (at, data, to) => { // each voxel its own colour: nothing is interpolated
-          const code = lesion.attention[at];
-          const alpha = lesion.marks[at] & SHOWN ? alphas[code] : 0;
-          data.set([...colours.subarray(3 * places[code], 3 * places[code] + 3), alpha], to);
-        });
+      lay(true, (at) => greys[lesion.codes[at]]);
+      if (parts.map.checked) // each voxel its own colour: nothing is interpolated
+        lay(false, (at) => (lesion.marks[at] & SHOWN ? paints[lesion.attention[at]] : 0));
       if (parts.contour.checked) {
         const path = outline(canvas.width / view.columns, canvas.height / view.rows);
         pen.lineCap = "square";
