@@ -89,6 +89,9 @@ _BASELINES = {
     "clinical_only": BLOCK_COLOURS["clinical"],
     "dummy": NEUTRAL,
 }
+_MOST_LAYOUTS = 8
+"""A layout that moves still after so many draws is taken as it is."""
+
 _LINES: tuple[Any, ...] = ("-", (0, (4.5, 1.5)), (0, (5, 1.2, 1.2, 1.2)))
 
 Format = Literal["svg", "png", "pdf"]
@@ -327,6 +330,10 @@ def rendered(figure: Figure, kind: Format, title: str = "", description: str = "
     return buffer.getvalue()
 
 
+def _place(ax: Axes) -> tuple[float, ...]:
+    return tuple(round(float(number), 5) for number in ax.get_position(original=True).bounds)
+
+
 @contextmanager
 def _laid_out(figure: Figure) -> Iterator[None]:
     """Hold the layout still: a layout starts from the last one, and would be no two times equal."""
@@ -335,15 +342,17 @@ def _laid_out(figure: Figure) -> Iterator[None]:
         yield
         return
     flexible = [ax for ax in figure.axes if ax.get_in_layout()]
+    places: list[tuple[float, ...]] = []
     with figure_style():
-        for _ in range(2):
+        for _ in range(_MOST_LAYOUTS):
             figure.draw_without_rendering()
+            before, places = places, [_place(ax) for ax in flexible]
+            if places == before:
+                break
     figure.set_layout_engine("none")
     try:
-        for ax in flexible:
-            bounds = ax.get_position(original=True).bounds
-            left, bottom, wide, high = (round(float(number), 5) for number in bounds)
-            ax.set_position((left, bottom, wide, high))
+        for ax, (left, bottom, width, height) in zip(flexible, places, strict=True):
+            ax.set_position((left, bottom, width, height))
         yield
     finally:
         for ax in flexible:

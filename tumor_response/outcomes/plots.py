@@ -100,7 +100,9 @@ def plot_waterfall(
     with figure_style():
         if ax is None:
             # names that can be read need their room, if it be more than a page has
-            room_mm = max(width_mm(len(known)), NAME_MM * len(known) + 20.0 if names else 0.0)
+            needed_mm = NAME_MM * len(known) + 20.0 if names else 0.0
+            fits = needed_mm <= SINGLE_COLUMN_MM
+            room_mm = width_mm(len(known)) if fits else max(DOUBLE_COLUMN_MM, needed_mm)
             longest = max(len(lesion_name(key)) for key in known.index) if names else 0
             ax = new_axes(room_mm, 70.0 + MM_PER_CHARACTER * longest)
         colours = [colour_of(value, label is not None) for value in classes]

@@ -314,7 +314,7 @@ def test_the_roc_figure_says_what_it_shows_and_leaves_globals_alone(table):
     before = dict(plt.rcParams)
     ax = result.plot_roc(models=["v"])
     assert dict(plt.rcParams) == before
-    assert "has not seen" in ax.get_title()
+    assert "has not seen" in ax.get_title(loc="left")
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels[0].startswith(f"v: {result.summary().loc['v', 'auc_oob']:.2f} (")
     assert result.plot_roc(ax=ax) is ax

@@ -100,8 +100,8 @@ def _name(
     for number, column in enumerate(named, start=1):
         x, y = effect[at[number - 1]], height[at[number - 1]]
         # numbers of points that lie close together stand side by side
-        near = np.abs(effect[at[: number - 1]] - x) < 0.06 * np.abs(effect).max()
-        near &= np.abs(height[at[: number - 1]] - y) < 0.06 * height.max()
+        near = np.abs(effect[at[: number - 1]] - x) < 0.2 * np.abs(effect).max()
+        near &= np.abs(height[at[: number - 1]] - y) < 0.08 * height.max()
         side = 1 if x > 0 else -1
         ax.annotate(
             str(number),

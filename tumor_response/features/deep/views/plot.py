@@ -132,7 +132,8 @@ def _drawn(
             if contour == "over" or row >= n_channels:
                 _draw_outline(ax, views.tumour[view])
             if row == 0:
-                ax.set_title(f"{views.planes[view]}, {views.areas_mm2[view] / 100:.1f} cm²")
+                told = f"{views.planes[view]}, {views.areas_mm2[view] / 100:.1f} cm²"
+                ax.set_title(told, loc="center")
                 if lettered:
                     draw_letters(ax, LETTERS[views.planes[view]])
         draw_scale(axes[0, 0], views.side_mm, views.pixels.shape[-1])
