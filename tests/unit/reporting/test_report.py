@@ -204,7 +204,9 @@ def test_headings_links_tables_and_images_are_usable_without_eyes(page, study) -
     assert len(ids) == sum("id" in a for _, a in reader.elements)
     assert {a["href"].removeprefix("#") for a in reader.named("a")} <= ids
     shown = [a for a in reader.named("p") if a.get("class") == "caption"]
-    assert len(shown) == len(reader.named("table")) > 4
+    assert len(shown) == len(reader.named("table")) + len(reader.named("pre"))
+    assert len(reader.named("table")) > 4
+    assert all(a.get("tabindex") == "0" and a.get("aria-label") for a in reader.named("pre"))
     assert all(a.get("aria-label") in reader.text for a in reader.named("table"))
     scrolled = [a for a in reader.named("div") if a.get("class") == "scroll"]
     assert len(scrolled) == len(reader.named("table")) + len(reader.named("img"))
@@ -355,7 +357,7 @@ def test_the_bold_row_is_still_the_headline(study, tmp_path: Path) -> None:
             result, tmp_path / "r.html", table=table, headline=name, coupling=coupling()
         )
         bold = re.findall(r'<tr class="headline">\s*<t[hd][^>]*>([^<]*)<', path.read_text("utf-8"))
-        assert bold == [name]
+        assert bold == [name, name]  # on page one, and among all models
 
 
 def test_labels_made_of_error_are_warned_of(page) -> None:
