@@ -13,13 +13,15 @@ from tumor_response.explanation import Explanation, explain
 from tumor_response.explanation.from_means import explain_from_means
 from tumor_response.predictor.state import PredictorState
 from tumor_response.reporting.parts import number
+from tumor_response.reporting.patient.short import shortened
 from tumor_response.reporting.wording import minus
 from tumor_response.transformers import block_of
 
-__all__ = ["Driver", "Drivers", "drivers_of", "shortened"]
+__all__ = ["Driver", "Drivers", "drivers_of"]
 
 N_COLUMNS = 5
 LONGEST_NAME = 46
+LONGEST_VALUE = 18
 _ABOUT = "These are what the model used. They are no causes."
 _WHY_NOT = {
     "no_background": "Not known: this kind of model can only be explained beside the rows that it "
@@ -153,7 +155,7 @@ def _columns(found: Explanation, dictionary: pd.DataFrame, slope: float) -> list
 def _readable(column: str) -> str:
     block = block_of(column)
     words = column.removeprefix(f"{block}__").replace("__", " ").replace("_", " ")
-    return shortened(words if words == block else f"{block}: {words}")
+    return shortened(words if words == block else f"{block}: {words}", LONGEST_NAME)
 
 
 def _value(value: object, unit: str) -> str:
@@ -161,21 +163,7 @@ def _value(value: object, unit: str) -> str:
         if np.isnan(float(value)):
             return "missing"
         return minus(f"{float(value):.3g} {unit}".strip())
-    return "missing" if value is None or value is pd.NA else shortened(str(value), 18)
-
-
-def shortened(text: str, longest: int = LONGEST_NAME) -> str:
-    """Return a text without its middle where it is too long for a line.
-
-    Examples
-    --------
-    >>> shortened("radiomics: original firstorder Mean", 20)
-    'radiomics…order Mean'
-    """
-    if len(text) <= longest:
-        return text
-    head = (longest - 1) // 2
-    return f"{text[:head]}…{text[-(longest - 1 - head) :]}"
+    return "missing" if value is None or value is pd.NA else shortened(str(value), LONGEST_VALUE)
 
 
 def _moves(blocks: Sequence[Driver], what: str) -> str:

@@ -105,6 +105,10 @@ class EndPoint:
         """Return a value of the end point with its unit; of one that is not known, bare."""
         return self._in_unit(value) if self.sign else number(value)
 
+    def briefly(self, value: float) -> str:
+        """Return an amount for a table, which does not say what it is a share of."""
+        return self.amount(value).replace(" of the baseline volume", "")
+
     def _in_unit(self, value: float) -> str:
         base, _, per = self.name.partition("_per_")
         per = f" {_PER[per]}" if per in _PER else ""

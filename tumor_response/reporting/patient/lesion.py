@@ -18,12 +18,13 @@ from tumor_response.predictor.predicting import volume_columns
 from tumor_response.predictor.similar import similar_lesions
 from tumor_response.predictor.state import PredictorState
 from tumor_response.quality import QualitySettings
-from tumor_response.reporting.patient.drivers import Drivers, drivers_of, shortened
+from tumor_response.reporting.patient.drivers import Drivers, drivers_of
 from tumor_response.reporting.patient.end_point import EndPoint
 from tumor_response.reporting.patient.identity import Identity, doubt_of, over_volume
 from tumor_response.reporting.patient.marks import Marks, marks_of
 from tumor_response.reporting.patient.neighbours import NOT_AT_HAND, Neighbours, neighbours_of
 from tumor_response.reporting.patient.planes import Picture, pictures_of, window_for
+from tumor_response.reporting.patient.short import LONGEST_OUTSIDE, shortened
 from tumor_response.reporting.patient.wording import (
     NO_ADVICE,
     Prediction,
@@ -36,7 +37,6 @@ from tumor_response.reporting.patient.wording import (
 __all__ = ["Asked", "Page", "page_of"]
 
 LONGEST_TITLE = 60
-LONGEST_OUTSIDE = 330
 N_SIMILAR = 5
 
 
@@ -82,11 +82,10 @@ class Page:
     title: str
     version: str
     said: Said
-    warnings: tuple[str, ...]
     pictures: tuple[Picture, ...]
     picture_note: str
     identity: Identity
-    notes: tuple[str, ...] = ()
+    note: str = ""
     marks: Marks | None = None
     volume: tuple[str, ...] = ()
     drivers: Drivers | None = None
@@ -117,7 +116,7 @@ def page_of(
         pictures, note = _pictures(asked, case, None)
         outside = shortened(str(predicted["out_of_domain"]), LONGEST_OUTSIDE)
         said = refused(str(predicted["refusal"]), outside)
-        return Page(title, __version__, said, (), pictures, note, asked.identity)
+        return Page(title, __version__, said, pictures, note, asked.identity)
     state = asked.state
     found = Prediction.of(predicted, coverage=asked.coverage, n_fits=len(state.resample_models))
     end_point = EndPoint.of(state.end_point)
@@ -134,11 +133,10 @@ def page_of(
         title,
         __version__,
         said,
-        (NO_ADVICE,),
         pictures,
         note,
         asked.identity,
-        notes=(end_point.cut_in_words(),) if not found.is_rate else (),
+        note=" ".join([*([] if found.is_rate else [end_point.cut_in_words()]), NO_ADVICE]),
         marks=marks_of(found, state.end_point),
         volume=_volume(asked, found, end_point, row),
         drivers=drivers_of(state, row, asked.training),
@@ -187,9 +185,8 @@ def _domain(
     else:
         far = f"{100 * score:.0f}" if score >= 0.01 else "fewer than 1"
         said = [
-            f"Outside: {shortened(found.outside, LONGEST_OUTSIDE)}.",
-            f"About {far} of 100 training patients lie at least as far out. The share of right "
-            "answers above is of patients inside.",
+            f"Outside, see above: about {far} of 100 training patients lie at least as far out. "
+            "What the page says of coverage holds for patients inside.",
         ]
     n_missing = int(predicted["n_missing"])
     if n_missing:
@@ -237,6 +234,8 @@ def _pictures(
             f" Below: where the network looked ({label}); bright is much, transparent none, the "
             "grey line is what it was shown."
         )
+        if not looked.values.any():
+            note += " The map is zero everywhere: nothing in what was shown spoke for it."
     elif key and maps is not None:
         note += f" {_no_map(maps, key)}"
     return tuple(pictures), note

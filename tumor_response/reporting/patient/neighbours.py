@@ -80,7 +80,7 @@ def became(outcome: float, end_point: EndPoint, *, is_rate: bool) -> str:
     Examples
     --------
     >>> became(1.5, EndPoint("rate_percent_per_day", 1.2, "median"), is_rate=False)
-    '1.50 % of the baseline volume per day: more than the cut'
+    '1.50 % per day: more'
     >>> became(float("nan"), EndPoint(), is_rate=False), became(1.0, EndPoint(), is_rate=False)
     ('not known', 'class 1')
     """
@@ -88,11 +88,11 @@ def became(outcome: float, end_point: EndPoint, *, is_rate: bool) -> str:
         return "not known"
     of_class = _class(outcome, end_point)
     if is_rate or of_class is None:
-        return end_point.amount(outcome)
+        return end_point.briefly(outcome)
     if end_point.cut is None or not end_point.sign:
         return f"class {of_class}"
     side = "more" if of_class else "not more"
-    return f"{end_point.amount(outcome)}: {side} than the cut"
+    return f"{end_point.briefly(outcome)}: {side}"
 
 
 def _class(outcome: float, end_point: EndPoint) -> int | None:

@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Picture", "Window", "pictures_of", "window_for"]
 
-SIDE_MM = 58.0
-DPI = 190
+SIDE_MM, SIDE_OF_SIX_MM = 58.0, 42.0
+"""For three pictures and for six, so that letters are as large on the paper."""
+
+SIDE_PX = 434
 _POINTS = 320
 FIELD_MM = (60.0, 400.0)
 """Smallest and largest side of what is shown; in between, the tumour and 20 mm around it."""
@@ -144,6 +146,7 @@ def pictures_of(
         overlay = replace(scaled, field_mm=side_mm)
     # the middle may lie between two slices that were shown, and would have no map
     middle = _centre(mask) if overlay is None else overlay.centre()
+    paper_mm = SIDE_MM if overlay is None else SIDE_OF_SIX_MM
     patient = PatientGrid.of(image)
 
     def plain(ax: Axes, plane: Plane) -> None:
@@ -152,7 +155,7 @@ def pictures_of(
 
     drawn = [
         Picture(
-            _png(partial(plain, plane=plane)),
+            _png(partial(plain, plane=plane), paper_mm),
             plane,
             f"{plane.capitalize()} plane through the tumour with its contour, {side_mm:.0f} mm "
             f"wide, window {window.words}.",
@@ -163,7 +166,7 @@ def pictures_of(
         return drawn
     return drawn + [
         Picture(
-            _png(partial(overlay.draw, plane=plane, middle_mm=middle)),
+            _png(partial(overlay.draw, plane=plane, middle_mm=middle), paper_mm),
             plane,
             f"The same {plane} plane under the map of attention ({label}).",
             is_map=True,
@@ -192,18 +195,20 @@ def _draw(
     draw_scale(ax, grid.side_mm, _POINTS)
 
 
-def _png(draw: Callable[[Axes], object]) -> str:
+def _png(draw: Callable[[Axes], object], side_mm: float) -> str:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     with figure_style():
-        figure: Figure = Figure(figsize=(mm_to_inch(SIDE_MM), mm_to_inch(SIDE_MM)))
+        figure: Figure = Figure(figsize=(mm_to_inch(side_mm), mm_to_inch(side_mm)))
         FigureCanvasAgg(figure)
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
         draw(axes)
         buffer = io.BytesIO()
         # no software and no date: the same case gives the same bytes
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+        figure.savefig(
+            buffer, format="png", dpi=SIDE_PX / mm_to_inch(side_mm), metadata={"Software": None}
+        )
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 

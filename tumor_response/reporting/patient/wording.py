@@ -15,6 +15,7 @@ from typing import Any
 
 from tumor_response.reporting.parts import number
 from tumor_response.reporting.patient.end_point import EndPoint
+from tumor_response.reporting.patient.short import LONGEST_OUTSIDE, shortened
 
 __all__ = ["NO_ADVICE", "REFUSED", "Prediction", "Said", "of_hundred", "refused", "said_of"]
 
@@ -201,11 +202,13 @@ def said_of(found: Prediction, end_point: EndPoint, doubt: str) -> Said:
         headline = (
             "Nobody can say whether this case is like those the model was trained on."
             if found.outside.startswith("not judged")
-            else "This case is unlike those the model was trained on. How good the model is on "
-            "such cases has not been measured."
+            else "This case is unlike those the model was trained on: "
+            f"{shortened(found.outside, LONGEST_OUTSIDE)}."
         )
-        if doubt:
-            sentences = (f"And {doubt}.", *sentences)
+        first = sentences[0]
+        unknown = "How good the model is on such cases has not been measured."
+        doubts = (f"And {doubt}.",) if doubt else ()
+        sentences = (f"If it were like them: {first}", unknown, *doubts, *sentences[1:])
     return Said(verdict, headline, sentences)
 
 
@@ -231,7 +234,7 @@ def _sentences(found: Prediction, end_point: EndPoint) -> tuple[str, ...]:
     return (
         f"Of 100 such tumours about {of_hundred(found.value)}{_spread(found)} are expected to "
         f"{event}.",
-        f"{meaning} The answers left hold the truth for about {of} of 100 new patients like those "
+        f"{meaning} Answers left so hold the truth for about {of} of 100 new patients like those "
         "of training.",
         _hangs_on(found),
         *_contours(found),
@@ -250,11 +253,10 @@ def _hangs_on(found: Prediction) -> str:
         return "How far this hangs on who was in the training cohort is not known."
     said = (
         f"In brackets: 5 to 95 % of {found.n_fits} refits to other samples of the training "
-        "patients. That is how far it hangs on who was in the training cohort, not how often it is "
-        "right."
+        "patients; how far it hangs on them, not how often it is right."
     )
     if not found.spread_low <= found.value <= found.spread_high:
-        said += " The prediction lies outside of them, as refits know fewer different patients."
+        said += " The prediction lies outside: refits know fewer different patients."
     return said
 
 
