@@ -175,7 +175,7 @@ def _moves(blocks: Sequence[Driver], what: str) -> str:
     '“a” and “c” lower the chance; “b” raises it'
     """
     ways = dict.fromkeys(one.effect > 0 for one in blocks if one.effect)
-    parts = []
+    parts: list[str] = []
     for up in ways:
         names = [f"“{one.name}”" for one in blocks if one.effect and (one.effect > 0) == up]
         verb = ("raise" if up else "lower") + ("s" if len(names) == 1 else "")

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import SimpleITK as sitk
 
 from tumor_response._version import __version__
 from tumor_response.cohort import Case
 from tumor_response.exceptions import TumorResponseError
 from tumor_response.explanation.attention import AttentionMaps
+from tumor_response.explanation.attention.boxed import BoxedMap
 from tumor_response.features.deep.views.settings import Range
 from tumor_response.features.rebuild import rules_of
 from tumor_response.predictor.predicting import volume_columns
@@ -234,11 +237,19 @@ def _pictures(
             f" Below: where the network looked ({label}); bright is much, transparent none, the "
             "grey line is what it was shown."
         )
-        if not looked.values.any():
-            note += " The map is zero everywhere: nothing in what was shown spoke for it."
+        note += f" {_inside(looked, mask)}"
     elif key and maps is not None:
         note += f" {_no_map(maps, key)}"
     return tuple(pictures), note
+
+
+def _inside(looked: BoxedMap, mask: sitk.Image) -> str:
+    """Say how much of a map lies inside the contour: a network may look elsewhere."""
+    size = np.abs(looked.values.astype(np.float64))
+    if not size.any():
+        return "The map is zero everywhere: nothing in what was shown spoke for it."
+    inside = sitk.GetArrayFromImage(looked.of(mask)) > 0
+    return f"{100 * size[inside].sum() / size.sum():.0f} % of it lies inside the contour."
 
 
 def _no_map(maps: AttentionMaps | str, key: tuple[str, str]) -> str:
