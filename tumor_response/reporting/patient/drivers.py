@@ -120,7 +120,7 @@ def _told(found: Explanation, state: PredictorState, *, with_rows: bool) -> Driv
     if found.method == "sampled":
         sentences.append("The values are estimated from random orders, not computed.")
     sentences.append(_ABOUT)
-    unit = "unit of the rate" if is_rate else "calibrated log-odds"
+    unit = "the unit of the rate" if is_rate else "calibrated log-odds"
     if not is_rate and not in_log_odds:
         unit = {"probability": "probability"}.get(found.output, "the model's own score")
     shown = columns[:N_COLUMNS]
@@ -144,7 +144,10 @@ def _columns(found: Explanation, dictionary: pd.DataFrame, slope: float) -> list
             continue
         unit = str(dictionary["unit"].get(name, "")) if "unit" in dictionary else ""
         value = _value(found.features[name].iloc[0], unit)
-        drivers.append(Driver(_readable(name), value, slope * float(effect)))
+        # what a name says again stands beside the value
+        drivers.append(
+            Driver(_readable(name.removesuffix(f"_{unit}")), value, slope * float(effect))
+        )
     for group, effects in nameless.items():
         words = f"{_readable(group)}, {len(effects):,} columns of a network together"
         drivers.append(Driver(words, "", float(np.sum(effects))))

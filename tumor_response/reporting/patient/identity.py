@@ -11,11 +11,11 @@ from tumor_response.models import final_estimator
 from tumor_response.predictor.card.sections import title_of
 from tumor_response.predictor.card.wording import MEASURES, count, interval, number, signed
 from tumor_response.predictor.state import PredictorState
+from tumor_response.reporting.wording import minus
 
 __all__ = ["Identity", "doubt_of", "identity_of", "over_volume"]
 
 _CHANCE = {"auc": 0.5, "c": 0.5, "r2": 0.0}
-_HASH_SHOWN = 16
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def identity_of(state: PredictorState, sha256: str | None) -> Identity:
             f"tumor_response {made or 'of a version not known'}; page by {__version__}",
         ),
     )
-    return Identity(title_of(state), facts, _performance(state), _calibration(state))
+    return Identity(title_of(state), facts, minus(_performance(state)), minus(_calibration(state)))
 
 
 def doubt_of(state: PredictorState) -> str:
@@ -97,7 +97,7 @@ def over_volume(state: PredictorState) -> str:
     if not beyond or beyond.get("difference") is None:
         return "Whether the model is better than volume alone has not been measured."
     low, high = beyond.get("ci_low"), beyond.get("ci_high")
-    told = f"{signed(beyond['difference'])} ({signed(low)} to {signed(high)})"
+    told = minus(f"{signed(beyond['difference'])} ({signed(low)} to {signed(high)})")
     if low is not None and low > 0:
         return f"On unseen patients the model was better than volume alone: {told}."
     return f"That the model is better than volume alone is not shown: {told}."

@@ -64,8 +64,7 @@ def marks_of(found: Prediction, end_point: Mapping[str, Any]) -> Marks:
         every = [found.value, found.volume_only, usual, 0.0, *ends]
         known = [one for one in every if math.isfinite(one)]
         low, high = min(known), max(known)
-        room = 0.05 * (high - low or 1.0)
-        ticks = _round_ticks(low - room, high + room)
+        ticks = _round_ticks(low, high if high > low else low + 1.0)
         low, high = ticks[0], ticks[-1]
         texts = [number(one, 0 if abs(one) >= 10 or one == int(one) else 2) for one in ticks]
     else:

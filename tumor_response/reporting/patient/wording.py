@@ -285,7 +285,9 @@ def _rate_headline(found: Prediction, end_point: EndPoint) -> tuple[str, str]:
         return "rate", f"The model expects {end_point.amount(found.value)}, which is {what}."
     does = "shrink" if shrinks else "grow"
     about = end_point.amount(abs(found.value))
-    return "rate", f"The model expects this tumour to {does} by about {about}."
+    ends = sorted((abs(low), abs(high)))
+    interval = f"{number(ends[0])} to {number(ends[1])}"
+    return "rate", f"The model expects this tumour to {does} by about {about} ({interval})."
 
 
 def _rate_sentences(found: Prediction, end_point: EndPoint) -> tuple[str, ...]:
