@@ -10,11 +10,12 @@ import pytest
 
 import tumor_response as tr
 from tests.browser import Browser
+from tests.unit.reporting.patient.made import write_lesion
 
 pytestmark = pytest.mark.needs("chromium")
 
 HOSTILE = "</p><script>console.error(1)</script>"
-LONG = f"{HOSTILE} {'a name that is far too long for any page ' * 5}"
+LONG = f"{HOSTILE}{' a name that is far too long for any page' * 5}"
 KINDS = ["attention", "plain", "refused"]
 
 
@@ -22,15 +23,18 @@ KINDS = ["attention", "plain", "refused"]
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The fullest pages there are, with hostile and long names, and a refused one."""
     folder = tmp_path_factory.mktemp("patient")
-    everybody = tr.simulate_cohort(n_patients=14, seed=0, directory=folder / "sim")
-    rows = pd.read_csv(folder / "sim" / "manifest.csv", dtype={"lesion_id": str})
-    for column in ("image", "mask"):
-        rows[column] = [str(folder / "sim" / path) for path in rows[column]]
-    rows = rows[["patient_id", "lesion_id", "image", "mask", "age"]]
-    rows["patient_id"] = rows["patient_id"] + LONG
-    rows[f"marker {HOSTILE} of a very long and winding name"] = rows["age"] + 0.5
-    y = tr.shrinkage(everybody)["rate_percent_per_day"]
-    y.index = pd.MultiIndex.from_frame(rows[["patient_id", "lesion_id"]])
+    rows = pd.DataFrame(
+        [
+            {
+                "patient_id": f"P{place:02d}{LONG}",
+                "lesion_id": "1",
+                "age": 40.0 + 3 * place,
+                **write_lesion(folder, f"case{place}", 4 + place % 5),
+            }
+            for place in range(14)
+        ]
+    )
+    rows[f"marker {HOSTILE} of a very long and winding name"] = rows["age"] % 7
     every = list(tr.Cohort.from_frame(rows))
     train, new = tr.Cohort(every[:12]), tr.Cohort(every[12:])
     variables = ["age", "volume_cc", rows.columns[-1]]
@@ -45,7 +49,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         n_resamples=2,
         coverages=(0.6,),
     )
-    y = y[train.keys]
+    y = pd.Series(range(12), train.keys, name="rate_percent_per_day", dtype=float)
     predictor.fit_table(table, y).describe(about={"name": LONG})
     predictor.save(folder / "model.trz")
     asked = {"training": table, "y": y, "coverage": 0.6, "identified": True}
@@ -78,7 +82,7 @@ def test_a_page_is_quiet_and_without_fault(
 def test_a_page_prints_to_one_side_of_a4(
     browser: Browser, pages: dict[str, Path], kind: str, tmp_path: Path
 ) -> None:
-    printed = browser.open(pages[kind]).pdf(tmp_path / "page.pdf").read_bytes()
+    printed = browser.open(pages[kind], media="print").pdf(tmp_path / "page.pdf").read_bytes()
     assert len(re.findall(rb"/Type\s*/Page\b(?!s)", printed)) == 1
     boxes = re.findall(rb"/MediaBox\s*\[\s*0\s+0\s+([\d.]+)\s+([\d.]+)", printed)
     assert [(round(float(w)), round(float(h))) for w, h in boxes] == [(595, 842)]

@@ -99,7 +99,7 @@ def _told(found: Explanation, state: PredictorState, *, with_rows: bool) -> Driv
     in_log_odds = found.output == "log_odds"
     slope = state.calibration.slope if is_rate or in_log_odds else 1.0
     blocks = [
-        Driver(str(block), "", slope * float(effect))
+        Driver(shortened(str(block), LONGEST_VALUE), "", slope * float(effect))
         for block, effect in found.block_values.iloc[0].items()
     ]
     blocks.sort(key=lambda one: -abs(one.effect))

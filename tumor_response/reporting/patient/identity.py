@@ -11,9 +11,12 @@ from tumor_response.models import final_estimator
 from tumor_response.predictor.card.sections import title_of
 from tumor_response.predictor.card.wording import MEASURES, count, interval, number, signed
 from tumor_response.predictor.state import PredictorState
+from tumor_response.reporting.patient.short import shortened
 from tumor_response.reporting.wording import minus
 
 __all__ = ["Identity", "doubt_of", "identity_of", "over_volume"]
+
+LONGEST_TITLE, LONGEST_BLOCKS = 110, 60
 
 _CHANCE = {"auc": 0.5, "c": 0.5, "r2": 0.0}
 
@@ -49,10 +52,13 @@ def identity_of(state: PredictorState, sha256: str | None) -> Identity:
         Of its file; None: it was never saved.
     """
     fit = state.record.get("fit", {})
-    blocks = ", ".join(f"{block} {n}" for block, n in fit.get("blocks", {}).items())
+    blocks = ", ".join(f"{n} of {block}" for block, n in fit.get("blocks", {}).items())
     made = state.provenance.get("tumor_response")
     facts = (
-        ("model", f"{type(final_estimator(state.model)).__name__}; columns: {blocks or 'given'}"),
+        (
+            "model",
+            f"{type(final_estimator(state.model)).__name__}; {shortened(blocks, LONGEST_BLOCKS)}",
+        ),
         ("trained on", _trained_on(state, fit)),
         ("file, SHA-256", sha256 or "not saved: it has none"),
         (
@@ -60,7 +66,7 @@ def identity_of(state: PredictorState, sha256: str | None) -> Identity:
             f"tumor_response {made or 'of a version not known'}; page by {__version__}",
         ),
     )
-    return Identity(title_of(state), facts, minus(_performance(state)), minus(_calibration(state)))
+    return Identity(shortened(title_of(state), LONGEST_TITLE), facts, minus(_performance(state)), minus(_calibration(state)))
 
 
 def doubt_of(state: PredictorState) -> str:

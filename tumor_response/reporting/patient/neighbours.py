@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from tumor_response.reporting.patient.end_point import EndPoint
+from tumor_response.reporting.patient.short import shortened
 
 __all__ = ["Neighbours", "neighbours_of"]
+
+LONGEST_NAME = 22
 
 NOT_AT_HAND = "The training table is not at hand, and the predictor holds no patient's row."
 _NOBODY = 0.95
@@ -62,7 +65,7 @@ def neighbours_of(
     told = found.get("outcome", pd.Series(float("nan"), found.index))
     outcomes = [float(one) for one in told]
     rows = tuple(
-        (names[str(patient)], became(outcome, end_point, is_rate=is_rate))
+        (shortened(names[str(patient)], LONGEST_NAME), became(outcome, end_point, is_rate=is_rate))
         for patient, outcome in zip(found["similar_patient_id"], outcomes, strict=True)
     )
     sentences = [first]

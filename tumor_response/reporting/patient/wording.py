@@ -244,8 +244,7 @@ def _sentences(found: Prediction, end_point: EndPoint) -> tuple[str, ...]:
 def _spread(found: Prediction) -> str:
     if math.isnan(found.spread_low):
         return ""
-    low, high = (f"{100 * end:.0f}" for end in (found.spread_low, found.spread_high))
-    return f" ({low} to {high})"
+    return f" ({of_hundred(found.spread_low)} to {of_hundred(found.spread_high)})"
 
 
 def _hangs_on(found: Prediction) -> str:
