@@ -66,7 +66,12 @@ def identity_of(state: PredictorState, sha256: str | None) -> Identity:
             f"tumor_response {made or 'of a version not known'}; page by {__version__}",
         ),
     )
-    return Identity(shortened(title_of(state), LONGEST_TITLE), facts, minus(_performance(state)), minus(_calibration(state)))
+    return Identity(
+        shortened(title_of(state), LONGEST_TITLE),
+        facts,
+        minus(_performance(state)),
+        minus(_calibration(state)),
+    )
 
 
 def doubt_of(state: PredictorState) -> str:
