@@ -17,6 +17,7 @@ import pandas as pd
 import SimpleITK as sitk
 
 import tumor_response as tr
+from tumor_response.predictor import AcquisitionFacts
 
 N_NEW = 6
 
@@ -37,7 +38,7 @@ def main() -> None:
     extractors = [tr.Radiomics("minimal"), tr.ClinicalFactors(["age", "volume_cc"])]
     if options.attention:
         extractors.append(tr.DeepFeatures("tf_efficientnet_lite0"))
-    table = tr.extract(known, [*extractors, tr.predictor.AcquisitionFacts()])
+    table = tr.extract(known, [*extractors, AcquisitionFacts()])
     predictor = tr.ShrinkagePredictor(
         extractors, label=tr.ResponderCut("median"), n_resamples=options.resamples
     )

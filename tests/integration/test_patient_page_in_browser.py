@@ -11,6 +11,7 @@ import pytest
 import tumor_response as tr
 from tests.browser import Browser
 from tests.unit.reporting.patient.made import write_lesion
+from tumor_response.predictor import RefusalRule
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -55,7 +56,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     asked = {"training": table, "y": y, "coverage": 0.6, "identified": True}
     full = tr.patient_page(predictor, new, folder / "full", attention=True, contours=2, **asked)
     plain = tr.patient_page(predictor, every[12], folder / "plain", **asked)
-    rule = tr.predictor.RefusalRule(out_of_domain=True)
+    rule = RefusalRule(out_of_domain=True)
     aged = rows.iloc[12:13].assign(age=400.0)
     refused = tr.patient_page(
         predictor, tr.Cohort.from_frame(aged), folder / "refused", refuse=rule, **asked

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
 
 import tumor_response as tr
 from tumor_response.cli.console import say, show_records
+from tumor_response.cli.output import found
 from tumor_response.exceptions import CaseError, SettingsError
 from tumor_response.imaging.dicom.archive.listing import list_series
 
@@ -37,7 +39,10 @@ def check_folder(
     if series.empty:
         raise CaseError(f"{folder}: no DICOM image series.", code="series_missing")
     show_records(f"Series in {folder}", series[list(_SERIES)], _SHOWN_STRUCTURES)
+    found(series=json.loads(series[list(_SERIES)].to_json(orient="records")))
     listing = tr.list_rois(folder, index=index, n_jobs=n_jobs)
+    if not listing.empty:
+        found(structures=json.loads(listing[list(_LISTED)].to_json(orient="records")))
     if listing.empty:
         say("No structure set or segmentation (RTSTRUCT, SEG).")
     else:
@@ -70,6 +75,11 @@ def _findings(cohort: tr.Cohort, html: Path | None, csv: Path | None, n_jobs: in
     if csv is not None:
         csv.parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(csv, index=False)
+    found(
+        findings=json.loads(table.to_json(orient="records")),
+        n_lesions=len(cohort),
+        n_patients=cohort.n_patients,
+    )
     counts = table["severity"].value_counts()
     told = ", ".join(f"{counts.get(s, 0)} {s}" for s in _SEVERITIES)
     say(f"Findings: {told}.")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tumor_response.cli.console import messages_for_people, say, show_records
+from tumor_response.cli.options import DebugOption, JobsOption
+from tumor_response.cli.output import found
 from tumor_response.exceptions import SettingsError
-from tumor_response.settings import checked_n_jobs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +22,14 @@ if TYPE_CHECKING:
 
 __all__ = ["predict"]
 
+EXAMPLES = (
+    "tumor-response predict model.trz manifest.csv --out predictions.csv",
+    "tumor-response predict model.trz export/ --roi GTVp --refuse-out-of-domain",
+    "tumor-response predict model.trz manifest.csv --pages pages",
+)
+
 _SHOWN = 20
+_NAMED = 8
 NOT_A_DEVICE = "For research; not a medical device."
 
 
@@ -83,25 +91,20 @@ def predict(
             metavar="FOLDER|URL", help="Where finished cases are kept.", show_default="none"
         ),
     ] = None,
-    n_jobs: Annotated[
-        int, typer.Option("--n-jobs", "-j", help="Parallel processes; -1 is all cores.")
-    ] = -1,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error.", show_default=False)
-    ] = False,
+    n_jobs: JobsOption = -1,
+    debug: DebugOption = False,
 ) -> None:
     """Predict new lesions by a saved predictor: probability, label set, limits, refusals.
 
     Every lesion of the manifest has a row. A refused one has no numbers and says why.
-
-    Example: tumor-response predict model.trz manifest.csv --out predictions.csv
     """
     with messages_for_people(debug, "Run the same command again."):
-        n_jobs = checked_n_jobs(n_jobs)
         from tumor_response.formats.whole import write_whole
         from tumor_response.predictor.predictor import ShrinkagePredictor
         from tumor_response.predictor.refusal import RefusalRule
+        from tumor_response.settings import checked_n_jobs
 
+        n_jobs = checked_n_jobs(n_jobs)
         predictor = ShrinkagePredictor.load(model, sha256=sha256)
         say(f"{model.name}: {predictor!r}, SHA-256 {predictor.sha256_}.")
         cohort = _cohort(manifest, roi, n_jobs)
@@ -114,11 +117,11 @@ def predict(
             "cache_dir": cache_dir,
         }
         if pages is None:
-            found = predictor.predict(cohort, **asked)
+            predictions = predictor.predict(cohort, **asked)
         else:
-            found = _with_pages(predictor, cohort, pages, asked)
+            predictions = _with_pages(predictor, cohort, pages, asked)
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(out, found.to_csv)
+        write_whole(out, predictions.to_csv)
         told = {
             "note": NOT_A_DEVICE,
             "model_sha256": predictor.sha256_,
@@ -132,7 +135,16 @@ def predict(
         beside = out.with_suffix(".json")
         text = json.dumps(told, indent=2, sort_keys=True) + "\n"
         write_whole(beside, partial(_write_text, text))
-        _show(found)
+        _show(predictions)
+        flat = predictions.reset_index()
+        found(
+            **told,
+            n_lesions=len(flat),
+            n_refused=int(flat["refused"].sum()),
+            predictions=json.loads(flat.to_json(orient="records", double_precision=15)),
+            table=str(out.resolve()),
+            pages=None if pages is None else str(pages.resolve()),
+        )
         say(f"Predictions: {out}; what they were made with: {beside}.")
         say(NOT_A_DEVICE)
 
@@ -171,16 +183,22 @@ def _write_text(text: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _show(found: pd.DataFrame) -> None:
+def _show(predictions: pd.DataFrame) -> None:
     """Say how many were predicted, flagged and refused, and show the first rows."""
-    refused = found["refused"].to_numpy(dtype=bool)
-    outside = ~found["in_domain"].to_numpy(dtype=bool) & ~refused
+    refused = predictions["refused"].to_numpy(dtype=bool)
+    outside = ~predictions["in_domain"].to_numpy(dtype=bool) & ~refused
     say(
-        f"{len(found)} lesions: {int((~refused).sum())} predicted, {int(outside.sum())} of them "
-        f"outside the training domain; {int(refused.sum())} refused."
+        f"{len(predictions)} lesions: {int((~refused).sum())} predicted, {int(outside.sum())} of "
+        f"them outside the training domain; {int(refused.sum())} refused."
     )
-    for code, count in found.loc[refused, "refusal"].value_counts().items():
-        say(f"refused, {code}: {count}")
+    names = predictions.index[refused]
+    for code in dict.fromkeys(predictions.loc[refused, "refusal"]):
+        of_code = [
+            " ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+            for name in names[predictions.loc[refused, "refusal"].eq(code).to_numpy()]
+        ]
+        more = f" and {len(of_code) - _NAMED} more" if len(of_code) > _NAMED else ""
+        say(f"Refused, {code}: {', '.join(of_code[:_NAMED])}{more}")
     shown = [
         "probability",
         "rate",
@@ -191,6 +209,6 @@ def _show(found: pd.DataFrame) -> None:
         "out_of_domain",
         "refusal",
     ]
-    flat = found.reset_index()
-    keys = [name for name in found.index.names if name is not None]
+    flat = predictions.reset_index()
+    keys = [name for name in predictions.index.names if name is not None]
     show_records("Predictions", flat[[*keys, *(name for name in shown if name in flat)]], _SHOWN)
