@@ -57,11 +57,9 @@ def neighbours_of(
     nearest = (
         f"{100 * share:.0f} of 100 training tumours have a nearer neighbour than this one has."
     )
-    first = (
-        f"Nobody in the training cohort is similar: {nearest}"
-        if share >= _NOBODY
-        else f"The nearest to the model, by the columns that it reads; {nearest}"
-    )
+    if share >= _NOBODY:
+        return Neighbours((f"Nobody in the training cohort is similar: {nearest}",))
+    first = f"The nearest to the model, by the columns that it reads; {nearest}"
     told = found.get("outcome", pd.Series(float("nan"), found.index))
     outcomes = [float(one) for one in told]
     rows = tuple(

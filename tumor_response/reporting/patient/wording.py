@@ -205,7 +205,7 @@ def said_of(found: Prediction, end_point: EndPoint, doubt: str) -> Said:
             else "This case is unlike those the model was trained on: "
             f"{shortened(found.outside, LONGEST_OUTSIDE)}."
         )
-        first = sentences[0]
+        first = f"{sentences[0][0].lower()}{sentences[0][1:]}"
         unknown = "How good the model is on such cases has not been measured."
         doubts = (f"And {doubt}.",) if doubt else ()
         sentences = (f"If it were like them: {first}", unknown, *doubts, *sentences[1:])

@@ -129,6 +129,7 @@ def test_a_similar_patients_class_is_the_rules_own() -> None:
         found.assign(share_nearer=0.99), dict.fromkeys("abcd", "X"), RATE, is_rate=False
     )
     assert far.sentences[0].startswith("Nobody in the training cohort is similar")
+    assert far.rows == ()
 
 
 def test_marks_stand_in_the_order_of_the_numbers() -> None:
