@@ -90,7 +90,7 @@ if TYPE_CHECKING:
     from tumor_response.privacy import Pseudonyms
     from tumor_response.quality import ExclusionRule, QualitySettings, check
     from tumor_response.repeatability import robustness
-    from tumor_response.reporting import report
+    from tumor_response.reporting import PatientPages, patient_page, report
     from tumor_response.reporting.viewer import attention_viewer
     from tumor_response.simulate import simulate_cohort
     from tumor_response.style import figure_style, save_figure
@@ -154,7 +154,9 @@ _HOME = {
     "outcome_flow": "outcomes",
     "outcome_uncertainty": "outcomes",
     "overall_response": "outcomes",
+    "patient_page": "reporting.patient",
     "PatientKFold": "models",
+    "PatientPages": "reporting.patient",
     "per_patient": "outcomes",
     "plot_cut": "outcomes",
     "plot_retreat": "outcomes",
@@ -225,6 +227,7 @@ __all__ = [
     "LeaveOneSiteOut",
     "NestedCV",
     "PatientKFold",
+    "PatientPages",
     "Pseudonyms",
     "QualitySettings",
     "Radiomics",
@@ -269,6 +272,7 @@ __all__ = [
     "outcome_flow",
     "outcome_uncertainty",
     "overall_response",
+    "patient_page",
     "per_patient",
     "plot_cut",
     "plot_retreat",

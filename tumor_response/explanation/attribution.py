@@ -35,12 +35,12 @@ from tumor_response.models.fusion.stacked import log_odds
 from tumor_response.models.linear_scores import LinearClassifier, LinearRegressor
 from tumor_response.transformers import block_of
 
-__all__ = ["attribute"]
+__all__ = ["LINEAR", "attribute"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-_LINEAR = (
+LINEAR = (
     LinearClassifier,
     LinearRegressor,
     linear_model.LogisticRegression,
@@ -121,7 +121,7 @@ class _Work:
                 exact = self._stack(steps, final, background, rows)
                 if exact is not None:
                     return exact
-        elif plain and isinstance(final, _LINEAR):
+        elif plain and isinstance(final, LINEAR):
             exact = self._linear(steps, final, background, rows)
             if exact is not None:
                 return exact
@@ -240,7 +240,7 @@ class _Work:
         sign = class_sign(final)
         ensemble = self._ensemble(final)
         summed_up = ensemble is not None and ensemble.output == self.game.output
-        if isinstance(final, _LINEAR) or summed_up:
+        if isinstance(final, LINEAR) or summed_up:
             one = self.of(model, background, rows)
             behind, here = (sign * log_odds(model, side) for side in (background, rows))
             same = np.allclose(one.outputs, here, rtol=0, atol=_SAME)

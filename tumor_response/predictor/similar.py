@@ -16,7 +16,7 @@ from tumor_response.predictor.scores import shown_columns
 from tumor_response.predictor.state import PredictorState
 from tumor_response.transformers import block_of
 
-__all__ = ["similar_lesions"]
+__all__ = ["check_is_training", "similar_lesions"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -74,7 +74,7 @@ def similar_lesions(
     """
     if n < 1:
         raise ModelError(f"n={n!r}: expected 1 or more similar lesions.")
-    _check_is_training(state, training)
+    check_is_training(state, training)
     read = read_columns(state)
     known, there = (with_columns(data, state.dictionary, read) for data in (training, new))
     complete = _has_every_block(there[read])
@@ -98,7 +98,14 @@ def similar_lesions(
     return _frame(rows, y)
 
 
-def _check_is_training(state: PredictorState, training: pd.DataFrame) -> None:
+def check_is_training(state: PredictorState, training: pd.DataFrame) -> None:
+    """Refuse another table than the one that the predictor was fitted to.
+
+    Raises
+    ------
+    TableError
+        Code ``not_the_training_table``.
+    """
     wanted = state.provenance.get("data_sha256")
     if wanted is None or table_sha256(training) != wanted:
         what = (

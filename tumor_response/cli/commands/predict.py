@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tumor_response.cohort import Cohort
+    from tumor_response.predictor import ShrinkagePredictor
 
 __all__ = ["predict"]
 
 EXAMPLES = (
     "tumor-response predict model.trz manifest.csv --out predictions.csv",
     "tumor-response predict model.trz export/ --roi GTVp --refuse-out-of-domain",
+    "tumor-response predict model.trz manifest.csv --pages pages",
 )
 
 _SHOWN = 20
@@ -67,6 +69,14 @@ def predict(
         float,
         typer.Option(help="SD of such contours along the normal, mm; give your own.", min=0.0),
     ] = 2.0,
+    pages: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Write a page of A4 for each lesion to this folder, under a pseudonym.",
+            show_default="none",
+        ),
+    ] = None,
     refuse_out_of_domain: Annotated[
         bool,
         typer.Option(
@@ -98,15 +108,18 @@ def predict(
         predictor = ShrinkagePredictor.load(model, sha256=sha256)
         say(f"{model.name}: {predictor!r}, SHA-256 {predictor.sha256_}.")
         cohort = _cohort(manifest, roi, n_jobs)
-        predictions = predictor.predict(
-            cohort,
-            coverage=coverage,
-            contours=contours,
-            observer_sd_mm=observer_sd_mm,
-            refuse=RefusalRule(out_of_domain=refuse_out_of_domain),
-            n_jobs=n_jobs,
-            cache_dir=cache_dir,
-        )
+        asked: dict[str, Any] = {
+            "coverage": coverage,
+            "contours": contours,
+            "observer_sd_mm": observer_sd_mm,
+            "refuse": RefusalRule(out_of_domain=refuse_out_of_domain),
+            "n_jobs": n_jobs,
+            "cache_dir": cache_dir,
+        }
+        if pages is None:
+            predictions = predictor.predict(cohort, **asked)
+        else:
+            predictions = _with_pages(predictor, cohort, pages, asked)
         out.parent.mkdir(parents=True, exist_ok=True)
         write_whole(out, predictions.to_csv)
         told = {
@@ -130,9 +143,23 @@ def predict(
             n_refused=int(flat["refused"].sum()),
             predictions=json.loads(flat.to_json(orient="records", double_precision=15)),
             table=str(out.resolve()),
+            pages=None if pages is None else str(pages.resolve()),
         )
         say(f"Predictions: {out}; what they were made with: {beside}.")
         say(NOT_A_DEVICE)
+
+
+def _with_pages(
+    predictor: ShrinkagePredictor, cohort: Cohort, folder: Path, asked: dict[str, Any]
+) -> pd.DataFrame:
+    """Predict and write the patient pages from one extraction."""
+    from tumor_response.reporting.patient import patient_page
+
+    written = patient_page(predictor, cohort, folder, **asked)
+    say(f"Patient pages: {len(written.paths)} in {folder}.")
+    if len(written.failures):
+        show_records("Without a page", written.failures, _SHOWN)
+    return written.predictions
 
 
 def _cohort(manifest: Path, roi: str | None, n_jobs: int) -> Cohort:

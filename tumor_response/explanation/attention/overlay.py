@@ -59,6 +59,8 @@ class Overlay:
         Ends of the colour scale; a signed scale has ``low = -high``. Attention is transparent at 0
         and ever less so towards the ends; a map whose 0 means nothing in particular
         (``from_zero=False``) is equally opaque everywhere.
+    field_mm
+        Side of the square that is drawn; None: the tumour and 12 mm around it.
     """
 
     box: BoxedMap
@@ -69,6 +71,7 @@ class Overlay:
     low: float
     high: float
     from_zero: bool = True
+    field_mm: float | None = None
 
     @classmethod
     def scaled(
@@ -166,6 +169,8 @@ class Overlay:
     @property
     def side_mm(self) -> float:
         """Side of the square that is drawn: the tumour and what is around it."""
+        if self.field_mm is not None:
+            return self.field_mm
         ends = np.array(tumour_box(self.mask))
         return float(((ends[:, 1] - ends[:, 0] + 1) * self.image.GetSpacing()).max()) + (
             2 * MARGIN_MM
