@@ -7,11 +7,14 @@ import importlib.util
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib as mpl
 import pytest
 from hypothesis import settings
+
+from tests.browser import Browser
 
 mpl.use("Agg")
 
@@ -92,3 +95,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def shared_data() -> Path:
     """The folder of real data; a test that uses it is marked ``needs("data")``."""
     return data_directory()
+
+
+@pytest.fixture(scope="session")
+def _chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    started = Browser(tmp_path_factory.mktemp("chromium"))
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def browser(_chromium: Browser) -> Iterator[Browser]:
+    """A real browser, see :mod:`tests.browser`; needs("chromium")."""
+    yield _chromium
+    _chromium.close_tabs()

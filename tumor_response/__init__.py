@@ -91,7 +91,9 @@ if TYPE_CHECKING:
     from tumor_response.quality import ExclusionRule, QualitySettings, check
     from tumor_response.repeatability import robustness
     from tumor_response.reporting import report
+    from tumor_response.reporting.viewer import attention_viewer
     from tumor_response.simulate import simulate_cohort
+    from tumor_response.style import figure_style, save_figure
     from tumor_response.table import (
         FeatureTable,
         estimate_extraction,
@@ -106,6 +108,7 @@ _HOME = {
     "attention": "explanation.attention",
     "attention_concordance": "explanation.concordance",
     "attention_sanity": "explanation.attention.sanity",
+    "attention_viewer": "reporting.viewer",
     "AttentionMaps": "explanation.attention",
     "AttentionPooling": "models",
     "Augmentation": "features.deep",
@@ -133,6 +136,7 @@ _HOME = {
     "extract": "table",
     "extract_to": "table",
     "FeatureTable": "table",
+    "figure_style": "style",
     "FineTuned": "models",
     "freeze_plan": "evaluation",
     "group_differences": "explanation.differences",
@@ -176,6 +180,7 @@ _HOME = {
     "ResponderCut": "outcomes",
     "retry": "table",
     "robustness": "repeatability",
+    "save_figure": "style",
     "shrinkage": "outcomes",
     "ShrinkagePredictor": "predictor",
     "simulate_cohort": "simulate",
@@ -240,6 +245,7 @@ __all__ = [
     "attention",
     "attention_concordance",
     "attention_sanity",
+    "attention_viewer",
     "check",
     "coupling",
     "estimate_extraction",
@@ -249,6 +255,7 @@ __all__ = [
     "export_bundle",
     "extract",
     "extract_to",
+    "figure_style",
     "freeze_plan",
     "group_differences",
     "label_responders",
@@ -279,6 +286,7 @@ __all__ = [
     "resample_mask",
     "retry",
     "robustness",
+    "save_figure",
     "shrinkage",
     "simulate_cohort",
     "site_report",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.conftest import DevTools
+from tests.browser import Browser
 from tests.unit.export.books import hostile_table, outcomes_of
 from tumor_response.export.codebook import codebook_table, write_codebook
 
@@ -32,21 +32,9 @@ def test_the_page_stays_quiet_on_phone_and_desktop(visit, page: Path) -> None:
 
 
 @pytest.fixture
-def asked(tmp_path: Path, page: Path) -> Iterator[Callable[[str], Any]]:
+def asked(browser: Browser, page: Path) -> Callable[[str], Any]:
     """Evaluate an expression in the open page."""
-    tools = DevTools(tmp_path / "profile")
-    target = tools.call("Target.createTarget", url="about:blank")["targetId"]
-    session = tools.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-    tools.call("Page.enable", session)
-    tools.call("Page.navigate", session, url=page.resolve().as_uri())
-    tools.wait_for(lambda m: m.get("method") == "Page.loadEventFired")
-
-    def asked(expression: str) -> Any:
-        told = tools.call("Runtime.evaluate", session, expression=f"JSON.stringify({expression})")
-        return json.loads(told["result"]["value"])
-
-    yield asked
-    tools.close()
+    return browser.open(page).evaluate
 
 
 SHOWN = """[...document.querySelectorAll("tbody tr")].filter(row => row.offsetParent !== null)
@@ -80,3 +68,7 @@ def test_search_and_filters_leave_what_fits(asked: Callable[[str], Any]) -> None
     assert asked(enter("block", "radiomics")) == [kurtosis]
     headings = """[...document.querySelectorAll("main section")].filter(s => !s.hidden).length"""
     assert asked(headings) == 1
+
+
+def test_the_page_shuts_nobody_out(faults, page: Path) -> None:
+    assert faults(page) == []

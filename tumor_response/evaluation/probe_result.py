@@ -9,7 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tumor_response.style import COLOURS, NEUTRAL, SINGLE_COLUMN_MM, figure_style, new_axes
+from tumor_response.frames import tidy
+from tumor_response.notebook import card, grid, note, shown
+from tumor_response.style import (
+    COLOURS,
+    NEUTRAL,
+    SINGLE_COLUMN_MM,
+    broken_name,
+    figure_style,
+    new_axes,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,9 +161,16 @@ class EmbeddingProbe:
         frame = pd.DataFrame(rows).set_index("target")
         return frame.assign(ci_method=CI_METHOD)
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per target, to compute with: ``block``, ``target``, ``measure`` ..."""
+        return tidy(self.table().reset_index().assign(block=self.block), ["block", "target"])
+
     def summary(self) -> str:
         """Return one sentence per target."""
         return " ".join(reading.sentence(self.block) for reading in self.readings)
+
+    def _repr_html_(self) -> str:
+        return shown(self, _html)
 
     def __str__(self) -> str:
         return "\n".join(
@@ -196,7 +213,10 @@ class EmbeddingProbe:
             ax.axvline(0.0, color=NEUTRAL, linewidth=0.8, linestyle=":")
             ax.set_yticks(
                 list(rows),
-                [f"{one.target}\n{one.measure} {_number(one.value)}" for one in shown],
+                [
+                    f"{broken_name(one.target, 24)}\n{one.measure} {_number(one.value)}"
+                    for one in shown
+                ],
             )
             ax.set(
                 xlim=(-0.35, 1.02),
@@ -206,8 +226,23 @@ class EmbeddingProbe:
                 xlabel="How well it can be read off",
             )
             ax.set_title(
-                f"What “{self.block}” knows\nvalue and 95 % interval; grey: 95 % of permutations",
+                wrapped(
+                    f"What “{self.block}” knows\n"
+                    "value and 95 % interval; grey: 95 % of permutations",
+                    60.0,
+                ),
                 loc="left",
-                fontsize=6.5,
             )
         return ax
+
+
+def _html(probe: EmbeddingProbe) -> str:
+    columns = ["measure", "value", "ci_low", "ci_high", "n_patients"]
+    table = probe.table()
+    shown_columns = [name for name in columns if name in table]
+    return card(
+        "EmbeddingProbe",
+        f"what can be read off {probe.block}, {probe.n_columns} columns",
+        *(note(reading.sentence(probe.block)) for reading in probe.readings),
+        grid(table[shown_columns], what="targets"),
+    )

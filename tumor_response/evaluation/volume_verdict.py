@@ -11,7 +11,17 @@ import pandas as pd
 
 from tumor_response.evaluation.probe_result import EmbeddingProbe, Reading
 from tumor_response.evaluation.probe_targets import LOG_VOLUME
-from tumor_response.style import COLOURS, SINGLE_COLUMN_MM, figure_style, new_axes
+from tumor_response.frames import tidy
+from tumor_response.notebook import card, grid, note, shown
+from tumor_response.style import (
+    NON_RESPONDER,
+    RESPONDER,
+    SINGLE_COLUMN_MM,
+    broken_name,
+    figure_style,
+    new_axes,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -182,8 +192,20 @@ class VolumeCheck:
             columns=["value", "low", "high"],
         )
 
+    def _repr_html_(self) -> str:
+        return shown(self, _html)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per quantity, to compute with: ``block``, ``measure``, ``value`` ..."""
+        table = self.table().rename_axis("measure").reset_index()
+        table = table.rename(columns={"low": "ci_low", "high": "ci_high"})
+        return tidy(table.assign(block=self.block, ci_method="resample_percentile"), ["block"])
+
     def __str__(self) -> str:
         return self.summary()
+
+    def __repr__(self) -> str:
+        return f"<VolumeCheck of {self.block!r}: {self.verdict}>\n{self.summary()}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw each lesion's out-of-bag score of the block against its volume; returns the axes.
@@ -199,14 +221,17 @@ class VolumeCheck:
         with figure_style():
             if ax is None:
                 ax = new_axes(SINGLE_COLUMN_MM, 65)
-            for value, name, marker in ((0, "non-responder", "o"), (1, "responder", "^")):
+            for value, name, marker, colour in (
+                (0, "non-responder", "o", NON_RESPONDER),
+                (1, "responder", "^", RESPONDER),
+            ):
                 of_class = shown[shown["responder"] == value]
                 ax.scatter(
                     np.exp(of_class["log_volume"]),
                     of_class["score"],
                     s=11,
                     marker=marker,
-                    color=COLOURS[value],
+                    color=colour,
                     linewidths=0,
                     alpha=0.8,
                     label=name,
@@ -218,8 +243,14 @@ class VolumeCheck:
             ax.xaxis.set_minor_formatter(NullFormatter())
             ax.set(
                 xlabel=f"{self.volume_column} (log scale)",
-                ylabel=f"Out-of-bag score of {self.block} alone",
+                ylabel=broken_name(f"Out-of-bag score of {self.block} alone", 34),
             )
-            ax.set_title(f"Rank correlation {self.rank_correlation}", loc="left", fontsize=6.5)
+            told = wrapped(f"Rank correlation {self.rank_correlation}", SINGLE_COLUMN_MM - 18)
+            ax.set_title(told, loc="left")
             ax.legend(loc="best")
         return ax
+
+
+def _html(check: VolumeCheck) -> str:
+    title = f"{check.block}: {check.verdict}"
+    return card("VolumeCheck", title, note(check.summary()), grid(check.table()))

@@ -10,7 +10,14 @@ import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
 from tumor_response.outcomes.end_points import SHRANK_SIGN, sign_of
-from tumor_response.style import COLOURS, DOUBLE_COLUMN_MM, NEUTRAL, SINGLE_COLUMN_MM
+from tumor_response.style import (
+    DOUBLE_COLUMN_MM,
+    MM_PER_CHARACTER,
+    NEUTRAL,
+    NON_RESPONDER,
+    RESPONDER,
+    SINGLE_COLUMN_MM,
+)
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -18,9 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FEW",
+    "NAME_MM",
     "NO_CLASS",
     "OTHER",
-    "RESPONDER",
     "Entry",
     "aligned",
     "axis_label",
@@ -48,13 +55,13 @@ UNITS = {
     "rate_cc_per_gy": "shrinkage rate (cm³ per Gy)",
 }
 
-RESPONDER, OTHER, NO_CLASS = COLOURS[0], COLOURS[1], NEUTRAL
+OTHER, NO_CLASS = NON_RESPONDER, NEUTRAL
 
 FEW = 60
 """Lesions that still get markers, or fit into one column."""
 
-POINTS_PER_CHARACTER = 4.2
-"""Of the figures' font at 7 pt, on average."""
+NAME_MM = 2.65
+"""Height of a name at 7 pt."""
 
 Entry = tuple[str, str]
 """Text and colour of a line of the key."""
@@ -114,26 +121,34 @@ def axis_label(by: str) -> str:
 
 def width_mm(n_lesions: int) -> float:
     """Return the width of a figure for so many lesions."""
-    return SINGLE_COLUMN_MM * 1.25 if n_lesions <= FEW else DOUBLE_COLUMN_MM
+    return SINGLE_COLUMN_MM if n_lesions <= FEW else DOUBLE_COLUMN_MM
 
 
 def write_key(ax: Axes, entries: Sequence[Entry], left_out: str) -> None:
-    """Write what the colours mean above the axes, in the colours, and who is not shown."""
-    from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea, VPacker
+    """Write what the colours mean above the axes, and who is not shown."""
+    from matplotlib.offsetbox import AnchoredOffsetbox, DrawingArea, HPacker, TextArea, VPacker
+    from matplotlib.patches import Rectangle
 
-    shown = [*entries, *([(left_out, NO_CLASS)] if left_out else [])]
+    shown = [*entries, *([(left_out, "none")] if left_out else [])]
     if not shown:
         return
-    fits = int(ax.get_window_extent().width / ax.figure.dpi * 72 / POINTS_PER_CHARACTER)
+    fits = int(ax.get_window_extent().width / ax.figure.dpi * 25.4 / MM_PER_CHARACTER)
     rows: list[list[Entry]] = [[]]
     for entry in shown:
-        if rows[-1] and sum(len(text) + 3 for text, _ in (*rows[-1], entry)) > fits:
+        if rows[-1] and sum(len(text) + 5 for text, _ in (*rows[-1], entry)) > fits:
             rows.append([])
         rows[-1].append(entry)
     lines: list[Artist] = []
     for row in rows:
-        texts: list[Artist] = [TextArea(text, textprops={"color": c}) for text, c in row]
-        lines.append(HPacker(children=texts, pad=0, sep=8))
+        parts: list[Artist] = []
+        for text, colour in row:
+            own: list[Artist] = [TextArea(text)]
+            if colour not in ("none", "black"):
+                square = DrawingArea(5, 5)
+                square.add_artist(Rectangle((0, 0), 5, 5, facecolor=colour, linewidth=0))
+                own.insert(0, square)
+            parts.append(HPacker(children=own, pad=0, sep=3, align="center"))
+        lines.append(HPacker(children=parts, pad=0, sep=8))
     ax.add_artist(
         AnchoredOffsetbox(
             "lower left",

@@ -14,12 +14,11 @@ from scipy.spatial import cKDTree
 
 from tumor_response.exceptions import OutcomeError
 from tumor_response.imaging import Geometry, voxel_count
-from tumor_response.style import DOUBLE_COLUMN_MM, figure_style, mm_to_inch
+from tumor_response.style import DOUBLE_COLUMN_MM, figure_of, figure_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import LineCollection
-    from matplotlib.figure import Figure
 
 __all__ = ["plot_retreat"]
 
@@ -54,7 +53,7 @@ def plot_retreat(
     window: tuple[float, float] = WINDOW_HU,
     largest_mm: float | None = None,
     ax: Sequence[Axes] | None = None,
-) -> Figure:
+) -> tuple[Axes, ...]:
     """Draw the retreat of a lesion's surface in the axial, coronal and sagittal plane.
 
     The planes go through the voxel of the lesion nearest to its centre, along the patient's axes
@@ -74,11 +73,12 @@ def plot_retreat(
         End of the colour scale; default the largest retreat or advance there is. Give the same
         number to compare figures.
     ax
-        Three axes to draw on; default a new figure.
+        Three axes of one figure to draw on; default a new figure.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    tuple of matplotlib.axes.Axes
+        The three.
 
     Raises
     ------
@@ -92,8 +92,8 @@ def plot_retreat(
     >>> folder = tempfile.mkdtemp()
     >>> case = next(iter(tr.simulate_cohort(1, seed=1, directory=folder)))
     >>> retreat = sitk.ReadImage(f"{folder}/truth/P0001_1_retreat.nii.gz")
-    >>> figure = tr.plot_retreat(case.read_image(), case.read_mask(), retreat)
-    >>> [axes.get_title() for axes in figure.axes[:3]]
+    >>> panels = tr.plot_retreat(case.read_image(), case.read_mask(), retreat)
+    >>> [ax.get_title() for ax in panels]
     ['axial', 'coronal', 'sagittal']
     """
     _check(image, mask, retreat_map, ax)
@@ -102,7 +102,7 @@ def plot_retreat(
     if not (np.isfinite(limit) and limit > 0):
         limit = 1.0  # nothing moved: all in the middle of the scale
     with figure_style():
-        figure, axes = _axes(ax)
+        axes = _axes(ax)
         centre, half = _middle(mask)
         for axis, (name, across, along, up, letters) in zip(axes, PLANES, strict=True):
             grey, inside = _plane(image, mask, centre, half, across, window[0])
@@ -120,17 +120,17 @@ def plot_retreat(
             )
             coloured = _outline(axis, inside, half, centre, (across, along, up), surface, limit)
             _letters(axis, letters)
-            axis.set_title(name)
+            axis.set_title(name, loc="center")
             axis.set(xlim=extent[:2], ylim=extent[2:], xticks=[], yticks=[], aspect="equal")
             for spine in axis.spines.values():
                 spine.set_visible(False)
         _scale_bar(axes[0], half)
-        bar = figure.colorbar(
-            coloured, ax=list(axes), orientation="horizontal", shrink=0.5, aspect=40, pad=0.02
+        bar = figure_of(axes).colorbar(
+            coloured, ax=axes, orientation="horizontal", shrink=0.5, aspect=40, pad=0.02
         )
         bar.set_label("retreat of the surface (mm), positive = inwards")
         bar.outline.set_linewidth(0.4)
-    return figure
+    return tuple(axes)
 
 
 @dataclass(frozen=True)
@@ -285,15 +285,7 @@ def _scale_bar(axis: Axes, half: float) -> None:
     )
 
 
-def _axes(ax: Sequence[Axes] | None) -> tuple[Figure, Sequence[Axes]]:
+def _axes(ax: Sequence[Axes] | None) -> list[Axes]:
     if ax is not None:
-        figure = ax[0].get_figure(root=True)
-        if figure is None:
-            raise OutcomeError("plot_retreat: the axes belong to no figure.")
-        return figure, ax
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(
-        1, 3, figsize=(mm_to_inch(DOUBLE_COLUMN_MM), mm_to_inch(76.0)), layout="constrained"
-    )
-    return figure, list(axes)
+        return list(ax)
+    return list(new_figure(DOUBLE_COLUMN_MM, 76.0).subplots(1, len(PLANES)))

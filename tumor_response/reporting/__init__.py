@@ -5,6 +5,6 @@ same name would take that name's place as soon as anybody imports it.
 """
 
 from tumor_response.reporting.build import report
-from tumor_response.reporting.figures import save_figure, write_figure
+from tumor_response.reporting.figures import write_figure, write_figures
 
-__all__ = ["report", "save_figure", "write_figure"]
+__all__ = ["report", "write_figure", "write_figures"]

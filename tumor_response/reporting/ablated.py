@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from tumor_response.exceptions import EvaluationError
 from tumor_response.reporting.figures import embedded
@@ -12,8 +12,6 @@ from tumor_response.reporting.parts import Paragraph, Part, Section, Table, numb
 from tumor_response.reporting.wording import Interval
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
     from tumor_response.evaluation.ablation import AblationStudy
     from tumor_response.outcomes import Coupling
 
@@ -40,7 +38,7 @@ def ablation_sections(study: AblationStudy | None, coupling: Coupling | None) ->
     parts: list[Part] = [
         Paragraph(_READING),
         embedded(
-            cast("Canvas", study.plot_forest().figure),
+            study.plot_forest(),
             alt=f"Forest of all {len(summary)} configurations: {listed}.",
             caption="Every configuration with its interval, sorted by the number of blocks within "
             "a model. In the title: the best of all, corrected for the choice.",

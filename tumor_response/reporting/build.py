@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jinja2
-
 from tumor_response._version import __version__
 from tumor_response.exceptions import SettingsError
 from tumor_response.privacy import Pseudonyms
 from tumor_response.reporting.end_point import coupling_note
 from tumor_response.reporting.evidence import sorted_evidence
+from tumor_response.reporting.figures import write_figures
 from tumor_response.reporting.given import Given, check_given
 from tumor_response.reporting.headline import chosen_headline, describe_headline
 from tumor_response.reporting.looked import sorted_explanations
 from tumor_response.reporting.parts import Page
 from tumor_response.reporting.probed import deep_volume_checks, volume_notes
+from tumor_response.reporting.rendering import rendered, write_whole
 from tumor_response.reporting.sections import all_sections
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from tumor_response.table import FeatureTable
 
 __all__ = ["report"]
-
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def report(
@@ -58,6 +56,7 @@ def report(
     notes: Sequence[str] = (),
     identified: bool = False,
     key_file: str | Path | None = None,
+    figures: str | Path | None = None,
 ) -> Path:
     """Write an evaluation as one HTML file that loads nothing from anywhere.
 
@@ -135,6 +134,10 @@ def report(
     key_file
         The key of the pseudonyms; made if it is not there. Default:
         :func:`tumor_response.privacy.default_key_file`.
+    figures
+        Folder to write every figure of the page into as well, as SVG, PNG of 300 dpi and PDF, one
+        or two journal columns wide, with ``figures.csv``, which has the caption of each. What the
+        list of an earlier report names is replaced.
 
     Returns
     -------
@@ -203,7 +206,9 @@ def report(
         sections=all_sections(result, front, given, known_as),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(path, _render(page))
+    write_whole(path, rendered("report.html.jinja", page=page))
+    if figures is not None:
+        write_figures(page, figures)
     return path
 
 
@@ -223,25 +228,6 @@ def _pseudonyms(given: Given, key_file: str | Path | None, folder: Path) -> dict
         named |= set(given.table.failures["patient_id"])
     if given.quality is not None:
         named |= set(given.quality["patient_id"]) - {""}
+    for maps in given.explained.maps:
+        named |= {patient for patient, _ in maps}
     return Pseudonyms(key_file, apart_from=folder).of_all(sorted(named)) if named else {}
-
-
-def _render(page: Page) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,  # whatever comes from files is text, never mark-up
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
-    return environment.get_template("report.html.jinja").render(page=page, css=css)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

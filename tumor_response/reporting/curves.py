@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from tumor_response.reporting.figures import draw
 from tumor_response.reporting.headline import BASELINES
 from tumor_response.reporting.parts import Paragraph, Part, Section, Table, number
@@ -102,21 +100,19 @@ def _decision(result: EvaluationResult, names: list[str]) -> Section:
 
 
 def _performance(result: EvaluationResult, names: list[str]) -> Section:
-    frame = result.performance(names)
-    rows = []
-    for (name, measure), row in frame.iterrows():
-        if str(measure) not in _FIGURES:
-            continue
-        rows.append(
-            (
-                str(name),
-                _FIGURES[str(measure)],
-                number(float(row["oob"]), 3),
-                _limits(row),
-                number(float(row["apparent"]), 3),
-                str(row["reason"]),
-            )
+    frame = result.performance(names).reset_index()
+    frame = frame[frame["measure"].isin(list(_FIGURES))]
+    rows = [
+        (
+            str(row["model"]),
+            _FIGURES[row["measure"]],
+            number(float(row["oob"]), 3),
+            _limits(float(row["low"]), float(row["high"])),
+            number(float(row["apparent"]), 3),
+            str(row["reason"]),
         )
+        for row in frame.to_dict("records")
+    ]
     parts: list[Part] = [
         Table(
             "Out of bag: the value to quote. The range is that of the middle 95 % of the "
@@ -130,6 +126,5 @@ def _performance(result: EvaluationResult, names: list[str]) -> Section:
     return Section("figures-of-merit", "Further figures", parts)
 
 
-def _limits(row: pd.Series) -> str:
-    low, high = float(row["low"]), float(row["high"])
+def _limits(low: float, high: float) -> str:
     return "–" if low != low else f"{number(low, 3)} to {number(high, 3)}"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from tumor_response.reporting.figures import Figure, embedded
 from tumor_response.reporting.parts import Heading, Paragraph, Part, Section, Table, number
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure as Canvas
 
     from tumor_response.explanation import Explanation
 
@@ -135,7 +134,7 @@ def _firmness(explanation: Explanation) -> list[Part]:
 def _bars(explanation: Explanation, level: Literal["column", "family"]) -> Figure:
     # on axes of its own, which are as high as the rows' names need
     return embedded(
-        cast("Canvas", explanation.plot_bars(level).figure),
+        explanation.plot_bars(level),
         alt=f"Mean |SHAP| by {level} of {explanation.name}, before the band that permuted labels "
         "give.",
         caption="Behind the bars: what the same explanation gives on permuted labels. Faint and "
@@ -177,7 +176,7 @@ def _columns(explanation: Explanation, top: pd.DataFrame) -> Table:
 
 def _summary(explanation: Explanation, top: pd.DataFrame) -> Figure:
     return embedded(
-        cast("Canvas", explanation.plot_summary(n_columns=len(top)).figure),
+        explanation.plot_summary(n_columns=len(top)),
         alt=(
             f"SHAP values of {explanation.name} per lesion for the columns in the table above; "
             f"the first are {', '.join(str(column) for column in top.index[:5])}."

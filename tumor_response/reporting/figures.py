@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import base64
-import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import csv
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tumor_response.reporting.wording import Interval
-from tumor_response.style import COLOURS, NEUTRAL, figure_style, mm_to_inch
+from tumor_response.style import (
+    COLOURS,
+    FORMATS,
+    NEUTRAL,
+    broken_name,
+    figure_of,
+    figure_style,
+    mm_to_inch,
+    rendered,
+    save_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
+
+    from tumor_response.reporting.parts import Page
+    from tumor_response.style import Drawn
 
 __all__ = [
     "Figure",
@@ -22,20 +36,27 @@ __all__ = [
     "draw_intervals",
     "draw_outcomes",
     "embedded",
-    "save_figure",
     "write_figure",
+    "write_figures",
 ]
 
 CSS_PIXELS_PER_INCH = 96
 SCALE = 1.5  # the figures are drawn for print, with 7 pt text; on a screen they need to be larger
 
-LONGEST_NAME = 30
-"""Characters of a model's name in a figure; a longer one would leave no room for the figure."""
+LIST = "figures.csv"
+
+_LISTED = ("figure", *FORMATS, "section", "caption", "alternative_text", "columns")
+
+_WIDE_MM = 100.0
+"""A figure that is wider on the page gets two columns as a file."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One embedded figure: data URI, alternative text, caption, size in CSS pixels."""
+    """One embedded figure: data URI, alternative text, caption, size in CSS pixels.
+
+    ``canvas`` is the figure itself, for :func:`write_figures`.
+    """
 
     source: str
     alt: str
@@ -43,6 +64,7 @@ class Figure:
     width: int
     height: int
     kind: str = "figure"
+    canvas: Canvas | None = field(default=None, repr=False, compare=False)
 
 
 def draw(
@@ -61,13 +83,13 @@ def draw(
     return embedded(_drawn(plot, width_mm, height_mm), alt=alt, caption=caption)
 
 
-def embedded(canvas: Canvas, *, alt: str, caption: str) -> Figure:
+def embedded(drawn: Drawn, *, alt: str, caption: str) -> Figure:
     """Embed a figure that was drawn already, and close it where pyplot keeps it open."""
-    buffer = io.BytesIO()
-    _save(canvas, buffer, "svg")
+    canvas = figure_of(drawn)
+    svg = rendered(canvas, "svg", description=alt)
     _close(canvas)
     width, height = canvas.get_size_inches()  # a plot may resize what it was given
-    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
+    encoded = base64.b64encode(svg).decode("ascii")
     pixels = CSS_PIXELS_PER_INCH * SCALE
     return Figure(
         f"data:image/svg+xml;base64,{encoded}",
@@ -75,28 +97,72 @@ def embedded(canvas: Canvas, *, alt: str, caption: str) -> Figure:
         caption,
         round(float(width) * pixels),
         round(float(height) * pixels),
+        canvas=canvas,
     )
 
 
-def save_figure(
-    plot: Callable[[Axes], object],
-    stem: Path,
-    *,
-    width_mm: float = 120.0,
-    height_mm: float = 80.0,
-) -> list[Path]:
-    """Let ``plot`` draw on new axes and write ``stem.svg`` and ``stem.png`` (300 dpi)."""
-    return write_figure(_drawn(plot, width_mm, height_mm), stem)
+def write_figure(drawn: Drawn, path: Path) -> list[Path]:
+    """Write what a plot drew as ``path.svg``, ``.png`` and ``.pdf``, and close it."""
+    files = save_figure(drawn, path)
+    _close(figure_of(drawn))
+    return files
 
 
-def write_figure(canvas: Canvas, stem: Path) -> list[Path]:
-    """Write a figure that was drawn already as ``stem.svg`` and ``stem.png``, and close it."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("svg", "png")]
-    for path in paths:
-        _save(canvas, path, path.suffix.removeprefix("."))
-    _close(canvas)
-    return paths
+def write_figures(page: Page, directory: str | Path) -> Path:
+    """Write every figure of a page as SVG, PNG and PDF, one or two columns wide; return the list.
+
+    The list, ``figures.csv``, has a line for each: its files, the section it stands in, the
+    caption, the text for those who cannot see it, and its size in mm. What an earlier list names
+    is removed first: it would pass for this page's.
+    """
+    directory = Path(directory)
+    listed = directory / LIST
+    _remove_listed(listed)
+    rows: list[dict[str, str]] = []
+    for name, section, figure in _named(page):
+        if figure.canvas is None:
+            continue
+        wide = float(figure.canvas.get_size_inches()[0]) > mm_to_inch(_WIDE_MM)
+        columns: Literal[1, 2] = 2 if wide else 1
+        path = directory / name
+        files = save_figure(figure.canvas, path, columns=columns, description=figure.alt)
+        rows.append(
+            {
+                "figure": name,
+                **{file.suffix.removeprefix("."): file.name for file in files},
+                "section": section,
+                "caption": figure.caption,
+                "alternative_text": figure.alt,
+                "columns": str(columns),
+            }
+        )
+    directory.mkdir(parents=True, exist_ok=True)
+    with listed.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, _LISTED, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return listed
+
+
+def _named(page: Page) -> Iterator[tuple[str, str, Figure]]:
+    """Return each figure with a name for its files and the title of its section."""
+    yield "intervals", "What was found", page.intervals
+    for section in page.sections:
+        drawn = [part for part in section.parts if isinstance(part, Figure)]
+        stem = re.sub(r"[^A-Za-z0-9-]+", "_", section.anchor)
+        for number, figure in enumerate(drawn, 1):
+            yield stem if len(drawn) == 1 else f"{stem}_{number}", section.title, figure
+
+
+def _remove_listed(listed: Path) -> None:
+    if not listed.is_file():
+        return
+    with listed.open(encoding="utf-8", newline="") as file:
+        old = [row.get(kind) or "" for row in csv.DictReader(file) for kind in FORMATS]
+    for name in old:
+        # nothing but files of this folder, whatever the list says
+        if name and Path(name).name == name and Path(name).suffix.removeprefix(".") in FORMATS:
+            (listed.parent / name).unlink(missing_ok=True)
 
 
 def _close(canvas: Canvas) -> None:
@@ -112,12 +178,6 @@ def _drawn(plot: Callable[[Axes], object], width_mm: float, height_mm: float) ->
         canvas = Canvas(figsize=(mm_to_inch(width_mm), mm_to_inch(height_mm)), layout="constrained")
         plot(canvas.add_subplot())
     return canvas
-
-
-def _save(canvas: Canvas, target: io.BytesIO | Path, kind: str) -> None:
-    with figure_style():
-        # without a date the same numbers give the same bytes
-        canvas.savefig(target, format=kind, metadata={"Date": None} if kind == "svg" else None)
 
 
 def draw_intervals(
@@ -140,7 +200,7 @@ def draw_intervals(
             annotation_clip=False,
         )
     axes.axvline(0.5, color=NEUTRAL, linewidth=0.8, linestyle="--")
-    axes.set_yticks(list(rows), [_shortened(name) for name in names])
+    axes.set_yticks(list(rows), [broken_name(name, 28) for name in names])
     axes.set_ylim(-0.6, len(names) - 0.4)
     lowest = min((i.low for i in intervals if i.low == i.low), default=0.5)
     axes.set_xlim(max(0.0, min(0.3, lowest - 0.05)), 1.0)
@@ -166,7 +226,3 @@ def draw_outcomes(axes: Axes, values: Sequence[float], cut: float | None, label:
     axes.set_xlabel(label)
     axes.set_ylabel("lesions")
     axes.yaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"

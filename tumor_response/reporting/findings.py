@@ -84,7 +84,9 @@ def _by_code(findings: pd.DataFrame) -> Table:
     )
 
 
-def _by_lesion(findings: pd.DataFrame, known_as: Mapping[str, str] | None) -> list[Part]:
+def _by_lesion(
+    findings: pd.DataFrame, known_as: Mapping[str, str] | None
+) -> list[Table | Paragraph]:
     """Return a row for each lesion that has findings, and what was found across the cohort."""
     of_cohort = findings["time_point"] == "cohort"
     groups = findings[~of_cohort].groupby(["patient_id", "lesion_id"], sort=False)
@@ -99,7 +101,9 @@ def _by_lesion(findings: pd.DataFrame, known_as: Mapping[str, str] | None) -> li
     caption = "By lesion: what was measured against its limit."
     if len(rows) > MOST_ROWS:
         caption = f"{caption} The first {MOST_ROWS} of {len(rows)}; tr.check has the rest."
-    parts: list[Part] = [Table(caption, ("patient", "lesion", "findings"), rows[:MOST_ROWS])]
+    parts: list[Table | Paragraph] = [
+        Table(caption, ("patient", "lesion", "findings"), rows[:MOST_ROWS])
+    ]
     if known_as is None:
         # these name patients and files
         parts += [Paragraph(str(text)) for text in findings.loc[of_cohort, "message"]]

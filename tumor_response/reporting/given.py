@@ -60,7 +60,8 @@ class Given:
         Leakage, controls, contour error and the ledger have a row in the strip, which says so.
         """
         deep = any(block.startswith("deep") for block in result.rows.blocks)
-        looked = self.explained.sanity or self.explained.concordance
+        told = self.explained
+        looked = told.maps or told.sanity or told.concordance
         site = result.rows.X.get("meta__site")
         several_sites = site is not None and len(site.unique()) > 1
         asked = {

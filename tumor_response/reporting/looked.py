@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +11,21 @@ from tumor_response.reporting.figures import draw, embedded
 from tumor_response.reporting.parts import Heading, Paragraph, Part, Section, Table, number
 
 if TYPE_CHECKING:
+    from tumor_response.cohort import Cohort
     from tumor_response.explanation import Explanation
+    from tumor_response.explanation.attention import AttentionMaps
     from tumor_response.explanation.attention.sanity import AttentionSanity
     from tumor_response.explanation.concordance import Concordance
     from tumor_response.explanation.differences import BeyondVolumeAndAge, GroupDifferences
 
-    Told = Explanation | AttentionSanity | Concordance | GroupDifferences | BeyondVolumeAndAge
+    Told = (
+        Explanation
+        | AttentionMaps
+        | AttentionSanity
+        | Concordance
+        | GroupDifferences
+        | BeyondVolumeAndAge
+    )
 
 __all__ = ["Explained", "looked_sections", "sorted_explanations"]
 
@@ -48,11 +57,12 @@ class Explained:
 
     Parameters
     ----------
-    shap, sanity, concordance, differences, beyond
+    shap, maps, sanity, concordance, differences, beyond
         Any number of each.
     """
 
     shap: list[Explanation] = field(default_factory=list)
+    maps: list[AttentionMaps] = field(default_factory=list)
     sanity: list[AttentionSanity] = field(default_factory=list)
     concordance: list[Concordance] = field(default_factory=list)
     differences: list[GroupDifferences] = field(default_factory=list)
@@ -70,6 +80,7 @@ def sorted_explanations(given: Sequence[Told]) -> Explained:
     if not given:  # most of what is named below loads torch
         return Explained()
     from tumor_response.explanation import Explanation
+    from tumor_response.explanation.attention import AttentionMaps
     from tumor_response.explanation.attention.sanity import AttentionSanity
     from tumor_response.explanation.concordance import Concordance
     from tumor_response.explanation.differences import BeyondVolumeAndAge, GroupDifferences
@@ -77,6 +88,7 @@ def sorted_explanations(given: Sequence[Told]) -> Explained:
     found = Explained()
     places: dict[type, list[Any]] = {
         Explanation: found.shap,
+        AttentionMaps: found.maps,
         AttentionSanity: found.sanity,
         Concordance: found.concordance,
         GroupDifferences: found.differences,
@@ -94,9 +106,22 @@ def sorted_explanations(given: Sequence[Told]) -> Explained:
     return found
 
 
-def looked_sections(explained: Explained) -> list[Section]:
-    """Return a section for each kind beside SHAP that was given."""
-    sections = []
+def looked_sections(
+    explained: Explained,
+    cohort: Cohort | None = None,
+    known_as: Mapping[str, str] | None = None,
+) -> list[Section]:
+    """Return a section for each kind beside SHAP that was given.
+
+    Maps are laid over the CT of ``cohort``; patients are called as ``known_as`` names them.
+
+    Raises
+    ------
+    ExplanationError
+        Code ``explanations``: maps without a cohort; code ``unknown_lesion``: a map of a lesion
+        that the cohort lacks.
+    """
+    sections = _maps_sections(explained.maps, cohort, known_as)
     if explained.sanity:
         parts: list[Part] = [Paragraph(_SANITY)]
         for sanity in explained.sanity:
@@ -126,6 +151,22 @@ def looked_sections(explained: Explained) -> list[Section]:
             )
         sections.append(Section("beyond", "Beyond volume and age", parts))
     return sections
+
+
+def _maps_sections(
+    maps: Sequence[AttentionMaps], cohort: Cohort | None, known_as: Mapping[str, str] | None
+) -> list[Section]:
+    if not maps:
+        return []
+    if cohort is None:
+        raise ExplanationError(
+            "report: attention maps are shown over their CT; give cohort=, the one they are of.",
+            code="explanations",
+        )
+    from tumor_response.reporting.viewer import viewer_of  # loads torch
+
+    parts = [viewer_of(one, cohort, known_as) for one in maps]
+    return [Section("attention", "Where the model looked", parts)]
 
 
 def _of_sanity(sanity: AttentionSanity) -> list[Part]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tumor_response.reporting.figures import Figure
+from tumor_response.reporting.rendering import Script, script
 from tumor_response.reporting.wording import Conclusions, minus
 
 __all__ = [
@@ -17,7 +18,10 @@ __all__ = [
     "Paragraph",
     "Part",
     "Section",
+    "ShownLesion",
     "Table",
+    "Viewer",
+    "counted",
     "number",
 ]
 
@@ -36,6 +40,17 @@ def number(value: object, decimals: int = 2) -> str:
         return "–"
     text = f"{value:.{decimals}f}"
     return minus(text.removeprefix("-") if float(text) == 0 else text)
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where there are several.
+
+    Examples
+    --------
+    >>> counted(1, "lesion"), counted(1200, "lesion")
+    ('1 lesion', '1,200 lesions')
+    """
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 @dataclass(frozen=True)
@@ -77,14 +92,83 @@ class Copy:
 
 @dataclass(frozen=True)
 class Fold:
-    """Parts that are looked up rather than read: closed on a screen, open in print."""
+    """Parts that are looked up rather than read: closed at first, and printed if opened."""
 
     summary: str
     parts: Sequence[Heading | Paragraph | Table | Figure | Copy]
     kind: str = "fold"
 
 
-Part = Heading | Paragraph | Table | Figure | Copy | Fold
+@dataclass(frozen=True)
+class ShownLesion:
+    """One lesion on the page.
+
+    Parameters
+    ----------
+    name
+        What it is called: a pseudonym, unless patients are named.
+    output
+        The explained log-odds, in words.
+    where
+        Which slice the picture shows.
+    still, width, height
+        The slice with most of the tumour that was shown, as a data URI, and the picture's size.
+    alt
+        What the picture shows.
+    data
+        JSON for the script.
+    voxels
+        See :meth:`~tumor_response.reporting.viewer.excerpt.Excerpt.packed`.
+    """
+
+    name: str
+    output: str
+    where: str
+    still: str
+    width: int
+    height: int
+    alt: str
+    data: str
+    voxels: str
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Maps of several lesions over their CT.
+
+    Parameters
+    ----------
+    label
+        What the colours show: method and model.
+    about
+        Sentences before the pictures.
+    chosen
+        Which lesions are shown, and by which rule.
+    kept
+        How exactly the page keeps the CT.
+    low, high
+        Ends of the common scale, as text.
+    bar
+        The colours as a data URI.
+    data
+        JSON for the script.
+    lesions
+        Those shown.
+    """
+
+    label: str
+    about: Sequence[str]
+    chosen: str
+    kept: str
+    low: str
+    high: str
+    bar: str
+    data: str
+    lesions: Sequence[ShownLesion]
+    kind: str = "viewer"
+
+
+Part = Heading | Paragraph | Table | Figure | Copy | Fold | Viewer
 """What a section is made of."""
 
 
@@ -115,3 +199,9 @@ class Page:
     strip: Table
     not_asked: Sequence[str]
     sections: Sequence[Section] = field(default=())
+
+    @property
+    def scripts(self) -> list[Script]:
+        """The package's scripts that the page runs; most pages run none."""
+        parts = [part for section in self.sections for part in section.parts]
+        return [script("viewer.js")] if any(isinstance(part, Viewer) for part in parts) else []

@@ -47,7 +47,7 @@ def all_sections(
         *curve_sections(result, front.model),
         *ablation_sections(given.ablation, given.coupling),
         *explanation_sections(given.explained.shap),
-        *looked_sections(given.explained),
+        *looked_sections(given.explained, given.cohort, known_as),
         *probed_sections(result, given.checks),
         *evidence_sections(given.evidence, result, known_as is None),
         *([] if given.table is None else [_failures(given.table, known_as)]),

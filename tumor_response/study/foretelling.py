@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
@@ -18,11 +19,13 @@ from tumor_response.evaluation.controls.extracting import random_table
 from tumor_response.evaluation.evaluating import draw_resamples
 from tumor_response.evaluation.rows import prepare_rows
 from tumor_response.evaluation.running import score_resamples
+from tumor_response.exceptions import TumorResponseError
 from tumor_response.features.checks import checked_specs
 from tumor_response.features.run_progress import duration_text
 from tumor_response.outcomes import shrinkage
 from tumor_response.parallel.processes import worker_count
 from tumor_response.study.extracting import Tell
+from tumor_response.study.place import study_folder
 from tumor_response.study.reading import read_settings
 from tumor_response.study.running import Done, status
 from tumor_response.study.working import Work
@@ -39,7 +42,7 @@ def foretell(folder: str | Path, *, n_jobs: int = 1, tell: Tell = print) -> list
 
     Features are told from a sample of the cases, evaluation and controls from a few resamples: of
     the feature table, or where that is not there yet of random numbers of its shape. Nothing of
-    the study is written.
+    the study is written but the hashes of its files, which the run then need not read again.
 
     Parameters
     ----------
@@ -58,7 +61,7 @@ def foretell(folder: str | Path, *, n_jobs: int = 1, tell: Tell = print) -> list
     if not undone:
         tell("Nothing to do.")
         return found
-    root = Path(folder) if Path(folder).is_dir() else Path(folder).parent
+    root = study_folder(folder)
     foreteller = _Foreteller(Work(root, read_settings(root), n_jobs, tell), undone)
     ways: dict[str, Callable[[], float]] = {
         "features": foreteller.features_s,
@@ -67,15 +70,23 @@ def foretell(folder: str | Path, *, n_jobs: int = 1, tell: Tell = print) -> list
         "ablation": foreteller.ablation_s,
         "explanation": foreteller.explanation_s,
     }
-    total = 0.0
+    total, unknown = 0.0, []
     for stage in (done.stage for done in found if done.why):
-        seconds = ways[stage]() if stage in ways else foreteller.last_s(stage)
+        seconds: float | None
+        try:
+            seconds = ways[stage]() if stage in ways else foreteller.last_s(stage)
+        except TumorResponseError as error:
+            tell(f"{stage}: not estimated, because it would fail like this. {error}")
+            continue
         if seconds is None:
-            tell(f"{stage}: not estimated")
+            unknown.append(stage)
         else:
             total += seconds
             tell(f"{stage}: about {duration_text(seconds)}")
-    tell(f"Together about {duration_text(total)} on {worker_count(n_jobs)} workers.")
+    workers = worker_count(n_jobs)
+    tell(f"Together about {duration_text(total)} on {workers} worker{'s' * (workers != 1)}.")
+    if unknown:
+        tell(f"Not in this estimate, mostly short: {', '.join(unknown)}.")
     return found
 
 
@@ -86,7 +97,10 @@ class _Foreteller:
         specs = checked_specs(work.cohort, work.extractors)
         columns = [spec for block in specs for spec in block]
         if "features" in undone:
-            self._table = random_table(columns, work.cohort.keys)
+            drawn = random_table(columns, work.cohort.keys)
+            numbers = list(drawn.select_dtypes("number").columns)
+            drawn[numbers] = np.exp(drawn[numbers])  # volumes are above zero
+            self._table = drawn
         else:
             self._table = work.table.data
         self._outcomes = (

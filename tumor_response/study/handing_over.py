@@ -80,6 +80,7 @@ def make_predictor(work: Work, _: str) -> list[Path]:
         work.extractors,
         plan.estimators(work.table.blocks)[headline],
         label=plan.label(),
+        n_folds=work.settings.predictor.n_folds,
         n_resamples=work.settings.predictor.n_resamples,
         seed=plan.seed,
     )

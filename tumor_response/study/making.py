@@ -12,10 +12,12 @@ from typing import Any
 import pandas as pd
 
 from tumor_response.cohort import Cohort
+from tumor_response.cohort.row import RESERVED
 from tumor_response.exceptions import SettingsError
 from tumor_response.imaging.dicom.archive.listing import list_rois
 from tumor_response.study.naming import BASELINES, NONE
-from tumor_response.study.reading import FILE_NAME, read_settings
+from tumor_response.study.place import FILE_NAME
+from tumor_response.study.reading import read_settings
 from tumor_response.study.template import toml_text
 
 __all__ = [
@@ -242,7 +244,7 @@ def _sorted_variables(
         if name == "volume_cc":
             continue  # always there, from the contour
         if name not in there.index:
-            late = name in cohort.roles
+            late = name in cohort.roles or (name in RESERVED and "follow_up" in name)
             why = "is known only after treatment began" if late else "is not in the data"
             names = ", ".join(there.index) or "none"
             raise SettingsError(f"Clinical variable {name!r} {why}; there are: {names}.")

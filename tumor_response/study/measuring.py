@@ -16,7 +16,7 @@ from tumor_response.evaluation.ledger import (
 )
 from tumor_response.evaluation.ledger.record import record_of
 from tumor_response.exceptions import EvaluationError
-from tumor_response.reporting import save_figure
+from tumor_response.reporting import write_figure
 from tumor_response.settings import canonical_json
 from tumor_response.study.naming import BASELINES, PLAN_FILE, recipe_of
 from tumor_response.study.tables import write_evaluation, write_explanations
@@ -80,10 +80,7 @@ def write_ablation(work: Work) -> list[Path]:
     study = work.result("ablation")
     path = work.folder / "tables" / "ablation.csv"
     study.summary().to_csv(path)
-    stem = work.folder / "figures" / "ablation"
-    height_mm = 30 + 5 * len(study.configurations)
-    save_figure(lambda axes: study.plot_forest(axes), stem, width_mm=150, height_mm=height_mm)
-    return [path, *sorted(stem.parent.glob("ablation.*"))]
+    return [path, *write_figure(study.plot_forest(), work.folder / "figures" / "ablation")]
 
 
 def make_explanation(work: Work, _: str) -> list[Path]:
@@ -118,7 +115,6 @@ def make_attention(work: Work, _: str) -> list[Path]:
         result,
         work.cohort,
         extractor=deep,
-        table=work.table,
         name=work.settings.models.headline,
         method=asked.attention_method,
         n_jobs=work.n_jobs,

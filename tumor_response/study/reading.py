@@ -14,11 +14,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from tumor_response.exceptions import SettingsError
+from tumor_response.study.place import FILE_NAME, study_folder
 from tumor_response.study.settings import SECTIONS, StudySettings
 
-__all__ = ["FILE_NAME", "Lines", "read_settings"]
-
-FILE_NAME = "study.toml"
+__all__ = ["Lines", "read_settings"]
 
 
 def read_settings(path: str | Path) -> StudySettings:
@@ -48,15 +47,10 @@ def read_settings(path: str | Path) -> StudySettings:
     'm.csv'
     """
     path = Path(path)
-    if path.is_dir():
-        path = path / FILE_NAME
+    if path.is_dir() or not path.exists():
+        path = study_folder(path.parent if path.name == FILE_NAME else path) / FILE_NAME
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise SettingsError(
-            f"{path}: no such file. A study is a folder with a {FILE_NAME}; make one with "
-            "tumor-response init STUDY --from MANIFEST|FOLDER."
-        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}.") from None
     try:

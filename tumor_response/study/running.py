@@ -15,7 +15,8 @@ from tumor_response.features.run_progress import duration_text
 from tumor_response.study.extracting import Tell
 from tumor_response.study.handing_over import write_report
 from tumor_response.study.lock import alone_in
-from tumor_response.study.reading import FILE_NAME, read_settings
+from tumor_response.study.place import study_folder
+from tumor_response.study.reading import read_settings
 from tumor_response.study.records import Inputs, Record, reasons
 from tumor_response.study.settings import StudySettings
 from tumor_response.study.stages import STAGES, Stage, asked_stages, inputs_of
@@ -149,7 +150,7 @@ def run(
     >>> found.table
     <FeatureTable: 8 lesions; radiomics (107), clinical (1); 0 failures>
     """
-    folder = _study_folder(folder)
+    folder = study_folder(folder)
     with alone_in(folder):
         settings = read_settings(folder)
         stages = _chosen(settings, only, since)
@@ -173,7 +174,7 @@ def status(folder: str | Path, *, n_jobs: int = 1, tell: Tell = print) -> list[D
         In order; ``why`` is empty for what is up to date. What follows a stage that is done again
         is done again only if that one's result changes.
     """
-    folder = _study_folder(folder)
+    folder = study_folder(folder)
     settings = read_settings(folder)
     work = Work(folder, settings, n_jobs, tell)
     found: list[Done] = []
@@ -227,7 +228,7 @@ def rebuild_report(
         If a stage before the report is not up to date: such a report would show results of other
         settings or data than those it names. Images that are no longer there do not count.
     """
-    folder = _study_folder(folder)
+    folder = study_folder(folder)
     with alone_in(folder):
         settings = read_settings(folder)
         work = Work(folder, settings, n_jobs, tell)
@@ -241,7 +242,7 @@ def rebuild_report(
             if stage.name == "report":
                 break
             record = work.records.read(stage.name)
-            seen = stage if cohort is not None else replace(stage, data="none")
+            seen = stage if cohort is not None else replace(stage, data=lambda _: "none")
             inputs = inputs_of(seen, work, results)
             if cohort is None and record is not None:
                 inputs = replace(inputs, data=record.inputs.data)
@@ -254,15 +255,6 @@ def rebuild_report(
                 results[stage.name] = record.result_sha256
         place = folder / "report.html" if path is None else Path(path)
         return write_report(work, place, cohort, identified=identified)
-
-
-def _study_folder(folder: str | Path) -> Path:
-    folder = Path(folder)
-    if folder.name == FILE_NAME and folder.is_file():
-        folder = folder.parent
-    if not (folder / FILE_NAME).is_file():
-        read_settings(folder / FILE_NAME)  # says what is missing
-    return folder
 
 
 def _chosen(settings: StudySettings, only: str | None, since: str | None) -> list[Stage]:

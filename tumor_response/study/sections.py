@@ -331,6 +331,9 @@ class PredictorSection(Section):
     enabled: bool = Field(
         False, description="Whether the headline model is fitted to all patients and saved."
     )
+    n_folds: int = Field(
+        5, ge=2, description="Folds of the calibration. Each needs patients of both classes."
+    )
     n_resamples: int = Field(50, ge=2, description="Resamples for the spread of a prediction.")
 
 

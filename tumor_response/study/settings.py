@@ -132,7 +132,7 @@ predictor, report, export
         return thawed(getattr(getattr(self, section), name))
 
     @staticmethod
-    def keys() -> list[str]:
+    def all_keys() -> list[str]:
         """Return all keys, in the order of the file."""
         return [f"{name}.{key}" for name, one in SECTIONS.items() for key in one.model_fields]
 

@@ -17,6 +17,7 @@ from tumor_response.study.working import Work
 __all__ = ["STAGES", "Stage", "asked_stages", "inputs_of"]
 
 Keys = Callable[[StudySettings], list[str]]
+Data = Literal["none", "baseline", "everything"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Stage:
     after
         The stages whose results it uses.
     data
-        What of the cohort's files it reads.
+        What of the cohort's files it reads, given the settings.
     write
         Writes what is for people and other programs, from what was kept; returns the files.
     ledger
@@ -45,9 +46,21 @@ class Stage:
     keys: Keys
     make: Callable[[Work, str], list[Path]]
     after: tuple[str, ...] = ()
-    data: Literal["none", "baseline", "everything"] = "none"
+    data: Callable[[StudySettings], Data] = field(default=lambda settings: "none")  # noqa: ARG005
     write: Callable[[Work], list[Path]] = field(default=lambda work: [])  # noqa: ARG005
     ledger: bool = False
+
+
+def _baseline(_: StudySettings) -> Data:
+    return "baseline"
+
+
+def _everything(_: StudySettings) -> Data:
+    return "everything"
+
+
+def _data_of_maps(settings: StudySettings) -> Data:
+    return "everything" if settings.explanation.concordance else "baseline"
 
 
 def _features(settings: StudySettings) -> list[str]:
@@ -93,14 +106,14 @@ STAGES: tuple[Stage, ...] = (
         "check",
         lambda _: [],
         describing.make_check,
-        data="everything",
+        data=_everything,
         write=describing.write_check,
     ),
     Stage(
         "outcomes",
         lambda _: ["outcome.per"],
         describing.make_outcomes,
-        data="everything",
+        data=_everything,
     ),
     Stage(
         "coupling",
@@ -113,7 +126,7 @@ STAGES: tuple[Stage, ...] = (
         "features",
         _features,
         describing.make_features,
-        data="baseline",
+        data=_baseline,
         write=describing.write_features,
     ),
     Stage(
@@ -140,14 +153,14 @@ STAGES: tuple[Stage, ...] = (
         ],
         believing.make_controls,
         after=("outcomes", "features"),
-        data="baseline",
+        data=_baseline,
         write=believing.write_controls,
     ),
     Stage(
         "robustness",
         lambda s: [*_features(s), "controls.n_repeats", "evaluation.seed"],
         believing.make_robustness,
-        data="baseline",
+        data=_baseline,
         write=believing.write_robustness,
     ),
     Stage(
@@ -169,17 +182,18 @@ STAGES: tuple[Stage, ...] = (
         _looked,
         measuring.make_attention,
         after=("outcomes", "features", "evaluation"),
-        data="everything",
+        data=_data_of_maps,
     ),
     Stage(
         "predictor",
         lambda s: [
             *(*_features(s), "models.headline", "outcome.by", "outcome.cut"),
-            *("evaluation.seed", "evaluation.failed", "predictor.n_resamples"),
+            *("evaluation.seed", "evaluation.failed"),
+            *("predictor.n_folds", "predictor.n_resamples"),
         ],
         handing_over.make_predictor,
         after=("outcomes", "features"),
-        data="baseline",
+        data=_baseline,
     ),
     Stage(
         "report",
@@ -192,7 +206,7 @@ STAGES: tuple[Stage, ...] = (
             *("check", "outcomes", "coupling", "features", "evaluation", "leakage", "controls"),
             *("robustness", "ablation", "explanation", "attention"),
         ),
-        data="everything",
+        data=_everything,
         ledger=True,
     ),
     Stage(
@@ -227,9 +241,10 @@ def inputs_of(stage: Stage, work: Work, results: dict[str, str]) -> Inputs:
     settings = work.settings
     keys = stage.keys(settings)
     data: dict[str, str] = {}
-    if stage.data == "baseline":
+    reads = stage.data(settings)
+    if reads == "baseline":
         data = work.identity.baseline(work.blocks.variables)
-    elif stage.data == "everything":
+    elif reads == "everything":
         data = work.identity.everything()
     files = named_files(
         {k: settings.value(k) for k in keys if k in ("features.radiomics", "features.weights")},

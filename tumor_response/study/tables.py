@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from tumor_response.evaluation.leakage import CLASSES
-from tumor_response.reporting import save_figure, write_figure
+from tumor_response.reporting import write_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
     from tumor_response.evaluation import EvaluationResult, LeakageTrace
     from tumor_response.explanation import Explanation
     from tumor_response.outcomes import Coupling
@@ -40,9 +38,7 @@ def write_evaluation(out: Path, result: EvaluationResult) -> list[Path]:
     """Write the summary of all models and their ROC curves."""
     path = _folder(out / "tables") / "summary.csv"
     result.summary().to_csv(path)
-    figures = _folder(out / "figures")
-    save_figure(lambda axes: result.plot_roc(ax=axes), figures / "roc", width_mm=120, height_mm=120)
-    return [path, *sorted(figures.glob("roc.*"))]
+    return [path, *write_figure(result.plot_roc(), _folder(out / "figures") / "roc")]
 
 
 def write_leakage(out: Path, trace: LeakageTrace) -> list[Path]:
@@ -63,8 +59,7 @@ def write_explanations(out: Path, explanations: Sequence[Explanation]) -> list[P
         explanation.table().to_csv(tables / f"shap_{explanation.name}.csv")
         explanation.by_family().to_csv(tables / f"shap_{explanation.name}_families.csv")
         explanation.by_block().to_csv(tables / f"shap_{explanation.name}_blocks.csv")
-        drawn = explanation.plot_summary().figure
-        write_figure(cast("Canvas", drawn), figures / f"shap_{explanation.name}")
+        write_figure(explanation.plot_summary(), figures / f"shap_{explanation.name}")
     return sorted((*tables.glob("shap_*.csv"), *figures.glob("shap_*")))
 
 

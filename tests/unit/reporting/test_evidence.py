@@ -48,7 +48,8 @@ def page(tmp_path):
 
 def test_what_was_not_asked_is_said_to_be_so(study, page):
     reader = page(study(1.5)[0])
-    assert front(reader).count("not asked") == 4
+    assert front(reader).count("not asked") == 5  # contour error too
+    assert "Not asked in this report: faults of images" in front(reader)
     assert "Leakage trace" not in reader.text
 
 

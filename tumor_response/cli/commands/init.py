@@ -28,6 +28,7 @@ EXAMPLES = (
 )
 
 _SHOWN = 60
+_NAMED = 5
 
 
 def _print_schema(wanted: bool) -> None:
@@ -102,7 +103,7 @@ def init(
     with messages_for_people(debug, "Nothing was written."):
         from tumor_response.settings import checked_n_jobs
         from tumor_response.study.making import NewStudy, Source, read_cohort, write_study
-        from tumor_response.study.reading import FILE_NAME
+        from tumor_response.study.place import FILE_NAME
 
         if (study / FILE_NAME).exists() and not overwrite:
             raise SettingsError(
@@ -110,7 +111,7 @@ def init(
                 f"run {study}; name another folder; or say --overwrite."
             )
         n_jobs = checked_n_jobs(n_jobs)
-        asks = not yes and sys.stdin.isatty()
+        asks = not yes and is_terminal()
         where = Source(source, roi, clinical_table)
         if where.is_folder and roi is None:
             where = Source(source, _tumour(source, asks, n_jobs), clinical_table)
@@ -131,6 +132,11 @@ def init(
         say(f"Next: tumor-response run {study} --dry-run, then tumor-response run {study}")
 
 
+def is_terminal() -> bool:
+    """Return whether somebody is there who could answer."""
+    return sys.stdin.isatty()
+
+
 def _tumour(folder: Path, asks: bool, n_jobs: int) -> str:
     """Return the pattern of the tumour's structure: asked for, or the only one there can be."""
     from tumor_response.study.making import only_tumour, structures_of
@@ -141,9 +147,7 @@ def _tumour(folder: Path, asks: bool, n_jobs: int) -> str:
     if not asks and found is not None:
         say(f"Structure: {found}, the only one whose name begins with GTV. Say --roi for another.")
         return found
-    shown = structures.reset_index().rename_axis("no").reset_index()
-    shown["no"] += 1
-    show_records(f"Structures in {folder}", shown, _SHOWN)
+    show_records(f"Structures in {folder}", _for_people(structures), _SHOWN)
     if not asks:
         raise SettingsError(
             "Which structure is the tumour? That is not guessed. Say --roi with a regular "
@@ -160,6 +164,16 @@ def _tumour(folder: Path, asks: bool, n_jobs: int) -> str:
             say(f"{pattern!r} matches {', '.join(matched)}: up to {patients} patients.")
             if typer.confirm("Is this the tumour?", default=True):
                 return pattern
+
+
+def _for_people(structures: pd.DataFrame) -> pd.DataFrame:
+    """Return the structures numbered, with headings that fit a narrow terminal."""
+    shown = structures.reset_index()
+    shown.insert(0, "no", range(1, len(shown) + 1))
+    low, high = (shown.pop(f"volume_{end}_cc") for end in ("low", "high"))
+    shown["range"] = [f"{a:.4g} to {b:.4g}" for a, b in zip(low, high, strict=True)]
+    names = {"n_patients": "patients", "n_structures": "drawn", "volume_cc": "cc (median)"}
+    return shown.rename(columns=names)
 
 
 def _pattern(answer: str, structures: pd.DataFrame) -> tuple[str, list[str]]:
@@ -181,14 +195,19 @@ def _pattern(answer: str, structures: pd.DataFrame) -> tuple[str, list[str]]:
 
 def _show(cohort: Cohort, source: Source) -> None:
     """Say what the data hold."""
-    followed = sum(
-        case.follow_up.mask is not None or case.follow_up.status == "complete_response"
+    alone = [
+        f"{case.patient_id} {case.lesion_id}"
         for case in cohort
-    )
+        if case.follow_up.mask is None and case.follow_up.status != "complete_response"
+    ]
+    followed = len(cohort) - len(alone)
     say(
         f"{source.path}: {len(cohort)} lesions of {cohort.n_patients} patients; {followed} with a "
         "contoured follow-up."
     )
+    if followed and alone:
+        more = f" and {len(alone) - _NAMED} more" if len(alone) > _NAMED else ""
+        say(f"Without one: {', '.join(alone[:_NAMED])}{more}.")
     if len(cohort.left_out):
         counts = cohort.left_out["reason"].value_counts()
         told = ", ".join(f"{reason} ({n})" for reason, n in counts.items())

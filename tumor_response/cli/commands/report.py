@@ -38,6 +38,9 @@ def report(
 ) -> None:
     """Write a study's report again from what its last run left; nothing is computed."""
     with messages_for_people(debug, "Run the same command again."):
+        from tumor_response.study.place import study_folder
+
+        study = study_folder(study)  # a mistyped one is told before anything heavy is loaded
         from tumor_response.settings import checked_n_jobs
         from tumor_response.study.running import rebuild_report
 

@@ -51,6 +51,9 @@ def run(
 ) -> None:
     """Do all of a study that is not up to date, and say why: features, evaluation, report ..."""
     with messages_for_people(debug, _RESUME):
+        from tumor_response.study.place import study_folder
+
+        study = study_folder(study)  # a mistyped one is told before anything heavy is loaded
         from tumor_response.settings import checked_n_jobs
         from tumor_response.study.running import run as run_study
 

@@ -31,12 +31,14 @@ from tumor_response.evaluation.performance.predictions import (
 )
 from tumor_response.exceptions import EvaluationError
 from tumor_response.style import (
-    COLOURS,
     NEUTRAL,
     SINGLE_COLUMN_MM,
+    broken_name,
     figure_style,
-    mm_to_inch,
+    legend_below,
+    model_looks,
     new_axes,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -48,8 +50,8 @@ __all__ = ["draw_calibration", "draw_decision_curve", "draw_precision_recall"]
 
 _TAILS = (2.5, 97.5)
 _BAND: dict[str, Any] = {"alpha": 0.12, "linewidth": 0}
-_TITLE_SIZE = 6.5
-_UNDER_LABELS_MM = 9.0
+_TITLE_MM = 70.0
+_NAME_WIDTH = 34
 _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _SQUARE: dict[str, Any] = {
     "xlim": (-0.01, 1.01),
@@ -88,26 +90,29 @@ def draw_calibration(result: EvaluationResult, names: Sequence[str], ax: Axes | 
     check_probabilities(result, names)
     curves = [calibration_curve(result, name) for name in names]
     with figure_style():
-        ax = _axes(ax, len(names), SINGLE_COLUMN_MM + 16)
+        ax = _axes(ax, names, SINGLE_COLUMN_MM + 16)
         ax.plot([0, 1], [0, 1], color=NEUTRAL, linewidth=0.8, linestyle=":")
-        for curve, colour in zip(curves, _colours(len(curves)), strict=True):
-            ax.fill_between(curve.grid, curve.low, curve.high, color=colour, **_BAND)
-            _calibration_line(ax, curve, colour)
+        looks = model_looks(result.models)
+        for curve in curves:
+            look = looks[curve.name]
+            ax.fill_between(curve.grid, curve.low, curve.high, color=look["color"], **_BAND)
+            _calibration_line(ax, curve, look)
         ax.set(ylabel="Share that responded", **_SQUARE)
         ax.tick_params(labelbottom=False)
         strip = ax.inset_axes((0.0, -0.17, 1.0, 0.14), sharex=ax)
         edges = np.linspace(0, 1, 41)
-        for curve, colour in zip(curves, _colours(len(curves)), strict=True):
+        for curve in curves:
+            look = looks[curve.name]
             share = np.histogram(curve.predictions, edges)[0] / curve.predictions.size
-            strip.stairs(share, edges, color=colour, linewidth=0.9)
+            strip.stairs(share, edges, linewidth=0.9, **look)
             if len(curves) == 1:
-                strip.stairs(share, edges, color=colour, alpha=0.25, fill=True)
+                strip.stairs(share, edges, color=look["color"], alpha=0.25, fill=True)
         strip.set(
             xlabel="Predicted probability of response, and how often", yticks=[], ylim=(0, None)
         )
         strip.spines["left"].set_visible(False)
         _title(ax, result, "Calibration", "line: lowess of all", "smooths")
-        _legend(ax, "calibration slope; integrated calibration index", below=-0.17)
+        legend_below(ax, title="calibration slope; integrated calibration index", below=-0.17)
     return ax
 
 
@@ -136,14 +141,16 @@ def draw_decision_curve(result: EvaluationResult, names: Sequence[str], ax: Axes
     prevalence = float(np.mean([one.y_test.mean() for one in result.out_of_bag]))
     treat_all = net_benefit_of_all(prevalence, THRESHOLDS)
     with figure_style():
-        ax = _axes(ax, len(names), height_mm=66)
-        for name, colour in zip(names, _colours(len(names)), strict=True):
+        ax = _axes(ax, [*names, "treat all", "treat none"], height_mm=66)
+        looks = model_looks(result.models)
+        for name in names:
             curves = np.array(
                 [net_benefit(one.y_test, one.scores[name], THRESHOLDS) for one in result.out_of_bag]
             )
-            _band(ax, THRESHOLDS, curves, colour)
-            ax.plot(THRESHOLDS, curves.mean(axis=0), color=colour, label=name)
-        ax.plot(THRESHOLDS, treat_all, color=NEUTRAL, linewidth=0.9, label="treat all")
+            _band(ax, THRESHOLDS, curves, looks[name]["color"])
+            label = broken_name(name, _NAME_WIDTH)
+            ax.plot(THRESHOLDS, curves.mean(axis=0), label=label, **looks[name])
+        ax.plot(THRESHOLDS, treat_all, color=NEUTRAL, linewidth=0.9, label="treat all", zorder=1)
         ax.axhline(
             0.0, color=NEUTRAL, linewidth=0.9, linestyle=(0, (4, 2)), label="treat none", zorder=1
         )
@@ -155,7 +162,7 @@ def draw_decision_curve(result: EvaluationResult, names: Sequence[str], ax: Axes
             ylabel="Net benefit (true positives per lesion)",
         )
         _title(ax, result, "Decision curve", "line: mean", "curves")
-        _legend(ax, None)
+        legend_below(ax)
     return ax
 
 
@@ -197,28 +204,29 @@ def draw_precision_recall(result: EvaluationResult, names: Sequence[str], ax: Ax
     )
     grid = (np.arange(400) + 0.5) / 400
     with figure_style():
-        ax = _axes(ax, len(names))
+        ax = _axes(ax, names)
         ax.axhline(prevalence, color=NEUTRAL, linewidth=0.8, linestyle=":")
-        for name, colour in zip(names, _colours(len(names)), strict=True):
+        looks = model_looks(result.models)
+        for name in names:
             curves = np.array([_staircase(one.y_test, one.scores[name], grid) for one in both])
             mean = float(np.mean([average_precision(o.y_test, o.scores[name]) for o in both]))
-            _band(ax, grid, curves, colour)
-            ax.plot(grid, curves.mean(axis=0), color=colour, label=f"{name}: {mean:.2f}")
+            _band(ax, grid, curves, looks[name]["color"])
+            label = f"{broken_name(name, _NAME_WIDTH)}: {mean:.2f}"
+            ax.plot(grid, curves.mean(axis=0), label=label, **looks[name])
         ax.set(xlabel="Recall (sensitivity)", ylabel="Precision (PPV)", **_SQUARE)
         _title(ax, result, "Precision and recall", "line: mean", "curves")
         told = (
             f"average precision\n(random scores {chance:.2f}; dotted: prevalence {prevalence:.2f})"
         )
-        _legend(ax, told)
+        legend_below(ax, title=told)
     return ax
 
 
-def _axes(ax: Axes | None, n_models: int, height_mm: float = SINGLE_COLUMN_MM) -> Axes:
-    return new_axes(SINGLE_COLUMN_MM, height_mm + 18 + 4 * n_models) if ax is None else ax
-
-
-def _colours(n: int) -> list[str]:
-    return [COLOURS[position % len(COLOURS)] for position in range(n)]
+def _axes(ax: Axes | None, names: Sequence[str], height_mm: float = SINGLE_COLUMN_MM) -> Axes:
+    if ax is not None:
+        return ax
+    n_lines = sum(1 + broken_name(name, _NAME_WIDTH).count("\n") for name in names)
+    return new_axes(SINGLE_COLUMN_MM, height_mm + 22 + 3.6 * n_lines)
 
 
 def _band(ax: Axes, grid: FloatArray, curves: FloatArray, colour: str) -> None:
@@ -235,12 +243,12 @@ def _staircase(y: FloatArray, score: FloatArray, grid: FloatArray) -> FloatArray
     return stairs
 
 
-def _calibration_line(ax: Axes, curve: CalibrationCurve, colour: str) -> None:
+def _calibration_line(ax: Axes, curve: CalibrationCurve, look: dict[str, Any]) -> None:
     """Draw the line, thin and broken where few resamples have predictions."""
     common = np.isfinite(curve.low) if curve.n_resamples > 1 else np.isfinite(curve.line)
-    ax.plot(curve.grid, curve.line, color=colour, linewidth=0.6, linestyle=(0, (2, 2)))
+    ax.plot(curve.grid, curve.line, color=look["color"], linewidth=0.6, linestyle=(0, (2, 2)))
     line = np.where(common, curve.line, np.nan)
-    ax.plot(curve.grid, line, color=colour, label=_calibration_label(curve))
+    ax.plot(curve.grid, line, label=_calibration_label(curve), **look)
 
 
 def _calibration_label(curve: CalibrationCurve) -> str:
@@ -248,24 +256,11 @@ def _calibration_label(curve: CalibrationCurve) -> str:
         slope = f"{recalibration(curve.outcomes, curve.predictions).slope:.2f}"
     except EvaluationError as error:
         slope = f"none ({error.code})"
-    return f"{curve.name}: {slope}; {curve.errors.ici:.3f}"
+    return f"{broken_name(curve.name, _NAME_WIDTH)}: {slope}; {curve.errors.ici:.3f}"
 
 
 def _title(ax: Axes, result: EvaluationResult, what: str, line: str, of: str) -> None:
     n = len(result.resamples)
     band = f"; band: 95 % of {n} resamples' {of}" if n > 1 else ""
-    ax.set_title(f"{what}, {words_for_predictions(result)}\n{line}{band}", fontsize=_TITLE_SIZE)
-
-
-def _legend(ax: Axes, title: str | None, below: float = 0.0) -> None:
-    """Put the legend under the axis' labels, whose height does not grow with the axes."""
-    from matplotlib.transforms import ScaledTranslation
-
-    inch = ax.figure.dpi_scale_trans
-    legend = ax.legend(
-        loc="upper center",
-        bbox_to_anchor=(0.5, below),
-        bbox_transform=ax.transAxes + ScaledTranslation(0.0, -mm_to_inch(_UNDER_LABELS_MM), inch),
-        title=title,
-    )
-    legend.get_title().set_multialignment("center")
+    told = f"{what}, {words_for_predictions(result)}\n{line}{band}"
+    ax.set_title(wrapped(told, _TITLE_MM))

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tumor_response.style import COLOURS, NEUTRAL, SINGLE_COLUMN_MM, figure_style, new_axes
+from tumor_response.style import (
+    NEUTRAL,
+    SINGLE_COLUMN_MM,
+    broken_name,
+    figure_style,
+    legend_below,
+    model_looks,
+    new_axes,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,25 +24,33 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_learning_curve"]
 
+_NAME_WIDTH = 28
+
 
 def draw_learning_curve(
     curve: LearningCurve, names: list[str], ax: Axes | None, auc: float | None
 ) -> Axes:
     """Draw what :meth:`LearningCurve.plot` describes."""
-    table = curve.to_frame()
+    from matplotlib.patheffects import withStroke
+
+    table = curve.table()
     first, last, beyond = curve.sizes[0], curve.sizes[-1], 2 * curve.n_patients
     measured, further = np.linspace(first, last, 100), np.linspace(last, beyond, 100)
     with figure_style():
         if ax is None:
-            ax = new_axes(SINGLE_COLUMN_MM, 62 + 4 * len(names))
+            ax = new_axes(
+                SINGLE_COLUMN_MM,
+                68 + 3.6 * sum(1 + broken_name(name, _NAME_WIDTH).count("\n") for name in names),
+            )
         ax.axhline(0.5, color=NEUTRAL, linewidth=0.8, linestyle=":")
         ax.axvline(curve.n_patients, color=NEUTRAL, linewidth=0.8)
         if auc is not None:
             ax.axhline(auc, color=NEUTRAL, linewidth=0.8, linestyle="--")
         # models beside each other, or their intervals would hide one another
         aside = (np.arange(len(names)) - (len(names) - 1) / 2) * 0.006 * (beyond - first)
+        looks = model_looks(curve.models)
         for position, name in enumerate(names):
-            colour = COLOURS[position % len(COLOURS)]
+            colour = looks[name]["color"]
             points, fit = table.loc[name], curve.fits[name]
             reached = f"{points['auc'].iloc[-1]:.2f} with {last} patients"
             ax.errorbar(
@@ -46,7 +63,12 @@ def draw_learning_curve(
                 markersize=3,
                 elinewidth=0.8,
             )
-            ax.plot(measured, fit.at(measured), color=colour, label=f"{name}: {reached}")
+            ax.plot(
+                measured,
+                fit.at(measured),
+                color=colour,
+                label=f"{broken_name(name, _NAME_WIDTH)}: {reached}",
+            )
             ax.plot(further, fit.at(further), color=colour, linestyle=(0, (3, 2)))
             band = curve.expected(name, further)
             ax.fill_between(
@@ -61,13 +83,15 @@ def draw_learning_curve(
             rotation=90,
             va="bottom",
             color=NEUTRAL,
-            fontsize=6,
+            path_effects=[withStroke(linewidth=2, foreground="white")],
         )
         ax.set(xlabel="Training patients", ylabel="AUC on held-out patients")
         ax.set_title(
-            "Learning curve: points measured, lines fitted,\ndashed and shaded: extrapolated, "
-            "95 % intervals",
-            fontsize=6.5,
+            wrapped(
+                "Learning curve: points measured, lines fitted,\ndashed and shaded: extrapolated, "
+                "95 % intervals",
+                70.0,
+            )
         )
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
+        legend_below(ax)
     return ax

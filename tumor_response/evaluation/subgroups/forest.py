@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tumor_response.style import COLOURS, NEUTRAL, SINGLE_COLUMN_MM, figure_style, new_axes
+from tumor_response.style import (
+    COLOURS,
+    DOUBLE_COLUMN_MM,
+    NEUTRAL,
+    broken_name,
+    figure_style,
+    new_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +30,7 @@ def draw_forest(found: Subgroups, ax: Axes | None) -> Axes:
     height = np.arange(len(table))[::-1]
     with figure_style():
         if ax is None:
-            ax = new_axes(SINGLE_COLUMN_MM + 20, 26 + 6 * len(table))
+            ax = new_axes(DOUBLE_COLUMN_MM, 26 + 6 * len(table))
         ax.axvline(0.5, color=NEUTRAL, linewidth=0.8, linestyle=":")
         ax.axvline(table["auc"].iloc[-1], color=NEUTRAL, linewidth=0.8)
         left = min(0.45, float(shown["ci_low"].min()) - 0.03)
@@ -52,13 +59,13 @@ def draw_forest(found: Subgroups, ax: Axes | None) -> Axes:
         _beside(ax, len(table) - 0.3, header)
         ax.set(
             yticks=height,
-            yticklabels=list(table.index),
+            yticklabels=[broken_name(str(name)) for name in table.index],
             xlim=(left, right),
             ylim=(-0.6, len(table) - 0.3),
             xlabel="AUC on lesions left out",
-            ylabel=found.by,
+            ylabel=broken_name(found.by, 30),
         )
-        ax.set_title(f"{found.model} in subgroups", fontsize=7)
+        ax.set_title(f"{found.model} in subgroups")
         ax.tick_params(axis="y", length=0)
     return ax
 
@@ -66,4 +73,4 @@ def draw_forest(found: Subgroups, ax: Axes | None) -> Axes:
 def _beside(ax: Axes, y: float, text: str, colour: str = COLOURS[6]) -> None:
     """Write to the right of the axes, at the height of a row."""
     place = ("axes fraction", "data")
-    ax.annotate(text, (1.02, y), xycoords=place, va="center", fontsize=6, color=colour)
+    ax.annotate(text, (1.02, y), xycoords=place, va="center", color=colour)

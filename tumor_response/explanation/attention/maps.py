@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
 import pandas as pd
@@ -16,13 +16,15 @@ from tumor_response.explanation.attention.boxed import BoxedMap
 from tumor_response.explanation.attention.space import Between, placed_in_patient
 from tumor_response.explanation.attention.view_maps import ViewMaps
 from tumor_response.features.deep.views import ViewSettings
+from tumor_response.frames import tidy
 from tumor_response.imaging import Geometry
+from tumor_response.notebook import shown
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
     from tumor_response.cohort import Cohort
     from tumor_response.features.deep.views.settings import Range
@@ -251,6 +253,16 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
         table = pd.DataFrame(list(rows.values()), index=index, columns=[*numbers, "reason"])
         return table.astype(dict.fromkeys(numbers, "float64") | {"reason": "str"})
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per lesion, to compute with.
+
+        ``model``, ``method``, ``patient_id``, ``lesion_id``, ``measure`` (``"output"``),
+        ``value`` (log-odds) and the other columns of :meth:`table`.
+        """
+        table = self.table().reset_index().rename(columns={"output": "value"})
+        table = table.assign(model=self.model, method=self.method, measure="output")
+        return tidy(table, ["model", "method", "patient_id", "lesion_id"])
+
     def case(self, key: Key | str) -> CaseAttention:
         """Return one lesion's map; for a patient with one lesion the patient_id will do.
 
@@ -360,6 +372,30 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
             self, directory, cohort, percentile=percentile, written=written, uid_seed=uid_seed
         )
 
+    @overload
+    def plot(
+        self,
+        key: Key | str,
+        cohort: Cohort,
+        *,
+        planes: Literal["best"] = "best",
+        window: Range | str | None = None,
+        largest: float | None = None,
+        ax: Axes | None = None,
+    ) -> Axes: ...
+
+    @overload
+    def plot(
+        self,
+        key: Key | str,
+        cohort: Cohort,
+        *,
+        planes: Literal["three"],
+        window: Range | str | None = None,
+        largest: float | None = None,
+        ax: Sequence[Axes] | None = None,
+    ) -> tuple[Axes, ...]: ...
+
     def plot(
         self,
         key: Key | str,
@@ -369,7 +405,7 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
         window: Range | str | None = None,
         largest: float | None = None,
         ax: Axes | Sequence[Axes] | None = None,
-    ) -> Figure:
+    ) -> Axes | tuple[Axes, ...]:
         """Draw a lesion's map over its CT, with the contour and a scale of colours.
 
         The map has colours where something was shown and nowhere else (a thin grey line is the
@@ -391,11 +427,12 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
             End of the colour scale; by default the 99th percentile of the absolute values that
             were shown of the lesion. Give the same number to compare lesions.
         ax
-            Axes to draw on, three of them for ``"three"``; a new figure by default.
+            Axes to draw on, three of one figure for ``"three"``; a new figure by default.
 
         Returns
         -------
-        matplotlib.figure.Figure
+        matplotlib.axes.Axes
+            Of ``"three"`` a tuple of three.
 
         Raises
         ------
@@ -416,7 +453,8 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
         per_line: int = 6,
         window: Range | str | None = None,
         names: bool = False,
-    ) -> Figure:
+        figure: Figure | SubFigure | None = None,
+    ) -> tuple[Axes, ...]:
         """Draw the best slice of many lesions, with log-odds and side of each picture.
 
         Each lesion's colours end at its own 99th percentile: pictures tell where the model looked
@@ -435,10 +473,13 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
         names
             Whether to write patient and lesion above each picture: a sheet with names is not
             anonymous. By default lesions are numbered as they come in the maps.
+        figure
+            A figure, or a part of one, for the axes; a new figure by default.
 
         Returns
         -------
-        matplotlib.figure.Figure
+        tuple of matplotlib.axes.Axes
+            One of each lesion.
 
         Raises
         ------
@@ -448,8 +489,19 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
         from tumor_response.explanation.attention.plots import draw_contact_sheet
 
         return draw_contact_sheet(
-            self, cohort, keys=keys, per_line=per_line, window=window, names=names
+            self,
+            cohort,
+            keys=keys,
+            per_line=per_line,
+            window=window,
+            names=names,
+            figure=figure,
         )
+
+    def _repr_html_(self) -> str:
+        from tumor_response.explanation.attention.shown import maps_html
+
+        return shown(self, maps_html)
 
     def __repr__(self) -> str:
         return (

@@ -14,11 +14,17 @@ from tumor_response.explanation.attention.maps import AttentionMaps, Key
 from tumor_response.explanation.attention.overlay import PLANES, Overlay
 from tumor_response.features.deep.views import WINDOWS_HU, ViewSettings
 from tumor_response.features.deep.views.settings import Range
-from tumor_response.style import DOUBLE_COLUMN_MM, figure_style, mm_to_inch
+from tumor_response.style import (
+    DOUBLE_COLUMN_MM,
+    SINGLE_COLUMN_MM,
+    figure_of,
+    figure_style,
+    new_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 __all__ = ["draw_contact_sheet", "draw_lesion", "window_of"]
 
@@ -52,7 +58,7 @@ def draw_lesion(
     window: Range | str | None = None,
     largest: float | None = None,
     ax: Axes | Sequence[Axes] | None = None,
-) -> Figure:
+) -> Axes | tuple[Axes, ...]:
     """Draw one lesion; see :meth:`AttentionMaps.plot`."""
     if planes not in ("best", "three"):
         raise ExplanationError(f"planes={planes!r}: expected 'best' or 'three'.", code="settings")
@@ -62,18 +68,15 @@ def draw_lesion(
         if planes == "best":
             plane, middle = overlay.best()
             overlay.draw(axes[0], plane, middle)
-            axes[0].set_title(plane)
+            axes[0].set_title(plane, loc="center")
         else:
             middle = overlay.centre()
             for one, name in zip(axes, PLANES, strict=True):
                 overlay.draw(one, name, middle)
-                one.set_title(name)
-        figure = axes[0].get_figure(root=True)
-        if figure is None:
-            raise ExplanationError("plot: the axes belong to no figure.", code="settings")
-        bar = figure.colorbar(overlay.colours(), ax=axes, shrink=0.8, label=overlay.label)
+                one.set_title(name, loc="center")
+        bar = figure_of(axes).colorbar(overlay.colours(), ax=axes, shrink=0.8, label=overlay.label)
         bar.outline.set_linewidth(0.4)
-    return figure
+    return axes[0] if planes == "best" else tuple(axes)
 
 
 def draw_contact_sheet(
@@ -84,10 +87,9 @@ def draw_contact_sheet(
     per_line: int = _PER_LINE,
     window: Range | str | None = None,
     names: bool = False,
-) -> Figure:
+    figure: Figure | SubFigure | None = None,
+) -> tuple[Axes, ...]:
     """Draw many lesions; see :meth:`AttentionMaps.contact_sheet`."""
-    import matplotlib.pyplot as plt
-
     number_of = {key: number for number, key in enumerate(maps, 1)}
     chosen = list(maps) if keys is None else [maps.case(key).key for key in keys]
     if not chosen or per_line < 1:
@@ -98,26 +100,22 @@ def draw_contact_sheet(
         )
     columns = min(per_line, len(chosen))
     lines = -(-len(chosen) // columns)
-    side_mm = DOUBLE_COLUMN_MM / max(columns, 3)
+    width_mm = SINGLE_COLUMN_MM if columns == 1 else DOUBLE_COLUMN_MM
+    side_mm = width_mm / columns
     with figure_style():
-        figure, axes = plt.subplots(
-            lines,
-            columns,
-            figsize=(mm_to_inch(side_mm * columns), mm_to_inch(lines * (side_mm + _TITLE_MM))),
-            squeeze=False,
-            layout="constrained",
-        )
-        for ax in axes.flat:
-            ax.set_axis_off()
+        if figure is None:
+            figure = new_figure(width_mm, lines * (side_mm + _TITLE_MM))
+        axes = figure.subplots(lines, columns, squeeze=False)
+        for ax in axes.flat[len(chosen) :]:
+            ax.remove()
         for ax, key in zip(axes.flat, chosen, strict=False):
             overlay = _overlay(maps, key, cohort, window, None)
-            ax.set_axis_on()
             overlay.draw(ax, *overlay.best(), marked=False)
             name = key[0] if key[1] == "1" else "/".join(key)
             name = name if names else f"{number_of[key]}"
             output, side = maps[key].output, overlay.side_mm
-            ax.set_title(f"{name}\n{output:+.2f}, {side:.0f} mm", fontsize=6.0, loc="left")
-    return figure
+            ax.set_title(f"{name}\n{output:+.2f}, {side:.0f} mm", loc="left")
+    return tuple(axes.flat[: len(chosen)])
 
 
 def _overlay(
@@ -160,13 +158,9 @@ def _window(given: Range | str | None, views: ViewSettings, image: sitk.Image) -
 
 def _axes(ax: Axes | Sequence[Axes] | None, n: int) -> list[Axes]:
     """Return the axes to draw on: those given, or new ones."""
-    import matplotlib.pyplot as plt
-
     if ax is None:
-        width_mm = DOUBLE_COLUMN_MM if n > 1 else 95.0
-        size = (mm_to_inch(width_mm), mm_to_inch(62.0 if n > 1 else 80.0))
-        _, made = plt.subplots(1, n, figsize=size, squeeze=False, layout="constrained")
-        return list(made.flat)
+        size = (SINGLE_COLUMN_MM, 72.0) if n == 1 else (DOUBLE_COLUMN_MM, 62.0)
+        return list(new_figure(*size).subplots(1, n, squeeze=False).flat)
     given = list(ax) if isinstance(ax, Sequence | np.ndarray) else [ax]
     if len(given) != n:
         raise ExplanationError(f"plot: {len(given)} axes, expected {n}.", code="settings")

@@ -8,25 +8,31 @@ import numpy as np
 import pandas as pd
 
 from tumor_response.explanation.concordance.by_group import GROUPS
-from tumor_response.style import COLOURS, DOUBLE_COLUMN_MM, NEUTRAL, figure_style, mm_to_inch
+from tumor_response.style import (
+    DOUBLE_COLUMN_MM,
+    NEUTRAL,
+    NON_RESPONDER,
+    RESPONDER,
+    figure_style,
+    new_figure,
+)
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
     from tumor_response.explanation.concordance.result import Concordance
 
 __all__ = ["draw"]
 
 _NAMES = {"responder": "responders", "non_responder": "non-responders", "": "no group"}
-_COLOURS = dict(zip(_NAMES, (COLOURS[1], COLOURS[0], NEUTRAL), strict=True))
+_COLOURS = dict(zip(_NAMES, (RESPONDER, NON_RESPONDER, NEUTRAL), strict=True))
 _BAND = "#D9D9D9"
 
 
-def draw(found: Concordance) -> Figure:
-    """Return the figure of a result."""
-    import matplotlib.pyplot as plt
-
+def draw(found: Concordance, figure: Figure | SubFigure | None) -> tuple[Axes, ...]:
+    """Draw what :meth:`Concordance.plot` describes."""
     panels = []
     if found.inside_table is not None:
         panels.append(
@@ -39,13 +45,9 @@ def draw(found: Concordance) -> Figure:
         columns = ("rho_adjusted", "null_low", "null_high")
         panels.append((table, columns, f"Attention against {name}"))
     with figure_style():
-        figure, axes = plt.subplots(
-            1,
-            len(panels),
-            figsize=(mm_to_inch(DOUBLE_COLUMN_MM), mm_to_inch(72)),
-            layout="constrained",
-            squeeze=False,
-        )
+        if figure is None:
+            figure = new_figure(DOUBLE_COLUMN_MM, 72.0)
+        axes = figure.subplots(1, len(panels), squeeze=False)
         for ax, (table, columns, title) in zip(axes[0], panels, strict=True):
             _panel(ax, table, columns)
             ax.set_title(title, loc="left")
@@ -59,9 +61,9 @@ def draw(found: Concordance) -> Figure:
                 ax.set_ylabel("correlation, depth taken out")
                 ax.set_ylim(-1, 1)
                 ax.axhline(0, color=NEUTRAL, linewidth=0.6, zorder=0)
-        handles, names = axes[0][0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=len(names))
-    return figure
+        handles = _legend({group for table, _, _ in panels for group in table["group"]})
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return tuple(axes[0])
 
 
 def _panel(ax: Axes, table: pd.DataFrame, columns: tuple[str, str, str]) -> None:
@@ -80,10 +82,9 @@ def _panel(ax: Axes, table: pd.DataFrame, columns: tuple[str, str, str]) -> None
         bottom=known[low][band],
         width=0.8,
         color=_BAND,
-        label="null band",
         zorder=1,
     )
-    for group, name in _NAMES.items():
+    for group in _NAMES:
         of = (known["group"] == group).to_numpy()
         if of.any():
             ax.plot(
@@ -92,6 +93,18 @@ def _panel(ax: Axes, table: pd.DataFrame, columns: tuple[str, str, str]) -> None
                 "o",
                 markersize=3.0,
                 color=_COLOURS[group],
-                label=name,
+                clip_on=False,
                 zorder=3,
             )
+
+
+def _legend(groups: set[str]) -> list[Artist]:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    points: list[Artist] = [
+        Line2D([], [], marker="o", linestyle="none", markersize=3.0, color=colour, label=name)
+        for (group, name), colour in zip(_NAMES.items(), _COLOURS.values(), strict=True)
+        if group in groups
+    ]
+    return [*points, Patch(color=_BAND, label="null band")]

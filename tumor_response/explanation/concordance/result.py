@@ -9,9 +9,12 @@ import pandas as pd
 
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.concordance.settings import ConcordanceSettings
+from tumor_response.frames import tidy
+from tumor_response.notebook import card, grid, more, note, shown
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 __all__ = ["Concordance"]
 
@@ -115,19 +118,53 @@ class Concordance:
         """
         return self.group_table.copy()
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per measure, target and group, to compute with.
+
+        ``model``, ``target``, ``group``, ``measure``, ``value``, ``ci_low``, ``ci_high``,
+        ``ci_method`` and the other columns of :meth:`by_group`.
+        """
+        table = self.by_group().rename(columns={"estimate": "value", "method": "ci_method"})
+        return tidy(table.assign(model=self.model), ["model", "target", "group"])
+
     def sentences(self) -> tuple[str, ...]:
         """Return what was measured in words, with intervals, nulls and limits."""
         from tumor_response.explanation.concordance.sentences import worded
 
         return worded(self)
 
-    def plot(self) -> Figure:
-        """Draw each lesion's inside fraction and agreement, with the null band of each."""
+    def plot(self, figure: Figure | SubFigure | None = None) -> tuple[Axes, ...]:
+        """Draw each lesion's inside fraction and agreement, with the null band of each.
+
+        Parameters
+        ----------
+        figure
+            A figure, or a part of one, for one to three axes: what was measured decides how many.
+            A new figure by default.
+
+        Returns
+        -------
+        tuple of matplotlib.axes.Axes
+        """
         from tumor_response.explanation.concordance.plot import draw
 
-        return draw(self)
+        return draw(self, figure)
+
+    def _repr_html_(self) -> str:
+        return shown(self, _html)
 
     def __repr__(self) -> str:
         n = self.shrinkage_table.groupby(level=["patient_id", "lesion_id"]).ngroups
         lines = "\n".join(self.sentences())
         return f"Concordance of {self.model!r} by {self.method} ({self.mode}): {n} lesions\n{lines}"
+
+
+def _html(found: Concordance) -> str:
+    columns = ["measure", "target", "group", "estimate", "ci_low", "ci_high", "expected"]
+    table = found.by_group()
+    return card(
+        "Concordance",
+        f"of {found.model} by {found.method}",
+        *(note(sentence) for sentence in found.sentences()),
+        more("All measures", grid(table[columns], what="rows", n_rows=40)),
+    )

@@ -17,11 +17,12 @@ from tumor_response.explanation.differences.comparing import Within, differences
 from tumor_response.explanation.differences.prepared import ComparedRows, compared_rows
 from tumor_response.explanation.differences.result import GroupDifferences
 from tumor_response.explanation.hierarchy import Hierarchy
+from tumor_response.frames import as_keyed
 from tumor_response.outcomes import Coupling
 from tumor_response.table import FeatureTable
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
 
 __all__ = ["BeyondVolumeAndAge", "beyond_volume_and_age"]
 
@@ -160,11 +161,17 @@ class BeyondVolumeAndAge:
         after = list(self.increments.columns).index("model_b") + 1
         return str(self.increments.columns[after]).removesuffix("_a")
 
-    def plot(self) -> Figure:
-        """Draw association by block and the models' gains in one figure; returns the figure."""
+    def plot(self, ax: Sequence[Axes] | None = None) -> tuple[Axes, Axes]:
+        """Draw association by block, and beside it the models' gains; returns both axes.
+
+        Parameters
+        ----------
+        ax
+            Two axes to draw on; a new figure by default.
+        """
         from tumor_response.explanation.differences.beyond_figure import draw_beyond
 
-        return draw_beyond(self)
+        return draw_beyond(self, ax)
 
 
 def _rows(
@@ -185,6 +192,7 @@ def _rows(
     if table is None:
         rows = compared_rows(evaluated.X, y, None, adjust, evaluated.blocks)
     else:
+        table = as_keyed(table, "table")
         data = table.data if isinstance(table, FeatureTable) else table
         absent = index.difference(data.index)
         if len(absent):

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tumor_response.style import COLOURS, DOUBLE_COLUMN_MM, NEUTRAL, figure_style, mm_to_inch
+from tumor_response.exceptions import ExplanationError
+from tumor_response.style import (
+    COLOURS,
+    DOUBLE_COLUMN_MM,
+    NEUTRAL,
+    block_colours,
+    broken_name,
+    figure_style,
+    new_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from tumor_response.explanation.differences.beyond import BeyondVolumeAndAge
 
@@ -19,22 +28,24 @@ __all__ = ["draw_beyond"]
 _ROW_MM, _REST_MM = 11.0, 34.0
 
 
-def draw_beyond(beyond: BeyondVolumeAndAge) -> Figure:
+def draw_beyond(beyond: BeyondVolumeAndAge, ax: Sequence[Axes] | None) -> tuple[Axes, Axes]:
     """Draw both panels; see :meth:`BeyondVolumeAndAge.plot`."""
-    import matplotlib.pyplot as plt
-
+    if ax is not None and len(ax) != 2:
+        raise ExplanationError(f"plot: {len(ax)} axes, expected 2.", code="settings")
     n_rows = max(len(beyond.blocks), len(beyond.increments), 3)
     with figure_style():
-        size = (mm_to_inch(DOUBLE_COLUMN_MM), mm_to_inch(_REST_MM + _ROW_MM * n_rows))
-        figure, (left, right) = plt.subplots(1, 2, figsize=size, layout="constrained")
+        if ax is None:
+            ax = new_figure(DOUBLE_COLUMN_MM, _REST_MM + _ROW_MM * n_rows).subplots(1, 2)
+        left, right = ax
         _draw_blocks(beyond, left)
         _draw_increments(beyond, right)
-    return figure
+    return left, right
 
 
 def _draw_blocks(beyond: BeyondVolumeAndAge, ax: Axes) -> None:
     columns = beyond.differences.columns
     rng = np.random.default_rng(0)
+    colours = block_colours([str(block) for block in beyond.blocks.index])
     for line, (block, row) in enumerate(beyond.blocks.iterrows()):
         effect = columns.loc[columns["block"] == block, "delta_adjusted"].dropna().to_numpy()
         limit = row["chance_strongest"]
@@ -45,12 +56,12 @@ def _draw_blocks(beyond: BeyondVolumeAndAge, ax: Axes) -> None:
             effect,
             line + rng.uniform(-0.3, 0.3, len(effect)),
             s=5,
-            c=COLOURS[line % len(COLOURS)],
+            c=colours[str(block)],
             alpha=0.5,
             linewidths=0,
         )
     names = [
-        f"{block}\n{row['n_columns']:.0f} columns\np = {row['p_value']:.2g}"
+        f"{broken_name(str(block), 24)}\n{row['n_columns']:.0f} columns\np = {row['p_value']:.2g}"
         for block, row in beyond.blocks.iterrows()
     ]
     ax.set_yticks(range(len(names)), names)
@@ -70,7 +81,8 @@ def _draw_increments(beyond: BeyondVolumeAndAge, ax: Axes) -> None:
         ax.plot([row["ci_low"], row["ci_high"]], [line, line], color=COLOURS[0], linewidth=1.6)
         ax.plot([row["difference"]], [line], "o", color=COLOURS[0], markersize=4.5)
     names = [
-        f"{row['model_a']}\nless {row['model_b']}\np = {row['p_holm']:.2g}"
+        f"{broken_name(row['model_a'], 26)}\nless {broken_name(row['model_b'], 22)}\n"
+        f"p = {row['p_holm']:.2g}"
         for row in frame.to_dict("records")
     ]
     ax.set_yticks(range(len(names)), names)

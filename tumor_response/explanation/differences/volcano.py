@@ -109,7 +109,6 @@ def _name(
             xytext=(side * (4 + 7 * int(near.sum())), 2),
             textcoords="offset points",
             ha="left" if side > 0 else "right",
-            fontsize=6,
         )
         lines.append(f"{number}  {column}")
     # the label of the axis carries them, so that the layout leaves them room
@@ -130,9 +129,7 @@ def _dress(
     ax.set(xlim=(-widest, widest), ylim=(-0.03 * top, 1.08 * top))
     where = {"family": "within family", "block": "within block", "all": "over all columns"}
     ax.set_ylabel(f"−log10 q ({where[found.within]})")
-    ax.text(
-        -widest, -np.log10(found.fdr), f" q = {found.fdr:g}", va="bottom", fontsize=6, color=NEUTRAL
-    )
+    ax.text(-widest, -np.log10(found.fdr), f" q = {found.fdr:g}", va="bottom", color=NEUTRAL)
     if test == "unadjusted":
         upper = ax.secondary_xaxis("top", functions=(_auc_of, _delta_of))
         upper.set_xlabel("probability of superiority (AUC)")
@@ -143,7 +140,6 @@ def _dress(
         f"{count['expected']:.1f}\n(middle 95 %: {count['low']:.0f} to {count['high']:.0f}), as "
         f"many or more with a share of {count['p_value']:.3g}",
         loc="left",
-        fontsize=7,
     )
 
 

@@ -13,7 +13,7 @@ from tumor_response.explanation.attention.boxed import BoxedMap
 from tumor_response.explanation.attention.overlay import Overlay
 from tumor_response.features.deep.views import WINDOWS_HU
 from tumor_response.features.deep.views.settings import Range
-from tumor_response.style import figure_style, mm_to_inch
+from tumor_response.style import SINGLE_COLUMN_MM, broken_name, figure_of, figure_style, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,8 +82,6 @@ class FeatureMap:
         ExplanationError
             Code ``map_grid``: the case has another grid than the map.
         """
-        import matplotlib.pyplot as plt
-
         baseline = case.baseline if isinstance(case, Case) else case
         shown = self.box.values[self.box.coverage > 0]
         low, high = (float(end) for end in np.percentile(shown, percentiles))
@@ -100,12 +98,13 @@ class FeatureMap:
         )
         with figure_style():
             if ax is None:
-                size = (mm_to_inch(95.0), mm_to_inch(80.0))
-                _, ax = plt.subplots(figsize=size, layout="constrained")
+                ax = new_axes(SINGLE_COLUMN_MM, 72.0)
             plane, middle = overlay.best()
             overlay.draw(ax, plane, middle)
-            ax.set_title(f"{'/'.join(self.key)}, {plane}")
-            bar = ax.figure.colorbar(overlay.colours(), ax=ax, shrink=0.8, label=label)
+            ax.set_title(f"{'/'.join(self.key)}, {plane}", loc="center")
+            bar = figure_of(ax).colorbar(
+                overlay.colours(), ax=ax, shrink=0.8, label=broken_name(label)
+            )
             bar.outline.set_linewidth(0.4)
         return ax
 

@@ -13,14 +13,13 @@ from tumor_response.explanation.figures.parts import (
     PLURALS,
     WHERE,
     at_least_one,
-    block_colours,
     faintness,
     listed_words,
     ranked,
     write_shares,
 )
 from tumor_response.explanation.stability.ranks import Level, block_of_each
-from tumor_response.style import DOUBLE_COLUMN_MM, NEUTRAL, figure_style, new_axes
+from tumor_response.style import DOUBLE_COLUMN_MM, NEUTRAL, block_colours, figure_style, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -67,7 +66,7 @@ def draw_bars(
     table = ranked(explanation, level).head(n_rows)
     names = [str(name) for name in table.index]
     heights = [float(len(names) - 1 - line) for line in range(len(names))]
-    colour_of, block_of = block_colours(explanation), block_of_each(explanation, level)
+    colour_of, block_of = block_colours(explanation.blocks), block_of_each(explanation, level)
     stable = table["share"].notna().all()
     with figure_style():
         own_figure = ax is None
@@ -101,12 +100,11 @@ def draw_bars(
             write_shares(ax, level, table["share"].tolist(), heights)
         handles = _legend(explanation, level, table, block_of)
         if handles and own_figure:
-            ax.figure.legend(handles=handles, loc="outside lower left", ncols=3, fontsize=6)
+            ax.figure.legend(handles=handles, loc="outside lower left", ncols=3)
         elif handles:
             ax.legend(
                 handles=handles,
                 loc="lower right",
-                fontsize=6,
                 frameon=True,
                 framealpha=0.9,
                 edgecolor="none",
@@ -156,7 +154,7 @@ def _legend(
     from matplotlib.patches import Patch
 
     handles: list[Artist] = []
-    colours = block_colours(explanation)
+    colours = block_colours(explanation.blocks)
     if level != "block":
         shown = dict.fromkeys(block_of[str(name)] for name in table.index)
         handles += [Patch(color=colours[block], label=block) for block in shown]

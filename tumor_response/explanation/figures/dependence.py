@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tumor_response.exceptions import ExplanationError
-from tumor_response.explanation.figures.labels import broken_name, meaning
+from tumor_response.explanation.figures.labels import meaning
 from tumor_response.explanation.figures.parts import (
     OUTPUTS,
     WHERE,
@@ -18,7 +18,14 @@ from tumor_response.explanation.figures.parts import (
     ranks,
     shares_of,
 )
-from tumor_response.style import COLOURS, NEUTRAL, figure_style, new_axes
+from tumor_response.style import (
+    COLOURS,
+    NEUTRAL,
+    SINGLE_COLUMN_MM,
+    broken_name,
+    figure_style,
+    new_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +36,7 @@ __all__ = ["draw_dependence"]
 
 FloatArray = npt.NDArray[np.float64]
 
-_WIDTH_MM, _HEIGHT_MM = 110.0, 80.0
+_HEIGHT_MM = 80.0
 
 
 def draw_dependence(
@@ -78,7 +85,7 @@ def draw_dependence(
     y = explanation.values[column].to_numpy()
     with figure_style():
         if ax is None:
-            ax = new_axes(_WIDTH_MM, _HEIGHT_MM)
+            ax = new_axes(SINGLE_COLUMN_MM, _HEIGHT_MM)
         x = _places(ax, feature)
         ax.axhline(0, color=NEUTRAL, linewidth=0.6, zorder=0)
         if explanation.spread is not None:

@@ -8,42 +8,18 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from tumor_response.style import NEUTRAL
+from tumor_response.style import NEUTRAL, broken_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from tumor_response.explanation.result import Explanation
 
-__all__ = ["broken_name", "label_rows", "meaning", "row_height_mm", "unit_of", "wrapped_meaning"]
+__all__ = ["label_rows", "meaning", "row_height_mm", "unit_of", "wrapped_meaning"]
 
-_NAME_WIDTH = 40
 _MEANING_WIDTH = 48
 _MEANING_LINES = 2
-_SMALL = 5.5
-_LINE_MM = 2.6
-
-
-def broken_name(name: str, width: int = _NAME_WIDTH) -> str:
-    """Return a column's name, broken behind its last ``__`` that leaves room, or anywhere.
-
-    No character is left out: of two names cut short one could be taken for the other.
-
-    Examples
-    --------
-    >>> broken_name("clinical__age")
-    'clinical__age'
-    >>> print(broken_name("radiomics__log_sigma_3_mm__glszm_SmallAreaLowGrayLevelEmphasis"))
-    radiomics__log_sigma_3_mm__
-    glszm_SmallAreaLowGrayLevelEmphasis
-    """
-    lines = []
-    while len(name) > width:
-        place = name.rfind("__", 1, width - 1)
-        cut = place + 2 if place > 0 else width
-        lines.append(name[:cut])
-        name = name[cut:]
-    return "\n".join([*lines, name])
+_LINE_MM = 3.0
 
 
 def meaning(dictionary: pd.DataFrame | None, column: str) -> str:
@@ -119,7 +95,6 @@ def label_rows(
             textcoords="offset points",
             ha="right",
             va="top",
-            fontsize=_SMALL,
             color=NEUTRAL,
             annotation_clip=False,
         )

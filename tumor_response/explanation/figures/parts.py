@@ -29,7 +29,6 @@ __all__ = [
     "PLURALS",
     "WHERE",
     "at_least_one",
-    "block_colours",
     "faintness",
     "listed_words",
     "low_high",
@@ -100,11 +99,6 @@ def ranked(explanation: Explanation, level: Level) -> pd.DataFrame:
         lengths = importance_by_resample(explanation, level).mean()
     table = pd.DataFrame({"length": lengths, "share": shares})
     return table.sort_values("length", ascending=False, kind="stable")
-
-
-def block_colours(explanation: Explanation) -> dict[str, str]:
-    """Return a colour for each block; from the eighth on they come again."""
-    return {block: COLOURS[place % len(COLOURS)] for place, block in enumerate(explanation.blocks)}
 
 
 def faintness(share: float) -> float:

@@ -9,7 +9,6 @@ from tumor_response.explanation.figures.parts import (
     OUTPUTS,
     WHERE,
     at_least_one,
-    block_colours,
     low_high,
     ranks,
     shares_of,
@@ -18,7 +17,7 @@ from tumor_response.explanation.figures.parts import (
     write_shares,
 )
 from tumor_response.explanation.stability.ranks import Level, block_of_each
-from tumor_response.style import DOUBLE_COLUMN_MM, NEUTRAL, figure_style, new_axes
+from tumor_response.style import DOUBLE_COLUMN_MM, NEUTRAL, block_colours, figure_style, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +59,7 @@ def draw_summary(
     names = [str(name) for name in order.index[:n_rows]]
     shares = shares_of(explanation, level)
     heights = [float(len(names) - 1 - line) for line in range(len(names))]
-    block_of, colour_of = block_of_each(explanation, level), block_colours(explanation)
+    block_of, colour_of = block_of_each(explanation, level), block_colours(explanation.blocks)
     coloured = level == explanation.level == "column"
     with figure_style():
         if ax is None:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from tumor_response.explanation.figures.labels import (
-    broken_name,
     label_rows,
     row_height_mm,
     unit_of,
@@ -24,7 +23,14 @@ from tumor_response.explanation.figures.parts import (
     values_of,
 )
 from tumor_response.explanation.stability.ranks import Level
-from tumor_response.style import COLOURS, DOUBLE_COLUMN_MM, NEUTRAL, figure_style, new_axes
+from tumor_response.style import (
+    COLOURS,
+    DOUBLE_COLUMN_MM,
+    NEUTRAL,
+    broken_name,
+    figure_style,
+    new_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
