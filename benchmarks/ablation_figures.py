@@ -21,6 +21,7 @@ import pandas as pd
 
 import tumor_response as tr
 from tumor_response.evaluation.ablation import ablate
+from tumor_response.style import figure_of
 
 FIGURES = Path(__file__).parents[1] / "docs" / "_figures"
 N = 80
@@ -64,7 +65,7 @@ def main() -> None:
         n_jobs=arguments.n_jobs,
     )
     study.plot_forest().figure.savefig(FIGURES / "ablation_forest.png", dpi=150)
-    study.plot_combinations().savefig(FIGURES / "ablation_combinations.png", dpi=150)
+    figure_of(study.plot_combinations()).savefig(FIGURES / "ablation_combinations.png", dpi=150)
     print(study)
     columns = ["model_name", "block", "others", "difference", "ci_low", "ci_high", "p_holm"]
     print(study.without_each_block()[columns].round(3).to_string())

@@ -41,7 +41,7 @@ from tumor_response.explanation.attention.settings import CamSettings
 from tumor_response.explanation.feature_maps import FeatureMapSettings, feature_map
 from tumor_response.features.deep.views import AugmentationDraw
 from tumor_response.imaging import ImageFile, MaskFile
-from tumor_response.style import DOUBLE_COLUMN_MM, figure_style, mm_to_inch
+from tumor_response.style import DOUBLE_COLUMN_MM, Drawn, figure_of, figure_style, mm_to_inch
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
@@ -111,10 +111,11 @@ def mapped_columns(case: Case) -> Figure:
     return figure
 
 
-def keep(figure: Figure, path: Path) -> None:
+def keep(drawn: Drawn, path: Path) -> None:
     """Write a figure with few colours."""
     import matplotlib.pyplot as plt
 
+    figure = figure_of(drawn)
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=DPI)
     plt.close(figure)

@@ -34,6 +34,7 @@ from tumor_response.explanation.attention.maps import AttentionMaps
 from tumor_response.explanation.concordance import ConcordanceSettings, attention_concordance
 from tumor_response.imaging import voxel_count
 from tumor_response.imaging.register import Retreat, Surface
+from tumor_response.style import figure_of
 
 HERE = Path(__file__).parent
 SEED, MIN_VOXELS, SHIFT_MM = 2_022, 1000, (15.0, 0.0)
@@ -117,7 +118,7 @@ def main() -> None:
         print(f"\n== retreat: {retreat}", *found.sentences(), sep="\n")
         print(found.inside().round(3).to_string())
         print(found.shrinkage().round(3).to_string())
-    found.plot().savefig(HERE.parent / "docs" / "_figures" / "concordance.png", dpi=150)
+    figure_of(found.plot()).savefig(HERE.parent / "docs" / "_figures" / "concordance.png", dpi=150)
     pd.concat(tables).round(5).to_csv(HERE / "results" / "concordance_real.csv", index=False)
 
 

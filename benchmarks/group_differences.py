@@ -50,6 +50,7 @@ from tumor_response.explanation.differences.comparing import differences_of_rows
 from tumor_response.explanation.differences.covariates import adjusting_basis
 from tumor_response.explanation.differences.partial import PartialRanks
 from tumor_response.explanation.differences.prepared import compared_rows
+from tumor_response.style import figure_of
 
 RESULTS = Path(__file__).parent / "results"
 FIGURES = Path(__file__).parents[1] / "docs" / "_figures"
@@ -270,7 +271,7 @@ def figures() -> None:
     result = tr.evaluate(models, table, groups, tr.Bootstrap632Plus(n_resamples=200, seed=0))
     beyond = beyond_volume_and_age(result)
     print("\n".join(beyond.sentences()))
-    beyond.plot().savefig(FIGURES / "beyond_volume_and_age.png", dpi=150)
+    figure_of(beyond.plot()).savefig(FIGURES / "beyond_volume_and_age.png", dpi=150)
 
 
 def main() -> None:

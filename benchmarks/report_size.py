@@ -3,7 +3,7 @@
 Builds the study of :mod:`tests.everything` (simulated volumes and responses, columns made by hand,
 no images) and writes its report.
 
-Run:  python -m benchmarks.report_size [--patients 300] [--resamples 200] [--out FOLDER]
+Run:  python -m benchmarks.report_size [--patients 300] [--resamples 100] [--out FOLDER]
 Writes the report to FOLDER/report.html, default a temporary folder, appends a row to
 benchmarks/results/report_size.csv, and prints the largest parts of the page.
 """
@@ -40,7 +40,7 @@ def main() -> None:
     """Build, write, measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--patients", type=int, default=300)
-    parser.add_argument("--resamples", type=int, default=200)
+    parser.add_argument("--resamples", type=int, default=100)
     parser.add_argument("--out", type=Path, default=None)
     asked = parser.parse_args()
     folder = asked.out or Path(tempfile.mkdtemp())

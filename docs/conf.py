@@ -1,6 +1,8 @@
 """Sphinx settings of the documentation."""
 
 import re
+import sys
+from pathlib import Path
 
 from tumor_response._version import __version__
 
@@ -17,6 +19,7 @@ extensions = [
     "sphinx.ext.napoleon",
 ]
 exclude_patterns = ["_build"]
+sys.path.insert(0, str(Path(__file__).parent))  # for gallery.py
 nitpicky = False  # base classes of other libraries are not in our inventory
 
 myst_enable_extensions = ["dollarmath", "amsmath"]
@@ -45,6 +48,17 @@ def without_foreign_labels(app, what, name, obj, options, lines):  # noqa: ARG00
         lines[:] = [re.sub(label, r"\1", line) for line in lines]
 
 
+def draw_gallery(app):
+    """Draw the figures of the guide's page on figures, so that they are what the library draws."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import gallery
+
+    gallery.draw_all(Path(app.srcdir) / "_gallery")
+
+
 def setup(app):
     """Called by Sphinx."""
+    app.connect("builder-inited", draw_gallery)
     app.connect("autodoc-process-docstring", without_foreign_labels)

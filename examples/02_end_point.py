@@ -74,12 +74,11 @@ def main() -> None:
         "cut": tr.plot_cut(outcomes, uncertainty=doubt),
     }
     for name, axes in drawn.items():
-        axes.figure.savefig(figures / f"{name}.png")
+        tr.save_figure(axes, figures / name)
     case = next(iter(some))
     retreat = next((out / "local").glob("*retreat_mm.nii.gz"))
-    tr.plot_retreat(case.read_image(), case.read_mask(), sitk.ReadImage(str(retreat))).savefig(
-        figures / "retreat.png"
-    )
+    panels = tr.plot_retreat(case.read_image(), case.read_mask(), sitk.ReadImage(str(retreat)))
+    tr.save_figure(panels, figures / "retreat")
     plt.close("all")
 
 

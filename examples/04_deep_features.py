@@ -51,7 +51,7 @@ def main() -> None:
 
     # look before you extract: these are the very pixels that the network gets
     case = next(iter(cohort))
-    tr.plot_views(case, VIEWS, contour="beside").savefig(options.out / "views.png")
+    tr.save_figure(tr.plot_views(case, VIEWS, contour="beside"), options.out / "views")
 
     table = extracted(cohort, options.out, options.n_jobs)
     table.save(options.out / "features")

@@ -85,8 +85,8 @@ def main() -> None:
     shown = ["blocks", "auc_oob", "ci_low", "ci_high", "auc_632plus"]
     print(study.summary()[shown].round(3).to_string())
     print(study.increments(coupling=tr.coupling(outcomes, observer_sd_mm=1.0)).round(3).to_string())
-    study.plot_forest().figure.savefig(out / "forest.png", dpi=200)
-    study.plot_combinations().savefig(out / "combinations.png", dpi=200)
+    tr.save_figure(study.plot_forest(), out / "forest")
+    tr.save_figure(study.plot_combinations(), out / "combinations")
 
     # 5. the best of so many, corrected; over this ablation, and over all that was ever tried
     print(study.best_of_k())

@@ -218,7 +218,8 @@ class Tab:
 
     def navigate(self) -> None:
         """Load the page, anew if it was loaded before."""
-        self._call("Page.navigate", url=self.url)
+        answer = self._call("Page.navigate", url=self.url)
+        assert "errorText" not in answer, f"{self.url}: {answer['errorText']}"
         self._tools.wait_for(
             lambda m: (
                 m.get("method") == "Page.loadEventFired" and m.get("sessionId") == self._session

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
-__all__ = ["track"]
+__all__ = ["SILENT_S", "in_notebook", "open_bar", "track"]
 
 T = TypeVar("T")
+
+SILENT_S = 2.0
+"""What takes less time than this draws no bar."""
 
 
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
@@ -30,9 +35,70 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
     >>> list(track([1, 2], "counting"))
     [1, 2]
     """
-    from tqdm.auto import tqdm
+    yield from open_bar(description, items, total=total, delay_s=SILENT_S)
 
-    bar: Any = tqdm(
-        items, desc=description, total=total, delay=2.0, disable=None, leave=False, unit=""
+
+def open_bar(
+    description: str,
+    items: Iterable[Any] | None = None,
+    *,
+    total: int | None = None,
+    initial: int = 0,
+    delay_s: float = 0.0,
+    bar_format: str | None = None,
+    postfix: str | None = None,
+) -> Any:
+    """Return tqdm's bar for where we run: notebook, terminal, or none at all.
+
+    tqdm's own rule for "nobody looks" is that standard error is no terminal. In a notebook that
+    has no ipywidgets it is none, and somebody looks.
+
+    Parameters
+    ----------
+    description
+        A few words in front of the bar.
+    items
+        What to iterate over, if the bar is to count by itself.
+    total, initial
+        Number of items, and how many of them are done.
+    delay_s
+        Nothing is drawn before.
+    bar_format, postfix
+        tqdm's own.
+
+    Examples
+    --------
+    >>> with open_bar("counting", total=2) as bar:
+    ...     bar.disable
+    True
+    """
+    with warnings.catch_warnings():
+        # without ipywidgets tqdm says so in every notebook; the bar of text will do
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        from tqdm.auto import tqdm
+
+    return tqdm(
+        items,
+        desc=description,
+        total=total,
+        initial=initial,
+        delay=delay_s,
+        bar_format=bar_format,
+        postfix=postfix,
+        disable=False if in_notebook() else None,
+        leave=False,
+        unit="",
     )
-    yield from bar
+
+
+def in_notebook() -> bool:
+    """Tell whether a notebook's kernel runs this process.
+
+    Examples
+    --------
+    >>> in_notebook()
+    False
+    """
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None

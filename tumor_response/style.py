@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args
 
 from tumor_response.exceptions import SettingsError
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    Drawn = Axes | Figure | Sequence[Axes]
-    """What a plot returns: its axes, or the axes of its panels; or a whole figure."""
 
 __all__ = [
     "BLOCK_COLOURS",
     "COLOURS",
+    "CONTOUR",
     "DOUBLE_COLUMN_MM",
     "FORMATS",
     "NEUTRAL",
     "NON_RESPONDER",
     "RESPONDER",
     "SINGLE_COLUMN_MM",
+    "Drawn",
     "Format",
     "block_colours",
     "broken_name",
@@ -44,6 +44,9 @@ __all__ = [
     "save_figure",
     "wrapped",
 ]
+
+Drawn: TypeAlias = "Axes | Figure | Sequence[Axes]"
+"""What a plot returns: its axes, or the axes of its panels; or a whole figure."""
 
 SINGLE_COLUMN_MM = 85.0
 """Width of one journal column, as Frontiers has it; Elsevier (90), Nature (89) and IEEE (88.9)
@@ -67,11 +70,15 @@ too pale for lines on white, is left out."""
 NEUTRAL = "#6B6B6B"
 """Reference lines, ties, whatever is not data, and small print: 5.3 to 1 on white."""
 
-RESPONDER, NON_RESPONDER = COLOURS[0], COLOURS[1]
+RESPONDER, NON_RESPONDER = COLOURS[0], COLOURS[5]
+"""Dark and light, so that they can be told apart in grey as well."""
+
+CONTOUR = COLOURS[4]
+"""Outlines of tumours on images."""
 
 BLOCK_COLOURS: Mapping[str, str] = {
     "volume": COLOURS[6],
-    "clinical": COLOURS[5],
+    "clinical": COLOURS[3],
     "radiomics": COLOURS[0],
     "deep": COLOURS[2],
 }
@@ -80,6 +87,7 @@ BLOCK_COLOURS: Mapping[str, str] = {
 _BASELINES = {
     "volume_only": BLOCK_COLOURS["volume"],
     "clinical_only": BLOCK_COLOURS["clinical"],
+    "dummy": NEUTRAL,
 }
 _LINES: tuple[Any, ...] = ("-", (0, (4.5, 1.5)), (0, (5, 1.2, 1.2, 1.2)))
 
@@ -91,6 +99,7 @@ _RC: dict[Any, Any] = {
     "font.sans-serif": ["DejaVu Sans"],  # ships with matplotlib: same figure on every machine
     "font.size": 7.0,  # what most journals ask for at the least
     "axes.titlesize": 7.0,
+    "axes.titlelocation": "left",
     "axes.labelsize": 7.0,
     "xtick.labelsize": 7.0,
     "ytick.labelsize": 7.0,
@@ -332,7 +341,8 @@ def _laid_out(figure: Figure) -> Iterator[None]:
     figure.set_layout_engine("none")
     try:
         for ax in flexible:
-            left, bottom, wide, high = (round(float(n), 5) for n in ax.get_position().bounds)
+            bounds = ax.get_position(original=True).bounds
+            left, bottom, wide, high = (round(float(number), 5) for number in bounds)
             ax.set_position((left, bottom, wide, high))
         yield
     finally:
@@ -395,7 +405,7 @@ def model_looks(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     return looks
 
 
-MM_PER_CHARACTER = 1.4
+MM_PER_CHARACTER = 1.28
 """Of the style's font at 7 pt, on average."""
 
 
@@ -405,8 +415,8 @@ def wrapped(text: str, width_mm: float) -> str:
     Examples
     --------
     >>> print(wrapped("a title that is long\nfor one column", 20))
-    a title that
-    is long
+    a title that is
+    long
     for one column
     """
     width = max(1, int(width_mm / MM_PER_CHARACTER))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import Browser, Media
+from tests.browser import Browser, Fault, Media
 
 BROKEN_IMAGES = "[...document.images].filter(i => !i.complete || !i.naturalWidth).length"
 CUT_OFF = """[...document.querySelectorAll('body *')].filter(
@@ -43,3 +43,14 @@ def visit(browser: Browser) -> Callable[..., Visit]:
         )
 
     return visit
+
+
+@pytest.fixture
+def faults(browser: Browser) -> Callable[[Path], list[Fault]]:
+    """Return what axe-core finds serious or critical on a page, light and dark, wide and narrow."""
+
+    def faults(page: Path) -> list[Fault]:
+        seen = (browser.open(page, scheme="light"), browser.open(page, width=390, scheme="dark"))
+        return [fault for tab in seen for fault in tab.faults()]
+
+    return faults

@@ -76,3 +76,8 @@ def test_colour_scheme_and_media_are_as_asked(browser, tmp_path: Path) -> None:
         assert tab.evaluate(f"matchMedia('{media}').matches")
     assert tab.screenshot(tmp_path / "s.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert tab.pdf(tmp_path / "s.pdf").read_bytes()[:5] == b"%PDF-"
+
+
+def test_a_page_that_is_not_there_is_no_page(browser, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="ERR_FILE_NOT_FOUND"):
+        browser.open(tmp_path / "none.html")

@@ -68,3 +68,7 @@ def test_search_and_filters_leave_what_fits(asked: Callable[[str], Any]) -> None
     assert asked(enter("block", "radiomics")) == [kurtosis]
     headings = """[...document.querySelectorAll("main section")].filter(s => !s.hidden).length"""
     assert asked(headings) == 1
+
+
+def test_the_page_shuts_nobody_out(faults, page: Path) -> None:
+    assert faults(page) == []

@@ -34,3 +34,7 @@ def test_the_page_stays_quiet(visit, page: Path, width: int) -> None:
     assert seen.requests == []
     assert seen.broken_images == 0
     assert seen.scroll_width <= width
+
+
+def test_the_page_shuts_nobody_out(faults, page: Path) -> None:
+    assert faults(page) == []

@@ -16,8 +16,6 @@ from tumor_response.study.plan import Plan
 from tumor_response.study.tables import write_evaluation, write_outcomes
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from tumor_response.evaluation.ablation import AblationStudy
 
 __all__ = ["ABLATED", "ablate_study"]
@@ -84,7 +82,7 @@ def ablate_study(
     )
     if len(chosen) > 1:
         ablation.without_each_block().to_csv(tables / "ablation_blocks.csv", index=False)
-    write_figure(cast("Figure", ablation.plot_forest().figure), study.out / "figures" / "ablation")
+    write_figure(ablation.plot_forest(), study.out / "figures" / "ablation")
     headline = f"{models[0]} | {'+'.join(chosen)}"
     path = tr.report(
         ablation.result,

@@ -23,6 +23,7 @@ from tumor_response.imaging import (
     adopt_grid,
     voxel_count,
 )
+from tumor_response.notebook import shown
 
 __all__ = ["BaselineCase", "Case", "FollowUp", "Value"]
 
@@ -307,6 +308,11 @@ class Case:
         return f"case {self.patient_id!r} lesion {self.lesion_id!r}"
 
     @property
+    def has_follow_up(self) -> bool:
+        """Whether there is an outcome to measure: a second contour, or a tumour that is gone."""
+        return self.follow_up.mask is not None or self.follow_up.status == "complete_response"
+
+    @property
     def baseline(self) -> BaselineCase:
         """The part of the case that extractors get."""
         return BaselineCase(
@@ -359,6 +365,18 @@ class Case:
             if grid is None:
                 return mask
             return adopt_grid(mask, grid, "the follow-up mask", code="follow_up_geometry_mismatch")
+
+    def __repr__(self) -> str:
+        site = "" if self.site is None else f", site {self.site!r}"
+        after = "with follow-up" if self.has_follow_up else f"follow-up {self.follow_up.status}"
+        if not self.has_follow_up and self.follow_up.status == "measured":
+            after = "no follow-up"
+        return f"<Case {self.patient_id!r} {self.lesion_id!r}{site}, {after}>"
+
+    def _repr_html_(self) -> str:
+        from tumor_response.cohort.shown import case_html
+
+        return shown(self, case_html)
 
     def _no_follow_up(self, what: str) -> CaseError:
         return CaseError(

@@ -11,6 +11,7 @@ import pandas as pd
 from tumor_response.cohort.manifest import Rows, listed, read_rows, rows_of_frame
 from tumor_response.cohort.row import RESERVED
 from tumor_response.exceptions import ManifestError
+from tumor_response.frames import IntoFrame, as_frame
 
 __all__ = ["ClinicalTable"]
 
@@ -43,7 +44,8 @@ class ClinicalTable:
         one lesion.
     """
 
-    def __init__(self, source: str | Path | pd.DataFrame) -> None:
+    def __init__(self, source: str | Path | IntoFrame) -> None:
+        source = as_frame(source, "source")
         if isinstance(source, pd.DataFrame):
             rows, where = rows_of_frame(source), "clinical"
         else:

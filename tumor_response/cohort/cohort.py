@@ -14,6 +14,8 @@ from tumor_response.cohort.manifest import cases_from_rows, read_rows, rows_of_f
 from tumor_response.cohort.roles import PREDICTOR_ROLES, Role, roles_of
 from tumor_response.cohort.row import RowRules, Several
 from tumor_response.exceptions import ManifestError
+from tumor_response.frames import IntoFrame, as_frame
+from tumor_response.notebook import shown
 
 __all__ = ["LEFT_OUT", "Cohort"]
 
@@ -118,7 +120,7 @@ class Cohort:
     @classmethod
     def from_frame(
         cls,
-        frame: pd.DataFrame,
+        frame: IntoFrame,
         base: str | Path = ".",
         *,
         roles: Mapping[str, str] | None = None,
@@ -141,6 +143,7 @@ class Cohort:
         ManifestError
             Naming every fault with its row (counted from 0, as ``frame.iloc`` does).
         """
+        frame = as_frame(frame, "frame")
         if not isinstance(frame, pd.DataFrame):
             raise ManifestError(
                 f"from_frame: expected a pandas DataFrame, received {type(frame).__name__}."
@@ -331,10 +334,16 @@ class Cohort:
 
     def __repr__(self) -> str:
         left_out = f", {len(self._left_out)} left out" if len(self._left_out) else ""
+        followed = sum(case.has_follow_up for case in self)
         return (
-            f"<Cohort: {self.n_patients} patients, {len(self)} lesions{left_out}, "
-            f"clinical variables: {', '.join(self.variables) or 'none'}>"
+            f"<Cohort: {self.n_patients} patients, {len(self)} lesions ({followed} with "
+            f"follow-up){left_out}, clinical variables: {', '.join(self.variables) or 'none'}>"
         )
+
+    def _repr_html_(self) -> str:
+        from tumor_response.cohort.shown import cohort_html
+
+        return shown(self, cohort_html)
 
 
 def _checked_several(several: str) -> Several:

@@ -23,7 +23,9 @@ from tumor_response.evaluation.ridge_readout import (
     weighted_pairs,
 )
 from tumor_response.exceptions import EvaluationError
+from tumor_response.frames import IntoFrame, as_keyed
 from tumor_response.models import patients_of
+from tumor_response.progress import track
 from tumor_response.table import FeatureTable
 from tumor_response.transformers import blocks_of
 
@@ -43,7 +45,7 @@ N_BOOTSTRAP = 1000
 
 
 def probe_embedding(
-    table: FeatureTable | pd.DataFrame,
+    table: FeatureTable | IntoFrame,
     block: str = "deep",
     targets: Mapping[str, pd.Series | str] | None = None,
     cohort: Cohort | None = None,
@@ -122,6 +124,7 @@ def probe_embedding(
     >>> bool(probe.table().loc["log_volume", "value"] > 0.5)
     True
     """
+    table = as_keyed(table, "table")
     data = table.data if isinstance(table, FeatureTable) else table
     if not isinstance(data, pd.DataFrame):
         raise EvaluationError(
@@ -151,7 +154,8 @@ def probe_embedding(
             )
     plan = _Plan(data, block, columns, n_folds, n_repeats, n_permutations, seed)
     with threadpool_limits(1):
-        readings = tuple(plan.reading(name, target) for name, target in wanted.items())
+        asked = track(wanted.items(), f"Reading targets off {block}", len(wanted))
+        readings = tuple(plan.reading(name, target) for name, target in asked)
     return EmbeddingProbe(
         block=block,
         n_columns=len(columns),

@@ -36,6 +36,7 @@ from tumor_response.evaluation.tasks import balance_of, is_learnable
 from tumor_response.evaluation.weights import Weights
 from tumor_response.exceptions import EvaluationError, OutcomeError
 from tumor_response.outcomes import LabelRule
+from tumor_response.progress import track
 from tumor_response.settings import checked_n_jobs
 from tumor_response.table import FeatureTable
 
@@ -199,7 +200,7 @@ def apparent_scores(
     weight = None if rows.weight is None else rows.weight[train]
     found = {}
     with threadpool_limits(1):
-        for name, model in rows.models.items():
+        for name, model in track(rows.models.items(), "Fitting on all rows", len(rows.models)):
             X = rows.shown_to(name).iloc[train]
             fitted = fit_model(name, model, X, y, where, weight)
             scores = np.full(len(rows.X), np.nan)

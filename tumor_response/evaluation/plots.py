@@ -25,12 +25,27 @@ if TYPE_CHECKING:
 
     from tumor_response.evaluation.result import EvaluationResult
 
-__all__ = ["NAME_WIDTH", "draw_roc"]
+__all__ = ["NAME_WIDTH", "draw_roc", "words_of_headline"]
 
 NAME_WIDTH = 26
 """Characters of a model's name on a line of the legend, with the numbers behind it."""
 
 _TITLE_MM = 70.0
+
+_MEASURES = {"auc": "AUC", "r2": "R²", "c_index": "C-index"}
+_HOW = {"oob": "out of bag", "cv": "left out", "test": "test set"}
+
+
+def words_of_headline(headline: str) -> str:
+    """Return what an estimate is called in a figure; an unknown one by its own name.
+
+    Examples
+    --------
+    >>> words_of_headline("auc_oob"), words_of_headline("brier_oob")
+    ('AUC, out of bag (95 % interval)', 'brier, out of bag (95 % interval)')
+    """
+    measure, _, how = headline.rpartition("_")
+    return f"{_MEASURES.get(measure, measure)}, {_HOW.get(how, how)} (95 % interval)"
 
 
 def draw_roc(result: EvaluationResult, names: list[str], ax: Axes | None) -> Axes:
@@ -81,12 +96,10 @@ def draw_roc(result: EvaluationResult, names: list[str], ax: Axes | None) -> Axe
         )
         n = len(result.resamples)
         told = (
-            f"lines: each lesion's mean score; bands: 95 % of {n} resamples"
+            f"lines: each lesion's mean score\nbands: 95 % of {n} resamples"
             if n > 1
             else "lines: scores of the test set"
         )
         ax.set_title(wrapped(f"ROC of patients the model has not seen\n{told}", _TITLE_MM))
-        methods = sorted({str(summary.loc[name, "ci_method"]) for name in names})
-        title = f"{result.headline} (95 % interval: {', '.join(methods)})"
-        legend_below(ax, title=wrapped(title, SINGLE_COLUMN_MM))
+        legend_below(ax, title=words_of_headline(result.headline))
     return ax

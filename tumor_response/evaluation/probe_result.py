@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tumor_response.frames import tidy
+from tumor_response.notebook import card, grid, note, shown
 from tumor_response.style import (
     COLOURS,
     NEUTRAL,
@@ -159,9 +161,16 @@ class EmbeddingProbe:
         frame = pd.DataFrame(rows).set_index("target")
         return frame.assign(ci_method=CI_METHOD)
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per target, to compute with: ``block``, ``target``, ``measure`` ..."""
+        return tidy(self.table().reset_index().assign(block=self.block), ["block", "target"])
+
     def summary(self) -> str:
         """Return one sentence per target."""
         return " ".join(reading.sentence(self.block) for reading in self.readings)
+
+    def _repr_html_(self) -> str:
+        return shown(self, _html)
 
     def __str__(self) -> str:
         return "\n".join(
@@ -225,3 +234,15 @@ class EmbeddingProbe:
                 loc="left",
             )
         return ax
+
+
+def _html(probe: EmbeddingProbe) -> str:
+    columns = ["measure", "value", "ci_low", "ci_high", "n_patients"]
+    table = probe.table()
+    shown_columns = [name for name in columns if name in table]
+    return card(
+        "EmbeddingProbe",
+        f"what can be read off {probe.block}, {probe.n_columns} columns",
+        *(note(reading.sentence(probe.block)) for reading in probe.readings),
+        grid(table[shown_columns], what="targets"),
+    )

@@ -32,6 +32,8 @@ from tumor_response.evaluation.sampling import Resample, Scheme
 from tumor_response.evaluation.subgroups import Subgroups, subgroups
 from tumor_response.evaluation.tasks import MEASURES, Task, headline_value
 from tumor_response.exceptions import EvaluationError
+from tumor_response.frames import tidy
+from tumor_response.notebook import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -277,13 +279,46 @@ class EvaluationResult:
         return [len(resample.test) for resample in self.resamples]
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per model and resample: its measure on the test rows, sizes, cut, name."""
+        """Return one row per model and measure, to compute with.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``model``, ``measure`` (the headline first: ``auc_oob`` and so on, then the other
+            estimates of :meth:`summary`), ``value``, ``ci_low``, ``ci_high``, ``ci_method`` (of
+            the headline; the others have no interval), ``n_patients``, ``n_lesions``,
+            ``n_resamples``.
+        """
+        summary = self.summary()
+        starts = f"{self.measure}_"
+        measures = [str(name) for name in summary if str(name).startswith(starts)]
+        rows: list[dict[str, object]] = []
+        for model, row in summary.iterrows():
+            for name in measures:
+                found = {"model": model, "measure": name, "value": float(row[name])}
+                if name == self.headline:
+                    found |= {key: row[key] for key in ("ci_low", "ci_high", "ci_method")}
+                counts = ("n_patients", "n_lesions", "n_resamples")
+                rows.append(found | {key: int(row[key]) for key in counts})
+        return tidy(rows, ["model"])
+
+    def by_resample(self) -> pd.DataFrame:
+        """Return one row per model and resample: its measure on the test rows, sizes, cut.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``model``, ``resample``, ``measure`` (the headline), ``value`` (NaN where the test
+            rows have one class), ``n_train_patients``, ``n_out_of_bag_lesions``, for responses
+            ``n_out_of_bag_responders``; ``name``, ``repeat``, ``fold`` and ``cut``.
+        """
         return pd.DataFrame(
             [
                 {
                     "model": name,
                     "resample": number,
-                    self.headline: one.values[name],
+                    "measure": self.headline,
+                    "value": one.values[name],
                     "n_train_patients": len(np.unique(self.rows.patients[resample.train])),
                     "n_out_of_bag_lesions": len(resample.test),
                     **self._responders(one),
@@ -433,13 +468,11 @@ class EvaluationResult:
             )
 
     def __repr__(self) -> str:
-        table = self.summary()
-        wanted = [self.headline, "ci_low", "ci_high", f"{self.measure}_apparent"]
-        shown = table[[*wanted, *(c for c in table if str(c).endswith("_632plus"))]]
-        return (
-            f"EvaluationResult: {len(np.unique(self.rows.patients))} patients, "
-            f"{len(self.rows.y)} lesions, {len(self.resamples)} resamples\n{shown.round(3)}"
-        )
+        from tumor_response.evaluation.shown import result_text
+
+        return result_text(self)
 
     def _repr_html_(self) -> str:
-        return str(self.summary().round(3).to_html())
+        from tumor_response.evaluation.shown import result_html
+
+        return shown(self, result_html)

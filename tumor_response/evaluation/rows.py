@@ -26,6 +26,7 @@ from tumor_response.evaluation.left_out import block_failures, failure_message, 
 from tumor_response.evaluation.tasks import Task, check_can_score, task_of
 from tumor_response.evaluation.weights import Weights, row_weights
 from tumor_response.exceptions import EvaluationError, ModelError
+from tumor_response.frames import IntoFrame, as_keyed, as_values
 from tumor_response.models import patients_of
 from tumor_response.outcomes import LabelRule
 from tumor_response.table import FeatureTable
@@ -137,14 +138,16 @@ class EvaluationRows:
 
 def prepare_rows(
     models: Mapping[str, BaseEstimator] | BaseEstimator,
-    table: FeatureTable | pd.DataFrame,
-    y: pd.Series,
+    table: FeatureTable | IntoFrame,
+    y: pd.Series | IntoFrame,
     label: LabelRule | None,
     failed: Failed,
     blocks: Mapping[str, Sequence[str]] | None,
     sample_weight: Weights = None,
 ) -> EvaluationRows:
     """Check everything that can be checked before the first fit, and leave out what must be."""
+    table = as_keyed(table, "table")
+    y = as_values(y, "y")
     if failed not in ("error", "drop", "impute"):
         raise EvaluationError(f"failed={failed!r}: expected 'error', 'drop' or 'impute'.")
     if isinstance(table, FeatureTable):

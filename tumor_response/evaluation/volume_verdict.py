@@ -11,6 +11,8 @@ import pandas as pd
 
 from tumor_response.evaluation.probe_result import EmbeddingProbe, Reading
 from tumor_response.evaluation.probe_targets import LOG_VOLUME
+from tumor_response.frames import tidy
+from tumor_response.notebook import card, grid, note, shown
 from tumor_response.style import (
     NON_RESPONDER,
     RESPONDER,
@@ -190,8 +192,20 @@ class VolumeCheck:
             columns=["value", "low", "high"],
         )
 
+    def _repr_html_(self) -> str:
+        return shown(self, _html)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per quantity, to compute with: ``block``, ``measure``, ``value`` ..."""
+        table = self.table().rename_axis("measure").reset_index()
+        table = table.rename(columns={"low": "ci_low", "high": "ci_high"})
+        return tidy(table.assign(block=self.block, ci_method="resample_percentile"), ["block"])
+
     def __str__(self) -> str:
         return self.summary()
+
+    def __repr__(self) -> str:
+        return f"<VolumeCheck of {self.block!r}: {self.verdict}>\n{self.summary()}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw each lesion's out-of-bag score of the block against its volume; returns the axes.
@@ -235,3 +249,8 @@ class VolumeCheck:
             ax.set_title(told, loc="left")
             ax.legend(loc="best")
         return ax
+
+
+def _html(check: VolumeCheck) -> str:
+    title = f"{check.block}: {check.verdict}"
+    return card("VolumeCheck", title, note(check.summary()), grid(check.table()))

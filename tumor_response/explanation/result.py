@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.tables import ExplanationTables
+from tumor_response.notebook import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -266,9 +267,15 @@ class Explanation(ExplanationTables):
         places = [self._position(key) for key in highlight]
         return draw_decision(self, ax, n_rows, level, places)
 
+    def _repr_html_(self) -> str:
+        from tumor_response.explanation.shown import explanation_html
+
+        return shown(self, explanation_html)
+
     def __repr__(self) -> str:
         many = {"column": "columns", "family": "families"}[self.level]
         return (
             f"Explanation of {self.name!r} ({self.mode}, {self.output}, {self.method}): "
-            f"{len(self.values)} lesions, {self.values.shape[1]} {many}\n{self.by_block().round(4)}"
+            f"{len(self.values)} lesions, {self.values.shape[1]} {many}\n"
+            f"{self.by_block().round(4).to_string()}"
         )

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tumor_response.exceptions import ExplanationError
+from tumor_response.progress import track
 
 __all__ = ["Draws", "Sampled", "sampled_values"]
 
@@ -32,11 +33,14 @@ class Draws:
     rng : numpy.random.Generator
     max_evaluations : int
         Outputs of the model that may be computed.
+    told : str
+        Words for a progress bar; empty: none, as where resamples have one already.
     """
 
     n_pairs: int
     rng: np.random.Generator
     max_evaluations: int
+    told: str = ""
 
     def check(self, n_rows: int, n_players: int) -> None:
         """Refuse what would take more outputs than were granted."""
@@ -119,7 +123,8 @@ def sampled_values(
         axis=1,
     )[:, :n_pairs]
     gains = np.empty((n_pairs, n_rows, n_players))
-    for pair in range(n_pairs):
+    pairs = track(range(n_pairs), draws.told) if draws.told else range(n_pairs)
+    for pair in pairs:
         order = _orders(family, block, n_rows, rng)
         there = np.diff(walk(behind[:, pair], order), axis=1)
         back = np.diff(walk(behind[:, pair], order[:, ::-1]), axis=1)[:, ::-1]

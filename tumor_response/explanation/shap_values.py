@@ -22,6 +22,7 @@ from tumor_response.explanation.origins import parts_of
 from tumor_response.explanation.out_of_bag import check_no_images, explain_out_of_bag, used_blocks
 from tumor_response.explanation.result import Explanation
 from tumor_response.explanation.sampled import Draws
+from tumor_response.frames import IntoFrame, as_keyed
 from tumor_response.models import final_estimator
 from tumor_response.settings import checked_n_jobs
 from tumor_response.table import FeatureTable
@@ -173,12 +174,14 @@ def explain(
 
 def _explain_fitted(
     fitted: BaseEstimator,
-    table: FeatureTable | pd.DataFrame,
+    table: FeatureTable | IntoFrame,
     in_sample: bool | None,
-    background: FeatureTable | pd.DataFrame | None,
+    background: FeatureTable | IntoFrame | None,
     blocks: Mapping[str, Sequence[str]] | None,
     game: Game,
 ) -> Explanation:
+    table = as_keyed(table, "table")
+    background = as_keyed(background, "background")
     name = type(final_estimator(fitted)).__name__
     game = checked_game(game, name, fitted)
     try:
@@ -207,7 +210,8 @@ def _explain_fitted(
             code="no_background" if behind.empty else "no_rows",
         )
     n_pairs = game.n_pairs or N_PAIRS
-    draws = Draws(n_pairs, np.random.default_rng([game.seed, 0]), game.max_evaluations)
+    told = f"Explaining {name}"
+    draws = Draws(n_pairs, np.random.default_rng([game.seed, 0]), game.max_evaluations, told)
     try:
         check_no_images(name, fitted, frame)
         used = used_blocks(fitted, frame, _blocks(fitted, frame, blocks))

@@ -9,6 +9,7 @@ from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.clusters import cluster_table
 from tumor_response.explanation.fields import ExplanationFields
 from tumor_response.explanation.groups import by_group, compared_between, error_of_mean
+from tumor_response.frames import tidy
 
 __all__ = ["ExplanationTables"]
 
@@ -94,6 +95,32 @@ class ExplanationTables(ExplanationFields):
             self.block_values, self.blocks, self.block_mean_abs, self.block_standard_error
         )
         return table.rename_axis("block")
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per block, family and column, to compute with.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``model``, ``level`` (``"block"``, ``"family"``, ``"column"``), ``name``, ``block``,
+            ``measure`` (``"mean_abs_shap"``), ``value``; ``mean_abs_resample``, ``spread_low``
+            and ``spread_high`` (over resamples: a spread, so that ``ci_low`` and ``ci_high`` are
+            NaN), ``share`` of its level's sum. Columns within a level stand in order of size.
+        """
+        levels = {"block": self.by_block(), "family": self.by_family(), "column": self.table()}
+        parts = []
+        for level, table in levels.items():
+            part = table.rename_axis("name").reset_index().rename(columns={"mean_abs": "value"})
+            if level == "block":
+                part["block"] = part["name"]
+            part["share"] = part["value"] / part["value"].sum()
+            for name in ("spread_low", "spread_high"):
+                if name not in part:
+                    part[name] = np.nan
+            wanted = ["name", "block", "value", "share", "spread_low", "spread_high"]
+            part = part[[*wanted, *(n for n in ("mean_abs_resample",) if n in part)]]
+            parts.append(part.assign(level=level, model=self.name, measure="mean_abs_shap"))
+        return tidy(pd.concat(parts), ["model", "level", "name", "block"])
 
     def by_lesion(self, key: tuple[str, str] | str) -> pd.DataFrame:
         """Return what each column did for one lesion, the most important first.

@@ -25,6 +25,7 @@ from tumor_response.export.verifying import verify
 from tumor_response.formats import Sheet
 from tumor_response.formats.csv import write_frame
 from tumor_response.formats.writing import check_formats, write_sheet
+from tumor_response.frames import IntoFrame, as_keyed
 from tumor_response.privacy import Pseudonyms
 from tumor_response.table import FeatureTable
 
@@ -65,7 +66,7 @@ class ExportedBundle:
 def export_bundle(
     directory: str | Path,
     table: FeatureTable,
-    outcomes: pd.DataFrame | None = None,
+    outcomes: IntoFrame | None = None,
     result: EvaluationResult | None = None,
     *,
     formats: str | Sequence[str] = FORMATS_OF_A_BUNDLE,
@@ -151,6 +152,7 @@ def export_bundle(
     >>> bundle.left_behind
     ('meta__date',)
     """
+    outcomes = as_keyed(outcomes, "outcomes")
     directory = Path(directory)
     study = Study(table, outcomes, result)
     wanted = check_formats(formats)

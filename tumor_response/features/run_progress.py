@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from tumor_response.progress import SILENT_S, open_bar
+
 __all__ = ["Pace", "RunProgress", "duration_text"]
 
-_SILENT_S = 2.0
 _REDRAW_S = 0.2
 
 
@@ -136,16 +137,12 @@ class RunProgress:
 
     def _draw(self, pace: Pace, now: float) -> None:
         if self._bar is None:
-            if now - self._begin < _SILENT_S:
+            if now - self._begin < SILENT_S:
                 return
-            from tqdm.auto import tqdm
-
-            self._bar = tqdm(
-                desc=self._description,
+            self._bar = open_bar(
+                self._description,
                 total=self._total,
                 initial=self._done,
-                disable=None,
-                leave=False,
                 # rate and time left are ours: tqdm's would go by the clock on the wall
                 bar_format="{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}",
                 postfix=str(pace),

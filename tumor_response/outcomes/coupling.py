@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
+from tumor_response.frames import IntoFrame, as_keyed
 from tumor_response.outcomes.contour_error import ContourError, redraw
 from tumor_response.outcomes.end_points import sign_of
 from tumor_response.outcomes.measured import (
@@ -75,7 +76,7 @@ class Coupling:
 
 
 def coupling(
-    outcomes: pd.DataFrame,
+    outcomes: IntoFrame,
     *,
     by: str = "rate_percent_per_day",
     cut: Cut = "median",
@@ -134,6 +135,7 @@ def coupling(
     >>> 0.5 < found.auc < 0.62
     True
     """
+    outcomes = as_keyed(outcomes, "outcomes")
     if n_simulations < 2:
         raise OutcomeError(f"n_simulations={n_simulations}: expected at least 2.")
     rule = ResponderCut(cut, by)

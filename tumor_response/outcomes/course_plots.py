@@ -21,7 +21,7 @@ from tumor_response.outcomes.plot_parts import (
     write_key,
 )
 from tumor_response.outcomes.slopes import checked_visits
-from tumor_response.style import NEUTRAL, RESPONDER, figure_style, new_axes
+from tumor_response.style import DOUBLE_COLUMN_MM, NEUTRAL, RESPONDER, figure_style, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["plot_spider", "plot_volumes"]
 
 Key = tuple[str, str]
+
+_SHORT = 16
+"""Characters of a name that fit beside the lines in one column."""
 
 
 def plot_spider(
@@ -75,7 +78,7 @@ def plot_spider(
     courses, left_out = _courses(visits, percent=True)
     with figure_style():
         if ax is None:
-            ax = _axes_of_courses(len(courses), names)
+            ax = _axes_of_courses(courses, names)
         entries = _draw_courses(ax, courses, label)
         ax.axhline(100.0, color=NEUTRAL, linewidth=0.8, linestyle=":", zorder=1)
         ax.set(xlabel="days from the baseline scan", ylabel="volume (% of baseline)")
@@ -129,7 +132,7 @@ def plot_volumes(
     courses, left_out = _courses(visits, percent=False)
     with figure_style():
         if ax is None:
-            ax = _axes_of_courses(len(courses), names)
+            ax = _axes_of_courses(courses, names)
         edge = _log_scale(ax, courses) if scale == "log" else 0.0
         shown = {key: volumes.clip(lower=edge) for key, volumes in courses.items()}
         entries = _draw_courses(ax, shown, label)
@@ -185,8 +188,13 @@ def _draw_courses(ax: Axes, courses: dict[Key, pd.Series], label: pd.Series | No
     return classes_told(classes) if label is not None else [(f"{len(courses)} lesions", RESPONDER)]
 
 
-def _axes_of_courses(n: int, names: bool) -> Axes:
-    return new_axes(width_mm(n), max(75.0, NAME_MM * n + 25.0) if names else 75.0)
+def _axes_of_courses(courses: dict[Key, pd.Series], names: bool) -> Axes:
+    n = len(courses)
+    if not names:
+        return new_axes(width_mm(n), 75.0)
+    fits = all(len(lesion_name(key)) <= _SHORT for key in courses)
+    width = width_mm(n) if fits else DOUBLE_COLUMN_MM
+    return new_axes(width, max(75.0, NAME_MM * n + 25.0))
 
 
 def _write_ends(ax: Axes, courses: dict[Key, pd.Series]) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from tumor_response.cohort import Cohort
 from tumor_response.exceptions import OutcomeError
+from tumor_response.frames import IntoFrame, as_keyed
 from tumor_response.outcomes.judged import PLACE_IN_DOUBT
 
 __all__ = ["group_row", "outcome_flow"]
@@ -17,7 +18,7 @@ _QUARTILES = {"median": 0.5, "q1": 0.25, "q3": 0.75}
 
 
 def outcome_flow(
-    outcomes: pd.DataFrame,
+    outcomes: IntoFrame,
     cohort: Cohort,
     *,
     by: str = "rate_percent_per_day",
@@ -61,6 +62,7 @@ def outcome_flow(
     >>> flow["n_lesions"].to_dict()
     {'all': 3, 'with rate_percent_per_day': 3}
     """
+    outcomes = as_keyed(outcomes, "outcomes")
     for name in (by, "reason", "findings"):
         if name not in outcomes.columns:
             raise OutcomeError(f"outcomes has no column {name!r}; expected tr.shrinkage's table.")

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
+from tumor_response.frames import IntoFrame, as_keyed
 from tumor_response.outcomes.end_points import (
     SHRANK_SIGN,
     amounts_between,
@@ -28,7 +29,7 @@ _AMOUNTS = ("interval_days", "treatment_days", "fractions", "dose_gy")
 
 
 def per_patient(
-    outcomes: pd.DataFrame,
+    outcomes: IntoFrame,
     how: How,
     *,
     index_lesions: Mapping[str, str] | None = None,
@@ -78,6 +79,7 @@ def per_patient(
     >>> tr.per_patient(outcomes, "largest").index.tolist()
     [('P1', '1')]
     """
+    outcomes = as_keyed(outcomes, "outcomes")
     if how not in get_args(How):
         raise OutcomeError(f"how={how!r}: expected one of {', '.join(get_args(How))}.")
     needed = [*_FIRST, "reason", *([by] if how == "worst" else [])]

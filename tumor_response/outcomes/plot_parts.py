@@ -60,7 +60,7 @@ OTHER, NO_CLASS = NON_RESPONDER, NEUTRAL
 FEW = 60
 """Lesions that still get markers, or fit into one column."""
 
-NAME_MM = 2.7
+NAME_MM = 2.65
 """Height of a name at 7 pt."""
 
 Entry = tuple[str, str]
@@ -125,22 +125,30 @@ def width_mm(n_lesions: int) -> float:
 
 
 def write_key(ax: Axes, entries: Sequence[Entry], left_out: str) -> None:
-    """Write what the colours mean above the axes, in the colours, and who is not shown."""
-    from matplotlib.offsetbox import AnchoredOffsetbox, HPacker, TextArea, VPacker
+    """Write what the colours mean above the axes, and who is not shown."""
+    from matplotlib.offsetbox import AnchoredOffsetbox, DrawingArea, HPacker, TextArea, VPacker
+    from matplotlib.patches import Rectangle
 
-    shown = [*entries, *([(left_out, NO_CLASS)] if left_out else [])]
+    shown = [*entries, *([(left_out, "none")] if left_out else [])]
     if not shown:
         return
     fits = int(ax.get_window_extent().width / ax.figure.dpi * 25.4 / MM_PER_CHARACTER)
     rows: list[list[Entry]] = [[]]
     for entry in shown:
-        if rows[-1] and sum(len(text) + 3 for text, _ in (*rows[-1], entry)) > fits:
+        if rows[-1] and sum(len(text) + 5 for text, _ in (*rows[-1], entry)) > fits:
             rows.append([])
         rows[-1].append(entry)
     lines: list[Artist] = []
     for row in rows:
-        texts: list[Artist] = [TextArea(text, textprops={"color": c}) for text, c in row]
-        lines.append(HPacker(children=texts, pad=0, sep=8))
+        parts: list[Artist] = []
+        for text, colour in row:
+            own: list[Artist] = [TextArea(text)]
+            if colour not in ("none", "black"):
+                square = DrawingArea(5, 5)
+                square.add_artist(Rectangle((0, 0), 5, 5, facecolor=colour, linewidth=0))
+                own.insert(0, square)
+            parts.append(HPacker(children=own, pad=0, sep=3, align="center"))
+        lines.append(HPacker(children=parts, pad=0, sep=8))
     ax.add_artist(
         AnchoredOffsetbox(
             "lower left",

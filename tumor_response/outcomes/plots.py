@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
+from tumor_response.frames import IntoFrame, as_keyed
 from tumor_response.outcomes.course_plots import plot_spider, plot_volumes
 from tumor_response.outcomes.end_points import sign_of
 from tumor_response.outcomes.plot_parts import (
@@ -24,7 +25,13 @@ from tumor_response.outcomes.plot_parts import (
     write_key,
 )
 from tumor_response.outcomes.responder import Cut, ResponderCut
-from tumor_response.style import RESPONDER, SINGLE_COLUMN_MM, figure_style, new_axes
+from tumor_response.style import (
+    MM_PER_CHARACTER,
+    RESPONDER,
+    SINGLE_COLUMN_MM,
+    figure_style,
+    new_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +40,7 @@ __all__ = ["plot_cut", "plot_spider", "plot_volumes", "plot_waterfall"]
 
 
 def plot_waterfall(
-    outcomes: pd.DataFrame,
+    outcomes: IntoFrame,
     by: str = "volume_change_percent",
     *,
     label: pd.Series | None = None,
@@ -85,6 +92,7 @@ def plot_waterfall(
     >>> [float(bar.get_height()) for bar in ax.patches]
     [10.0, -15.0, -40.0]
     """
+    outcomes = as_keyed(outcomes, "outcomes")
     known, left_out = known_outcomes(outcomes, by)
     known = known.iloc[np.argsort(sign_of(by) * known.to_numpy(), kind="stable")]
     classes = aligned(label, known, "label")
@@ -95,7 +103,8 @@ def plot_waterfall(
         if ax is None:
             # names that can be read need their room, if it be more than a page has
             room_mm = max(width_mm(len(known)), NAME_MM * len(known) + 20.0 if names else 0.0)
-            ax = new_axes(room_mm, 100.0 if names else 70.0)
+            longest = max(len(lesion_name(key)) for key in known.index) if names else 0
+            ax = new_axes(room_mm, 70.0 + MM_PER_CHARACTER * longest)
         colours = [colour_of(value, label is not None) for value in classes]
         bars = ax.bar(np.arange(len(known)), known, width=0.85, color=colours, linewidth=0)
         for bar, hatched in zip(bars, doubtful, strict=True):
@@ -121,7 +130,7 @@ def plot_waterfall(
 
 
 def plot_cut(
-    outcomes: pd.DataFrame,
+    outcomes: IntoFrame,
     by: str = "rate_percent_per_day",
     cut: Cut = "median",
     *,
@@ -164,6 +173,7 @@ def plot_cut(
     >>> sum(int(bar.get_height()) for bar in ax.patches)
     5
     """
+    outcomes = as_keyed(outcomes, "outcomes")
     known, left_out = known_outcomes(outcomes, by)
     rule = ResponderCut(cut, by)
     at = rule.fit(known)
@@ -265,7 +275,7 @@ def _typical_interval(ax: Axes, uncertainty: pd.DataFrame, by: str, cut: float) 
     left, right = ax.get_xlim()
     to_the_right = cut < (left + right) / 2
     ax.annotate(
-        f"one lesion's interval (median): ±{half:.2g}",
+        f"one lesion's interval\n(median): ±{half:.2g}",
         (cut + half if to_the_right else cut - half, height),
         xytext=(4 if to_the_right else -4, 0),
         textcoords="offset points",

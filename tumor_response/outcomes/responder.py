@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
+from tumor_response.frames import IntoFrame, as_keyed
 from tumor_response.outcomes.end_points import SHRANK_SIGN, sign_of
 
 __all__ = [
@@ -172,7 +173,7 @@ class ResponderCut:
 
 
 def label_responders(
-    outcomes: pd.DataFrame,
+    outcomes: IntoFrame,
     by: str = "rate_percent_per_day",
     cut: Cut = "median",
 ) -> pd.Series:
@@ -210,6 +211,7 @@ def label_responders(
     >>> tr.label_responders(outcomes, by="log_volume_ratio").tolist()
     [1.0, 0.0, 0.0]
     """
+    outcomes = as_keyed(outcomes, "outcomes")
     values = _column(outcomes, by)
     rule = ResponderCut(cut, by)
     fitted = rule.fit(values)
@@ -226,7 +228,7 @@ def label_responders(
     return label
 
 
-def label_tertiles(outcomes: pd.DataFrame, by: str = "rate_percent_per_day") -> pd.Series:
+def label_tertiles(outcomes: IntoFrame, by: str = "rate_percent_per_day") -> pd.Series:
     """Label each lesion by its third: 0 shrank least, 1, 2 shrank most; ties take the lower one.
 
     Parameters
@@ -254,6 +256,7 @@ def label_tertiles(outcomes: pd.DataFrame, by: str = "rate_percent_per_day") -> 
     >>> tr.label_tertiles(outcomes).tolist()
     [0.0, 2.0, 1.0]
     """
+    outcomes = as_keyed(outcomes, "outcomes")
     lower = label_responders(outcomes, by, "lower_tertile")
     upper = label_responders(outcomes, by, "upper_tertile")
     thirds = (lower + upper).rename("tertile")

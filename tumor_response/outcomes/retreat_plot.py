@@ -120,7 +120,7 @@ def plot_retreat(
             )
             coloured = _outline(axis, inside, half, centre, (across, along, up), surface, limit)
             _letters(axis, letters)
-            axis.set_title(name)
+            axis.set_title(name, loc="center")
             axis.set(xlim=extent[:2], ylim=extent[2:], xticks=[], yticks=[], aspect="equal")
             for spine in axis.spines.values():
                 spine.set_visible(False)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
+from tumor_response.frames import as_keyed
 from tumor_response.outcomes.end_points import MOST_CC
 from tumor_response.outcomes.mixed import LesionLines, fit_lines
 
@@ -139,6 +140,7 @@ def checked_visits(visits: pd.DataFrame, needed: list[str]) -> pd.DataFrame:
         As :func:`slopes`.
     """
     names = ["patient_id", "lesion_id", "visit"]
+    visits = as_keyed(visits, "visits", names)
     if not isinstance(visits, pd.DataFrame) or list(visits.index.names) != names:
         found = list(visits.index.names) if isinstance(visits, pd.DataFrame) else type(visits)
         raise OutcomeError(

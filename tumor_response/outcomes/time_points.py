@@ -17,6 +17,7 @@ from tumor_response.cohort.case import FollowUp
 from tumor_response.cohort.manifest import Rows, listed, read_rows, rows_of_frame
 from tumor_response.cohort.row import Row, RowRules
 from tumor_response.exceptions import ManifestError
+from tumor_response.frames import IntoFrame, as_frame
 from tumor_response.imaging import ImageFile, MaskFile
 
 __all__ = ["COLUMNS", "STATUSES", "first_fraction_day", "read_time_points"]
@@ -53,7 +54,7 @@ Key = tuple[str, str]
 
 
 def read_time_points(
-    time_points: str | Path | pd.DataFrame, cohort: Cohort
+    time_points: str | Path | IntoFrame, cohort: Cohort
 ) -> dict[Key, list[FollowUp]]:
     """Return the scans in between of each lesion, in the order of the table.
 
@@ -73,6 +74,7 @@ def read_time_points(
         ``visit_days_contradict``, ``visit_faulty`` (a file that is not there, a cell that is no
         date ...). The error's own code is that of its faults, or ``time_points`` if they differ.
     """
+    time_points = as_frame(time_points, "time_points")
     if isinstance(time_points, pd.DataFrame):
         rows, base, where = rows_of_frame(time_points), Path(), "the frame of time points"
     else:

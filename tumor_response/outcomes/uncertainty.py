@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
+from tumor_response.frames import IntoFrame, as_keyed
 from tumor_response.outcomes.contour_error import ContourError, redraw
 from tumor_response.outcomes.end_points import sign_of
 from tumor_response.outcomes.measured import (
@@ -39,7 +40,7 @@ _CONTOUR_ERROR = ContourError()
 
 
 def outcome_uncertainty(
-    outcomes: pd.DataFrame,
+    outcomes: IntoFrame,
     *,
     by: str = "rate_percent_per_day",
     cut: Cut = "median",
@@ -135,6 +136,7 @@ def outcome_uncertainty(
     >>> found["uncertain"].tolist()
     [False, False, False, True, True]
     """
+    outcomes = as_keyed(outcomes, "outcomes")
     if n_draws < 2 or not 0 < flip_limit < 1:
         raise OutcomeError(
             f"n_draws={n_draws}, flip_limit={flip_limit}: expected at least 2 draws and a "

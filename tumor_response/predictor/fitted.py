@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from tumor_response.exceptions import BundleError, ModelError
 from tumor_response.features.base import FeatureExtractor
 from tumor_response.formats.whole import write_whole
+from tumor_response.notebook import shown
 from tumor_response.predictor.saving import save_state
 from tumor_response.predictor.state import PredictorState
 
@@ -150,6 +151,16 @@ class FittedPredictor:
         self.sha256_ = save_state(self.state_, Path(path))
         return self.sha256_
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether :meth:`fit`, :meth:`fit_table` or :meth:`load` has made it able to predict."""
+        return self._state is not None
+
+    def _repr_html_(self) -> str:
+        from tumor_response.predictor.shown import predictor_html
+
+        return shown(self, predictor_html)
+
     def __repr__(self) -> str:
         if self._state is None:
             return "<ShrinkagePredictor: not fitted>"
@@ -157,7 +168,7 @@ class FittedPredictor:
         columns = sum(fit.get("blocks", {}).values())
         return (
             f"<ShrinkagePredictor: {self._state.task}, fitted to {fit.get('n_lesions')} lesions of "
-            f"{fit.get('n_patients')} patients, {columns} columns>"
+            f"{fit.get('n_patients')} patients, {columns} columns; not a medical device>"
         )
 
 

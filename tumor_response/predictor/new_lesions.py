@@ -13,6 +13,7 @@ from tumor_response.cohort import Cohort
 from tumor_response.features.base import FeatureExtractor
 from tumor_response.features.deep.view_store import ViewStore
 from tumor_response.features.rebuild import rules_of
+from tumor_response.frames import IntoFrame, as_keyed
 from tumor_response.predictor.contours import plausible_repeats
 from tumor_response.predictor.domain import AcquisitionFacts
 from tumor_response.predictor.extraction import check_table, extractors_for
@@ -22,7 +23,7 @@ from tumor_response.table import FeatureTable, extract
 
 __all__ = ["Lesions", "NewLesions", "lesions_of"]
 
-Lesions = Cohort | FeatureTable | pd.DataFrame
+Lesions = Cohort | FeatureTable | IntoFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +80,7 @@ def lesions_of(
     FeatureError
         Codes ``extractor_unknown`` and ``extractor_changed``.
     """
+    new = as_keyed(new, "lesions")
     if isinstance(new, FeatureTable):
         check_table(state.provenance, new.provenance, given)
         yield NewLesions(new.data, split_facts(new)[1], new.failures)

@@ -15,6 +15,7 @@ from tumor_response.evaluation.rows import Failed
 from tumor_response.exceptions import FeatureError
 from tumor_response.features.base import FeatureExtractor
 from tumor_response.features.rebuild import rules_of
+from tumor_response.frames import IntoFrame, as_keyed, as_values
 from tumor_response.models import make_model
 from tumor_response.outcomes import LabelRule
 from tumor_response.predictor.domain import AcquisitionFacts, Drift
@@ -126,7 +127,7 @@ class ShrinkagePredictor(FittedPredictor):
     def fit(
         self,
         cohort: Cohort,
-        y: pd.Series,
+        y: pd.Series | IntoFrame,
         *,
         failed: Failed = "error",
         quality: QualitySettings | None = _DEFAULT_QUALITY,
@@ -154,6 +155,7 @@ class ShrinkagePredictor(FittedPredictor):
         FeatureError, EvaluationError
             As these two functions; :class:`FeatureError` with code ``settings``: no extractors.
         """
+        y = as_values(y, "y")
         if not self.extractors:
             raise FeatureError(
                 "fit: the predictor has no extractors; give them, "
@@ -172,8 +174,8 @@ class ShrinkagePredictor(FittedPredictor):
 
     def fit_table(
         self,
-        table: FeatureTable | pd.DataFrame,
-        y: pd.Series,
+        table: FeatureTable | IntoFrame,
+        y: pd.Series | IntoFrame,
         *,
         failed: Failed = "error",
         n_jobs: int = 1,
@@ -198,6 +200,8 @@ class ShrinkagePredictor(FittedPredictor):
         FeatureError
             Code ``extractor_changed``: the table was not made by the extractors given.
         """
+        table = as_keyed(table, "table")
+        y = as_values(y, "y")
         is_rate = self.outcome == "rate"
         volume_model = make_model(
             "volume_only",
@@ -324,7 +328,7 @@ class ShrinkagePredictor(FittedPredictor):
 
     def predict_table(
         self,
-        table: FeatureTable | pd.DataFrame,
+        table: FeatureTable | IntoFrame,
         *,
         coverage: float = 0.9,
         refuse: RefusalRule = _DEFAULT_RULE,
@@ -358,11 +362,11 @@ class ShrinkagePredictor(FittedPredictor):
 
     def similar(
         self,
-        training: FeatureTable | pd.DataFrame,
+        training: FeatureTable | IntoFrame,
         new: Lesions,
         *,
         n: int = 5,
-        y: pd.Series | None = None,
+        y: pd.Series | IntoFrame | None = None,
         n_jobs: int = 1,
         cache_dir: str | Path | None = None,
     ) -> pd.DataFrame:
@@ -394,6 +398,8 @@ class ShrinkagePredictor(FittedPredictor):
         TableError
             Code ``not_the_training_table``.
         """
+        training = as_keyed(training, "training")
+        y = as_values(y, "y")
         data = training.data if isinstance(training, FeatureTable) else training
         asked = (self.state_, new, self.extractors)
         with lesions_of(*asked, n_jobs=n_jobs, cache_dir=cache_dir) as lesions:
@@ -402,7 +408,7 @@ class ShrinkagePredictor(FittedPredictor):
     def recalibrate(
         self,
         cohort: Lesions,
-        y: pd.Series,
+        y: pd.Series | IntoFrame,
         *,
         n_jobs: int = 1,
         cache_dir: str | Path | None = None,
@@ -428,6 +434,7 @@ class ShrinkagePredictor(FittedPredictor):
         EvaluationError
             Code ``too_few_patients``; ``y``, ``index_mismatch``: outcomes that do not fit.
         """
+        y = as_values(y, "y")
         asked = (self.state_, cohort, self.extractors)
         with lesions_of(*asked, n_jobs=n_jobs, cache_dir=cache_dir) as new:
             state = recalibrated_on(self.state_, new, y, parent_sha256=self.sha256_ or "")

@@ -234,7 +234,7 @@ def _picture(
     findings: Sequence[Finding],
     settings: QualitySettings,
 ) -> bytes:
-    from tumor_response.quality.thumbnails import thumbnail
+    from tumor_response.imaging.thumbnail import thumbnail
 
     in_hu = settings.judges_hu(facts.acquisition.get("modality"))
     return thumbnail(image, mask, in_hu=in_hu and all(f.code != "not_hu" for f in findings))

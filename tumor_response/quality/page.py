@@ -12,9 +12,9 @@ import jinja2
 
 from tumor_response._version import __version__
 from tumor_response.imaging import Severity
+from tumor_response.imaging.thumbnail import VIEW_PIXELS
 from tumor_response.quality.cohort_wide import Located, TimePoint
 from tumor_response.quality.settings import QualitySettings
-from tumor_response.quality.thumbnails import VIEW_PIXELS
 
 __all__ = ["write_page"]
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["draw_heatmap"]
 
 _MM_PER_ROW = 4.5
-_MM_AROUND = 34.0
+_MM_AROUND = 24.0
+_NAME_WIDTH = 24
 _PALE = 0.6  # black is read better than white on the map's colours from here on
 
 
@@ -51,14 +52,16 @@ def draw_heatmap(summary: pd.DataFrame, quantity: Quantity, ax: Axes | None, tit
     labels = [f"{block}: {family}" if several else family for block, family in rows]
     with figure_style():
         if ax is None:
-            ax = new_axes(DOUBLE_COLUMN_MM, _MM_AROUND + _MM_PER_ROW * len(rows))
+            slanted_mm = 0.8 * min(_NAME_WIDTH, max(len(name) for name in columns))
+            ax = new_axes(DOUBLE_COLUMN_MM, _MM_AROUND + slanted_mm + _MM_PER_ROW * len(rows))
         drawn = ax.imshow(shares, vmin=0.0, vmax=1.0, cmap="cividis", aspect="auto")
         for (row, column), value in np.ndenumerate(shares):
             there = bool(np.isfinite(value))
             colour = "black" if not there or value > _PALE else "white"
             text = f"{value:.2f}" if there else "–"
             ax.text(column, row, text, ha="center", va="center", color=colour)
-        ax.set_xticks(range(len(columns)), columns, rotation=30, ha="right")
+        told = [broken_name(name, _NAME_WIDTH) for name in columns]
+        ax.set_xticks(range(len(columns)), told, rotation=30, ha="right")
         ax.set_yticks(range(len(rows)), [broken_name(label) for label in labels])
         ax.spines[:].set_visible(False)
         ax.tick_params(length=0)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import pandas as pd
 
 from tumor_response.exceptions import RobustnessError
+from tumor_response.frames import tidy
+from tumor_response.notebook import CAUTION, card, grid, note, shown
 from tumor_response.repeatability.agreement import Kind
 from tumor_response.settings import sha256_of_json, thawed
 
@@ -23,6 +25,8 @@ GOOD = 0.75
 FAILURE_COLUMNS = [
     *("patient_id", "lesion_id", "perturbation", "draw", "block", "reason", "message"),
 ]
+
+_MEASURES = ("icc_11", "icc_21", "icc_31", "ccc", "wcv", "rc")
 
 Quantity = Literal["share_good", "median_icc"]
 
@@ -115,6 +119,33 @@ class Robustness:
             where there is one), ``wcv_reason``.
         """
         return self.agreement.copy()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per perturbation, column and measure, for reading.
+
+        Returns
+        -------
+        DataFrame
+            ``perturbation``, ``block``, ``group``, ``feature``, ``measure`` (``icc_11``,
+            ``icc_21``, ``icc_31``, ``ccc``, ``wcv``, ``rc``), ``value``, ``ci_low``, ``ci_high``
+            and the columns of :meth:`table` that are of no single measure.
+        """
+        keys = ["perturbation", "block", "group", "feature"]
+        of_measures = [f"{name}{end}" for name in _MEASURES for end in ("", "_low", "_high")]
+        table = self.agreement
+        common = table.drop(columns=of_measures)
+        parts = [
+            common.assign(
+                measure=name,
+                value=table[name],
+                ci_low=table[f"{name}_low"],
+                ci_high=table[f"{name}_high"],
+                place=range(len(table)),
+            )
+            for name in _MEASURES
+        ]
+        long = pd.concat(parts).sort_values("place", kind="stable").drop(columns="place")
+        return tidy(long, keys)
 
     def by_family(self) -> pd.DataFrame:
         """Return a summary of the headline ICC of each family of columns.
@@ -225,6 +256,9 @@ class Robustness:
         index = pd.MultiIndex.from_frame(pd.DataFrame([key for key, _ in groups], columns=list(by)))
         return pd.DataFrame([_summarised(of, name) for _, of in groups], index=index)
 
+    def _repr_html_(self) -> str:
+        return shown(self, _html)
+
     def __str__(self) -> str:
         shown = self.by_perturbation()[["n_defined", "median_icc", "low_icc", "share_good"]]
         return "\n".join([repr(self), shown.round(2).to_string(), _FOR_READING])
@@ -251,3 +285,16 @@ def _summarised(rows: pd.DataFrame, name: str) -> dict[str, float]:
         "median_wcv": float(rows["wcv"].median()),
         "median_shift_sd": float(rows["shift_sd"].abs().median()),
     }
+
+
+def _html(robustness: Robustness) -> str:
+    columns = ["n_columns", "n_defined", "median_icc", "low_icc", "high_icc", "share_good"]
+    n = len(robustness.agreement) // len(robustness.perturbations)
+    return card(
+        "Robustness",
+        f"ICC({robustness.headline}) of {n} columns, {robustness.n_cases} lesions",
+        note(_FOR_READING, CAUTION),
+        grid(robustness.by_perturbation()[columns], what="rows", n_rows=20),
+        note(f"share_good: columns whose ICC is {GOOD} or more by its lower limit."),
+        note(f"{len(robustness.failures)} failures."),
+    )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from tumor_response.reporting.figures import Figure, draw
-from tumor_response.reporting.parts import Paragraph, Part, Section, Table, number
+from tumor_response.reporting.parts import Paragraph, Part, Section, Table, counted, number
 from tumor_response.style import COLOURS, NEUTRAL
 
 if TYPE_CHECKING:
@@ -72,32 +72,28 @@ def _steps(result: EvaluationResult, given: Given) -> list[_Step]:
         reasons = left.loc[left["patient_id"] != "", "reason"].value_counts()
         if len(reasons):
             n_source = given.cohort.n_patients + int(reasons.sum())
-            gone = [f"{reason}: {_count(int(n), 'patient')}" for reason, n in reasons.items()]
-            steps.append(_Step(f"In the source\n{_count(n_source, 'patient')}", _few(gone)))
+            gone = [f"{reason}: {counted(int(n), 'patient')}" for reason, n in reasons.items()]
+            steps.append(_Step(f"In the source\n{counted(n_source, 'patient')}", _few(gone)))
         n_lesions = len(given.cohort)
         without = n_lesions - n_rows
-        gone = [f"not in the feature table: {_count(without, 'lesion')}"] if without > 0 else []
-        n = _count(given.cohort.n_patients, "patient")
-        steps.append(_Step(f"Cohort\n{n}, {_count(n_lesions, 'lesion')}", gone))
+        gone = [f"not in the feature table: {counted(without, 'lesion')}"] if without > 0 else []
+        n = counted(given.cohort.n_patients, "patient")
+        steps.append(_Step(f"Cohort\n{n}, {counted(n_lesions, 'lesion')}", gone))
     gone = [
-        f"{str(group).removeprefix('left out, ')}: {_count(int(row['n_lesions']), 'lesion')}"
+        f"{str(group).removeprefix('left out, ')}: {counted(int(row['n_lesions']), 'lesion')}"
         for group, row in groups.iterrows()
     ]
-    steps.append(_Step(f"Features and outcomes\n{_count(n_rows, 'lesion')}", _few(gone)))
+    steps.append(_Step(f"Features and outcomes\n{counted(n_rows, 'lesion')}", _few(gone)))
     yes, no = int(evaluated["n_responders"]), int(evaluated["n_non_responders"])
-    n = _count(int(evaluated["n_patients"]), "patient")
+    n = counted(int(evaluated["n_patients"]), "patient")
     n_lesions = int(evaluated["n_lesions"])
     steps.append(
         _Step(
-            f"Evaluated\n{n}, {_count(n_lesions, 'lesion')}\n"
-            f"{_count(yes, 'responder')}, {_count(no, 'non-responder')}"
+            f"Evaluated\n{n}, {counted(n_lesions, 'lesion')}\n"
+            f"{counted(yes, 'responder')}, {counted(no, 'non-responder')}"
         )
     )
     return steps
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _few(reasons: list[str]) -> list[str]:

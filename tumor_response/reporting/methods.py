@@ -13,6 +13,7 @@ from tumor_response._version import __version__
 from tumor_response.evaluation.checklists.model_facts import blocks_used, step_names, tuning_of
 from tumor_response.reporting.end_point import DAYS, UNITS, name_of_end_point
 from tumor_response.reporting.headline import BASELINES, Headline
+from tumor_response.reporting.parts import counted
 from tumor_response.transformers.stable import stable_steps
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def results_text(front: Headline) -> str:
 def _patients(result: EvaluationResult, given: Given) -> str:
     flow = result.cohort_flow
     row = flow.iloc[0]
-    told = f"{int(row['n_patients'])} patients with {int(row['n_lesions'])} lesions were analysed"
+    n_lesions = counted(int(row["n_lesions"]), "lesion")
+    told = f"{counted(int(row['n_patients']), 'patient')} with {n_lesions} were analysed"
     left_out = int(flow["n_lesions"].iloc[-1]) if len(flow) > 1 else 0
     if given.cohort is not None:
         told += (
@@ -67,7 +69,10 @@ def _patients(result: EvaluationResult, given: Given) -> str:
         )
     told += "."
     if left_out:
-        told += f" {left_out} lesions were left out for want of an outcome or of features."
+        were = "was" if left_out == 1 else "were"
+        told += (
+            f" {counted(left_out, 'lesion')} {were} left out for want of an outcome or of features."
+        )
     for name, words in (("volume_cc", "baseline volume in cc"), ("age", "age in years")):
         if f"{name}_median" in flow:
             low, middle, high = (row[f"{name}_{part}"] for part in ("q1", "median", "q3"))
@@ -222,8 +227,8 @@ def _believed(given: Given) -> Iterator[str]:
     evidence = given.evidence
     for trace in evidence.traces:
         yield (
-            f"Leakage was traced in {len(trace.resamples)} resamples, run again with every fit "
-            f"watched (SHA-256 of the trace {trace.sha256[:HASH_DIGITS]}…)."
+            f"Leakage was traced in {counted(len(trace.resamples), 'resample')}, run again with "
+            f"every fit watched (SHA-256 of the trace {trace.sha256[:HASH_DIGITS]}…)."
         )
     for controls in evidence.controls:
         null = controls.null

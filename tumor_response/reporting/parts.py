@@ -21,6 +21,7 @@ __all__ = [
     "ShownLesion",
     "Table",
     "Viewer",
+    "counted",
     "number",
 ]
 
@@ -39,6 +40,17 @@ def number(value: object, decimals: int = 2) -> str:
         return "–"
     text = f"{value:.{decimals}f}"
     return minus(text.removeprefix("-") if float(text) == 0 else text)
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun, in the plural where there are several.
+
+    Examples
+    --------
+    >>> counted(1, "lesion"), counted(1200, "lesion")
+    ('1 lesion', '1,200 lesions')
+    """
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 @dataclass(frozen=True)

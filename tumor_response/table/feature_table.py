@@ -17,6 +17,7 @@ from tumor_response.features.base import KEY_ROLE
 from tumor_response.formats.csv import write_frame
 from tumor_response.formats.whole import write_all
 from tumor_response.formats.writing import prepare_formats
+from tumor_response.notebook import shown
 from tumor_response.table.as_sheet import table_as_sheet
 from tumor_response.table.loading import check_files, chosen_columns, part_paths, read_data
 from tumor_response.table.parts import INDEX, PartWriter, json_bytes, slices
@@ -282,6 +283,11 @@ class FeatureTable:
         counts = self.dictionary["block"].value_counts()
         blocks = ", ".join(f"{block} ({counts[block]})" for block in self.blocks)
         return f"<FeatureTable: {len(self.data)} lesions; {blocks}; {len(self.failures)} failures>"
+
+    def _repr_html_(self) -> str:
+        from tumor_response.table.shown import table_html
+
+        return shown(self, table_html)
 
 
 def _check_kinds(data: pd.DataFrame) -> None:

@@ -171,7 +171,7 @@ def test_words_and_figure(study, result):
     assert found.plot(chosen) is chosen
     drawn = sum(len(one.get_offsets()) for one in ax.collections if hasattr(one, "get_sizes"))
     assert drawn >= (found.table["reason"] == "").sum()
-    assert "out of bag" in ax.get_title()
+    assert "out of bag" in ax.get_title(loc="left")
     plt.close("all")
 
 

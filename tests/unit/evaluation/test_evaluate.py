@@ -285,12 +285,12 @@ def test_scores_and_frame_carry_every_out_of_bag_prediction(table):
     scores = result.scores
     assert list(scores.columns) == ["model", "resample", "patient_id", "lesion_id", "y", "score"]
     assert len(scores) == 2 * sum(len(r.test) for r in result.resamples)
-    frame = result.to_frame().set_index(["model", "resample"])
+    frame = result.by_resample().set_index(["model", "resample"])
     for (model, number), part in scores.groupby(["model", "resample"]):
         low, high = part.loc[part["y"] == 0, "score"], part.loc[part["y"] == 1, "score"]
         won = (high.to_numpy()[:, None] > low.to_numpy()).mean()
         tied = (high.to_numpy()[:, None] == low.to_numpy()).mean()
-        assert frame.loc[(model, number), "auc_oob"] == pytest.approx(won + tied / 2)
+        assert frame.loc[(model, number), "value"] == pytest.approx(won + tied / 2)
     bagged = scores[scores["model"] == "v"].groupby(["patient_id", "lesion_id"])["score"].mean()
     expected = result.bagged_scores["v"].dropna()
     np.testing.assert_allclose(bagged.reindex(expected.index), expected)
@@ -314,7 +314,7 @@ def test_the_roc_figure_says_what_it_shows_and_leaves_globals_alone(table):
     before = dict(plt.rcParams)
     ax = result.plot_roc(models=["v"])
     assert dict(plt.rcParams) == before
-    assert "has not seen" in ax.get_title()
+    assert "has not seen" in ax.get_title(loc="left")
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels[0].startswith(f"v: {result.summary().loc['v', 'auc_oob']:.2f} (")
     assert result.plot_roc(ax=ax) is ax

@@ -115,12 +115,12 @@ def test_a_site_of_one_class_has_scores_and_no_auc(table):
     X["meta__site"] = ["C"] * 8 + ["A", "B"] * 16
     y = (rate > rate.median()).astype(float)
     result = tr.evaluate(tr.make_model("volume_only"), X, y, LeaveOneSiteOut())
-    frame = result.to_frame().set_index("name")
-    assert np.isnan(frame.loc["C", "auc_cv"])
-    assert np.isfinite(frame.loc[["A", "B"], "auc_cv"]).all()
+    frame = result.by_resample().set_index("name")
+    assert np.isnan(frame.loc["C", "value"])
+    assert np.isfinite(frame.loc[["A", "B"], "value"]).all()
     row = result.summary().iloc[0]
     assert row["n_undefined"] == 1
-    assert row["auc_cv"] == pytest.approx(frame["auc_cv"].mean())
+    assert row["auc_cv"] == pytest.approx(frame["value"].mean())
     assert result.bagged_scores.notna().all().all()
 
 

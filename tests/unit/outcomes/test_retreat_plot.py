@@ -33,12 +33,12 @@ def retreat(along: int, turned: bool = False) -> tuple[sitk.Image, sitk.Image, s
     return image, mask, made
 
 
-def outlines(figure) -> list[LineCollection]:
+def outlines(panels) -> list[LineCollection]:
     return [
         next(
             c for c in ax.collections if isinstance(c, LineCollection) and c.get_array() is not None
         )
-        for ax in figure.axes[:3]
+        for ax in panels
     ]
 
 
@@ -67,8 +67,8 @@ def test_colours_follow_the_patients_axes(
 
 
 def test_outline_is_the_ball_in_millimetres_whatever_the_voxels() -> None:
-    figure = plot_retreat(*retreat(0))
-    for ax, collection in zip(figure.axes, outlines(figure), strict=False):
+    panels = plot_retreat(*retreat(0))
+    for ax, collection in zip(panels, outlines(panels), strict=False):
         points = np.concatenate(collection.get_segments())
         width, height = np.ptp(points, axis=0)
         assert abs(width - 18) < 3.1
@@ -77,25 +77,25 @@ def test_outline_is_the_ball_in_millimetres_whatever_the_voxels() -> None:
 
 
 def test_scale_is_symmetric_and_letters_are_the_radiologists() -> None:
-    figure = plot_retreat(*retreat(0))
-    limits = {collection.get_clim() for collection in outlines(figure)}
+    panels = plot_retreat(*retreat(0))
+    limits = {collection.get_clim() for collection in outlines(panels)}
     assert len(limits) == 1
     low, high = limits.pop()
     assert low == -high < 0
-    written = [{t.get_text(): t.get_position() for t in ax.texts} for ax in figure.axes[:3]]
+    written = [{t.get_text(): t.get_position() for t in ax.texts} for ax in panels]
     assert written[0]["R"][0] < 0.5 < written[0]["L"][0]
     assert written[0]["P"][1] < 0.5 < written[0]["A"][1]
     assert written[1]["I"][1] < 0.5 < written[1]["S"][1]
     assert written[2]["A"][0] < 0.5 < written[2]["P"][0]
     assert any(text.endswith(" mm") for text in written[0])
-    assert "positive = inwards" in figure.axes[3].get_xlabel()
-    bar = next(line for line in figure.axes[0].lines)
+    assert "positive = inwards" in panels[0].figure.axes[3].get_xlabel()
+    bar = next(line for line in panels[0].lines)
     assert np.ptp(bar.get_xdata()) == 10.0  # what is written beside it
 
 
 def test_the_end_of_the_scale_can_be_set() -> None:
-    figure = plot_retreat(*retreat(0), largest_mm=20.0)
-    assert outlines(figure)[0].get_clim() == (-20, 20)
+    panels = plot_retreat(*retreat(0), largest_mm=20.0)
+    assert outlines(panels)[0].get_clim() == (-20, 20)
 
 
 def test_unknown_retreat_stays_without_colour() -> None:
@@ -113,13 +113,13 @@ def test_unknown_retreat_stays_without_colour() -> None:
 
 def test_nothing_moved_is_drawn_in_the_middle_of_the_scale() -> None:
     image, mask, made = retreat(0)
-    figure = plot_retreat(image, mask, made * 0.0)
-    assert outlines(figure)[0].get_clim() == (-1, 1)
+    panels = plot_retreat(image, mask, made * 0.0)
+    assert outlines(panels)[0].get_clim() == (-1, 1)
 
 
 def test_three_axes_of_ones_own() -> None:
     figure, axes = plt.subplots(1, 3)
-    assert plot_retreat(*retreat(0), ax=axes) is figure
+    assert plot_retreat(*retreat(0), ax=axes) == tuple(axes)
     assert plt.get_fignums() == [figure.number]
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tumor_response.cohort import BaselineCase
 from tumor_response.exceptions import CaseError
+from tumor_response.imaging.thumbnail import thumbnail
 from tumor_response.quality import ExclusionRule, check_baseline
 from tumor_response.quality.alignment import align, gap_mm, overlap
-from tumor_response.quality.thumbnails import thumbnail
 
 
 @st.composite

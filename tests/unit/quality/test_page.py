@@ -16,8 +16,8 @@ import SimpleITK as sitk
 from tests import dicom_factory
 from tests.unit.quality import faults
 from tumor_response.cohort import Cohort
+from tumor_response.imaging.thumbnail import VIEW_PIXELS, thumbnail
 from tumor_response.quality import QualitySettings, check
-from tumor_response.quality.thumbnails import VIEW_PIXELS, thumbnail
 
 HOSTILE = "<script>alert(1)</script>"
 

@@ -31,6 +31,7 @@ from tumor_response.evaluation.sampling import (
 )
 from tumor_response.evaluation.weights import Weights
 from tumor_response.exceptions import EvaluationError, OutcomeError
+from tumor_response.frames import IntoFrame, as_keyed, as_values
 from tumor_response.models.named import Outcome
 from tumor_response.outcomes import LabelRule
 from tumor_response.table import FeatureTable
@@ -41,8 +42,8 @@ _DEFAULT_MODELS = ("logistic", "xgboost")
 
 
 def ablate(
-    table: FeatureTable | pd.DataFrame,
-    y: pd.Series,
+    table: FeatureTable | IntoFrame,
+    y: pd.Series | IntoFrame,
     models: Models = _DEFAULT_MODELS,
     scheme: Scheme | None = None,
     *,
@@ -108,6 +109,8 @@ def ablate(
     >>> list(study.result.models)
     ['logistic | clinical', 'logistic | deep', 'logistic | clinical+deep', 'clinical_only', 'dummy']
     """
+    table = as_keyed(table, "table")
+    y = as_values(y, "y")
     scheme = Bootstrap632Plus() if scheme is None else scheme
     data = table.data if isinstance(table, FeatureTable) else table
     if not isinstance(data, pd.DataFrame):

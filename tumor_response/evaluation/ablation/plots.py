@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tumor_response.evaluation.plots import words_of_headline
 from tumor_response.style import (
     DOUBLE_COLUMN_MM,
     NEUTRAL,
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_combinations", "draw_forest"]
 
-_NAMES = {"auc": "AUC", "r2": "R²", "c_index": "C-index"}
-_HOW = {"oob": "out of bag", "cv": "left out", "test": "test set"}
 _BASELINES = {"volume_only": "--", "clinical_only": ":"}
 _CHANCE = {"auc": 0.5, "c_index": 0.5, "r2": 0.0}
 
@@ -58,7 +57,7 @@ def draw_forest(study: AblationStudy, ax: Axes | None) -> Axes:
             height -= 0.5 if combined else 0.0
         ax.set_yticks(places, told)
         ax.set_ylim(height + 0.5, 0.7)
-        ax.set_xlabel(_axis(study))
+        ax.set_xlabel(words_of_headline(study.result.headline))
         ax.set_title(wrapped(study.best_of_k().text.replace("; ", "\n"), 115.0))
     return ax
 
@@ -92,7 +91,7 @@ def draw_combinations(study: AblationStudy, figure: Figure | SubFigure | None) -
             if name in frame.index:
                 value, colour = frame.loc[name, headline], looks[name]["color"]
                 ax.axhline(value, color=colour, linewidth=0.8, linestyle=style, label=name)
-        ax.set_ylabel(_axis(study))
+        ax.set_ylabel(words_of_headline(headline))
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
         inside = {"+".join(one.blocks): one.blocks for one in study.configurations}
         _draw_matrix(matrix, blocks, [inside[str(label)] for label in order.index])
@@ -125,9 +124,3 @@ def _interval(ax: Axes, row: pd.Series, headline: str, height: float, colour: st
         transform=ax.get_yaxis_transform(),
         va="center",
     )
-
-
-def _axis(study: AblationStudy) -> str:
-    measure = study.result.measure
-    how = _HOW[study.result.headline.removeprefix(f"{measure}_")]
-    return f"{_NAMES[measure]}, {how} (95 % interval)"

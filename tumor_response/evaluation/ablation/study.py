@@ -17,6 +17,7 @@ from tumor_response.evaluation.comparison import (
 from tumor_response.evaluation.nested import SELECTED
 from tumor_response.evaluation.result import EvaluationResult
 from tumor_response.exceptions import EvaluationError
+from tumor_response.notebook import shown
 from tumor_response.outcomes import Coupling
 
 if TYPE_CHECKING:
@@ -55,8 +56,18 @@ class AblationStudy:
         return summary
 
     def to_frame(self) -> pd.DataFrame:
+        """Return one row per configuration and measure.
+
+        Columns as of :meth:`tumor_response.EvaluationResult.to_frame`, and ``model_name`` and
+        ``blocks`` behind the configuration's name.
+        """
+        return self._told(self.result.to_frame())
+
+    def by_resample(self) -> pd.DataFrame:
         """Return one row per configuration and resample, with model and blocks."""
-        frame = self.result.to_frame()
+        return self._told(self.result.by_resample())
+
+    def _told(self, frame: pd.DataFrame) -> pd.DataFrame:
         by_name = {one.name: one for one in self.configurations}
         frame.insert(1, "model_name", [by_name[name].model for name in frame["model"]])
         frame.insert(2, "blocks", ["+".join(by_name[name].blocks) for name in frame["model"]])
@@ -136,10 +147,17 @@ class AblationStudy:
 
         return draw_combinations(self, figure)
 
+    def _repr_html_(self) -> str:
+        from tumor_response.evaluation.ablation.shown import study_html
+
+        return shown(self, study_html)
+
     def __repr__(self) -> str:
+        from tumor_response.evaluation.ablation.shown import best_text
+
         names = sorted({block for one in self.configurations for block in one.blocks})
         columns = [self.result.headline, "ci_low", "ci_high"]
         return (
             f"AblationStudy: {len(self.configurations)} configurations of {len(names)} blocks\n"
-            f"{self.best_of_k()}\n{self.summary()[columns].round(3)}"
+            f"{best_text(self)}\n{self.summary()[columns].round(3).to_string()}"
         )

@@ -15,6 +15,7 @@ from tumor_response.evaluation.checklists.run_facts import facts_of_run
 from tumor_response.evaluation.checklists.study_facts import LedgerLike, PlanLike, facts_of_study
 from tumor_response.evaluation.checklists.tripod_ai import TRIPOD_AI
 from tumor_response.exceptions import SettingsError
+from tumor_response.notebook import card, grid, note, shown
 from tumor_response.table import FeatureTable
 
 if TYPE_CHECKING:
@@ -116,6 +117,9 @@ class Checklist:
             "is met."
         )
 
+    def _repr_html_(self) -> str:
+        return shown(self, _html)
+
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {status}" for status, count in self.counts.items())
         return f"<Checklist {self.name}: {len(self.items)} items, {counts}>"
@@ -214,3 +218,12 @@ def _in_cell(text: str) -> str:
     for character in ("\\", "|", "*", "_", "`", "<", "[", "]"):
         plain = plain.replace(character, f"\\{character}")
     return plain
+
+
+def _html(filled: Checklist) -> str:
+    return card(
+        "Checklist",
+        filled.name,
+        note(filled._introduction()),
+        grid(filled.items[["item", "section", "asks", "status"]], what="items"),
+    )

@@ -271,11 +271,11 @@ def _site_scheme(result: EvaluationResult) -> str:
 def _by_site(result: EvaluationResult) -> str:
     if not _site_scheme(result):
         return ""
-    frame = result.to_frame()
+    frame = result.by_resample()
     parts = [
-        f"{row['model']} at {row['name']}: {row[result.headline]:.3f}"
+        f"{row['model']} at {row['name']}: {row['value']:.3f}"
         for _, row in frame.iterrows()
-        if pd.notna(row[result.headline])
+        if pd.notna(row["value"])
     ]
     return "; ".join(parts) + "."
 

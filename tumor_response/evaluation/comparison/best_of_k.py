@@ -18,6 +18,7 @@ from tumor_response.evaluation.comparison.out_of_sample import (
 )
 from tumor_response.evaluation.nested import SELECTED
 from tumor_response.exceptions import EvaluationError
+from tumor_response.frames import tidy
 
 if TYPE_CHECKING:
     from tumor_response.evaluation.result import EvaluationResult
@@ -82,6 +83,19 @@ class BestOfK:
         )
 
     def to_frame(self) -> pd.DataFrame:
+        """Return one row per configuration, the best first, to compute with.
+
+        ``model``, ``measure``, ``value`` and ``share_chosen``; of the best, ``corrected`` with
+        its interval in ``ci_low`` and ``ci_high``, which are not of ``value``.
+        """
+        table = self.table().reset_index().assign(measure=self.measure, corrected=np.nan)
+        rows = tidy(table, ["model"])
+        best = rows["model"] == self.name
+        limits = [self.corrected, self.ci_low, self.ci_high]
+        rows.loc[best, ["corrected", "ci_low", "ci_high"]] = limits
+        return rows
+
+    def table(self) -> pd.DataFrame:
         """Return one row per configuration, the best first: value and share of wins."""
         frame = pd.DataFrame({"value": self.values, "share_chosen": self.chosen})
         frame.index.name = "model"

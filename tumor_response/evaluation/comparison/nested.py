@@ -15,6 +15,7 @@ from tumor_response.evaluation.checks import aligned_outcome, check_index, check
 from tumor_response.evaluation.comparison.maximum import maximum_likelihood
 from tumor_response.evaluation.comparison.prespecified import design_of
 from tumor_response.exceptions import EvaluationError
+from tumor_response.frames import as_keyed, as_values
 from tumor_response.models import patients_of
 from tumor_response.table import FeatureTable
 
@@ -100,6 +101,7 @@ def likelihood_ratio_test(
     >>> test.df, bool(test.p_value < 0.001)
     (1, True)
     """
+    table, y = as_keyed(table, "table"), as_values(y, "y")
     X = table.data if isinstance(table, FeatureTable) else table
     check_index(X.index)
     patients = patients_of(X)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tumor_response.frames import tidy
+from tumor_response.notebook import card, facts, note, shown
 from tumor_response.style import COLOURS, DOUBLE_COLUMN_MM, NEUTRAL, figure_style, new_axes
 from tumor_response.transformers import block_of
 
@@ -50,6 +52,22 @@ class PredictionSpread:
     perturbations: list[str]
     varied: list[str]
     held: list[str]
+
+    def _repr_html_(self) -> str:
+        return shown(self, _html)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per lesion, to compute with.
+
+        ``model``, the lesion, ``measure`` (``"probability"``), ``value`` and the other columns of
+        :attr:`table`; ``low`` and ``high`` are of the repeats, and no confidence interval.
+        """
+        keys = [str(name) for name in self.table.index.names]
+        table = self.table.reset_index().rename(columns={"probability": "value"})
+        return tidy(table.assign(model=self.model, measure="probability"), ["model", *keys])
+
+    def __repr__(self) -> str:
+        return f"<PredictionSpread of {self.model!r}>\n{self.sentence()}"
 
     def summary(self) -> pd.Series:
         """Return medians and counts over the lesions that have a spread."""
@@ -143,3 +161,12 @@ class PredictionSpread:
 
     def __str__(self) -> str:
         return self.sentence()
+
+
+def _html(spread: PredictionSpread) -> str:
+    return card(
+        "PredictionSpread",
+        spread.model,
+        note(spread.sentence()),
+        facts(dict(spread.summary())),
+    )

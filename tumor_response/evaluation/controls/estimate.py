@@ -23,6 +23,7 @@ from tumor_response.exceptions import EvaluationError
 from tumor_response.features.base import KEY_ROLE, FeatureExtractor
 from tumor_response.features.run_estimate import ExtractionEstimate
 from tumor_response.features.run_progress import duration_text
+from tumor_response.frames import IntoFrame, as_keyed, as_values
 from tumor_response.outcomes import LabelRule
 from tumor_response.parallel.processes import worker_count
 from tumor_response.quality import ExclusionRule, QualitySettings
@@ -86,11 +87,11 @@ def estimate_controls(
     cohort: Cohort,
     extractors: Sequence[FeatureExtractor],
     model: BaseEstimator | Mapping[str, BaseEstimator],
-    y: pd.Series,
+    y: pd.Series | IntoFrame,
     scheme: Scheme | None = None,
     *,
     label: LabelRule | None = None,
-    table: FeatureTable | pd.DataFrame | None = None,
+    table: FeatureTable | IntoFrame | None = None,
     settings: ControlsSettings = _DEFAULTS,
     n_jobs: int = 1,
     n_sample: int = 3,
@@ -131,6 +132,8 @@ exclude
     >>> estimate.n_fits["permuted labels"], estimate.total_s > 0
     (4221, True)
     """
+    table = as_keyed(table, "table")
+    y = as_values(y, "y")
     workers = worker_count(checked_n_jobs(n_jobs))
     name, estimator = one_model(model)
     plan = plan_of(cohort, extractors, name, estimator, settings, table)

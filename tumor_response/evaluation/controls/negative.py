@@ -29,6 +29,7 @@ from tumor_response.evaluation.weights import Weights
 from tumor_response.exceptions import EvaluationError, OutcomeError
 from tumor_response.features.base import FeatureExtractor
 from tumor_response.features.checks import checked_specs
+from tumor_response.frames import IntoFrame, as_keyed, as_values
 from tumor_response.models import make_model
 from tumor_response.outcomes import LabelRule
 from tumor_response.quality import ExclusionRule, QualitySettings
@@ -53,13 +54,13 @@ def negative_controls(
     cohort: Cohort,
     extractors: Sequence[FeatureExtractor],
     model: BaseEstimator | Mapping[str, BaseEstimator],
-    y: pd.Series,
+    y: pd.Series | IntoFrame,
     scheme: Scheme | None = None,
     *,
     label: LabelRule | None = None,
     failed: Failed = "error",
     sample_weight: Weights = None,
-    table: FeatureTable | pd.DataFrame | None = None,
+    table: FeatureTable | IntoFrame | None = None,
     settings: ControlsSettings = _DEFAULTS,
     n_jobs: int = 1,
     cache_dir: str | Path | None = None,
@@ -138,6 +139,8 @@ def negative_controls(
     >>> controls.made
     ['permuted_labels', 'random_columns', 'voxels_shuffled']
     """
+    table = as_keyed(table, "table")
+    y = as_values(y, "y")
     n_jobs = checked_n_jobs(n_jobs)
     name, estimator = one_model(model)
     scheme = _checked_scheme(scheme)

@@ -21,6 +21,7 @@ from tumor_response.evaluation.sampling import Resample, Scheme
 from tumor_response.evaluation.sampling.base import MAX_TRIES
 from tumor_response.evaluation.tasks import MEASURES, headline_value
 from tumor_response.exceptions import EvaluationError
+from tumor_response.frames import tidy
 from tumor_response.parallel import spread
 from tumor_response.settings import checked_n_jobs
 
@@ -127,6 +128,11 @@ class PermutationNull:
         values = self.values[self.headline]
         above = self.mean - CHANCE[self.measure]
         return bool(above > max(_MATERIAL, 3 * float(values.std()) / np.sqrt(len(values))))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per permutation and measure: ``model``, ``permutation``, ``value``."""
+        long = self.values.rename_axis("permutation").melt(var_name="measure", ignore_index=False)
+        return tidy(long.reset_index().assign(model=self.model), ["model", "permutation"])
 
     def columns(self) -> dict[str, float]:
         """Return what :meth:`tumor_response.EvaluationResult.summary` says of it."""

@@ -15,6 +15,16 @@ from tumor_response.evaluation.controls.null import CHANCE, PermutationNull
 from tumor_response.evaluation.controls.verdicts import LEVEL, sentences, verdict
 from tumor_response.evaluation.result import EvaluationResult
 from tumor_response.exceptions import EvaluationError
+from tumor_response.frames import tidy
+from tumor_response.notebook import (
+    CAUTION,
+    card,
+    figure_text,
+    grid,
+    interval_text,
+    note,
+    shown,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -195,6 +205,32 @@ class NegativeControls:
             "excess_high": excess_row["ci_high"],
         }
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the model and every control, one row each, to compute with.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``model``, ``control`` (empty for the model itself), ``measure``, ``value``,
+            ``ci_low``, ``ci_high``, ``ci_method``; then the columns of :meth:`summary`.
+        """
+        result, headline = self.result, self.result.headline
+        own = result.interval(self.model)
+        table = self.summary().reset_index().rename(columns={headline: "value"})
+        table["ci_method"] = [
+            "permutation_percentile" if name == "permuted_labels" else result.interval(name).method
+            for name in self.made
+        ]
+        model: dict[str, object] = {
+            "control": "",
+            "value": float(np.nanmean(result.oob_values(self.model))),
+            "ci_low": own.low,
+            "ci_high": own.high,
+            "ci_method": own.method,
+        }
+        rows = pd.concat([pd.DataFrame([model]), table.drop(columns="model_value")])
+        return tidy(rows.assign(model=self.model, measure=headline), ["model", "control"])
+
     def verdicts(self) -> tuple[str, ...]:
         """Return the sentences that belong on a report's first page.
 
@@ -223,6 +259,9 @@ class NegativeControls:
 
         return draw_controls(self, ax)
 
+    def _repr_html_(self) -> str:
+        return shown(self, _html)
+
     def __str__(self) -> str:
         shown = [self.result.headline, "ci_low", "ci_high", "expectation", "difference"]
         shown += ["difference_low", "difference_high", "verdict"]
@@ -243,3 +282,30 @@ def _fixed_expectation(chance: float, value: float, low: float, high: float) -> 
         "excess_low": low - chance,
         "excess_high": high - chance,
     }
+
+
+def _html(controls: NegativeControls) -> str:
+    headline, summary = controls.result.headline, controls.summary()
+    limits = summary[["ci_low", "ci_high"]].itertuples(index=False, name=None)
+    apart = summary[["difference_low", "difference_high"]].itertuples(index=False, name=None)
+    read = pd.DataFrame(index=summary.index)
+    read["keeps"] = summary["keeps"]
+    read[headline] = summary[headline].map(figure_text)
+    read["interval"] = [interval_text(low, high) for low, high in limits]
+    read["expected"] = summary["expectation"].map(figure_text)
+    read["model minus control"] = [
+        f"{figure_text(value)} ({interval_text(low, high)})"
+        for value, (low, high) in zip(summary["difference"], apart, strict=True)
+    ]
+    read["verdict"] = summary["verdict"]
+    own = controls.result.interval(controls.model)
+    value = figure_text(np.nanmean(controls.result.oob_values(controls.model)))
+    limits_of_model = interval_text(own.low, own.high)
+    return card(
+        "NegativeControls",
+        f"{controls.model}, {headline} {value} ({limits_of_model}); permuted labels "
+        f"p = {controls.p_value:.3f}",
+        grid(read, what="controls"),
+        *(note(sentence, CAUTION) for sentence in controls.verdicts()),
+        *(note(f"Not made: {name}, {why}.") for name, why in controls.skipped.items()),
+    )

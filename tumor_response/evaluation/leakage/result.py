@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from tumor_response.evaluation.leakage.findings import FAULT, STATUSES
+from tumor_response.evaluation.leakage.findings import FAULT, NOT_CHECKABLE, STATUSES
 from tumor_response.exceptions import EvaluationError
+from tumor_response.notebook import CAUTION, card, facts, grid, more, note, shown
 from tumor_response.settings import sha256_of_json
 
 __all__ = ["CLASSES", "FaultClass", "LeakageTrace"]
@@ -78,6 +79,11 @@ class LeakageTrace:
         found = pd.concat(parts, ignore_index=True)
         return found if class_ is None else found.drop(columns="class")
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per check: ``class``, ``check``, ``status``, ``detail``, ``where``."""
+        parts = [self._findings(one).assign(**{"class": one}) for one in CLASSES]
+        return pd.concat(parts, ignore_index=True)[["class", "check", "status", "detail", "where"]]
+
     def strip(self) -> dict[str, str]:
         """Return a short text for each class, for the first page of a report.
 
@@ -134,6 +140,9 @@ class LeakageTrace:
                     lines += textwrap.wrap(said, 100, subsequent_indent=" " * 14)
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        return shown(self, _html)
+
     def __repr__(self) -> str:
         cells = "; ".join(f"{class_}: {cell}" for class_, cell in self.strip().items())
         return f"<LeakageTrace: {cells}>"
@@ -143,3 +152,24 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     columns = [frame[name].tolist() for name in frame.columns]
     names = [str(name) for name in frame.columns]
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _html(trace: LeakageTrace) -> str:
+    watched = f"{len(trace.resamples)} of {trace.n_resamples} resamples were watched"
+    pieces = []
+    faults = trace.faults()
+    if len(faults):
+        pieces += [
+            note(f"{len(faults)} faults: nothing may be concluded before they are mended", CAUTION),
+            grid(faults[["class", "check", "detail", "where"]], what="faults"),
+        ]
+    strip = trace.strip()
+    pieces.append(facts({f"{name}: {_MEANING[name]}": strip[name] for name in CLASSES}))
+    open_ones = trace.to_frame()
+    open_ones = open_ones[open_ones["status"] == NOT_CHECKABLE]
+    if len(open_ones):
+        shown_columns = open_ones[["class", "check", "detail"]]
+        pieces.append(
+            more(f"{len(open_ones)} not checkable, which is not passed", grid(shown_columns))
+        )
+    return card("LeakageTrace", watched, *pieces)

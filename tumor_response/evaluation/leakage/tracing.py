@@ -36,6 +36,7 @@ from tumor_response.evaluation.running import ResampleScores
 from tumor_response.evaluation.sampling import Bootstrap632Plus, Resample, Scheme
 from tumor_response.evaluation.weights import Weights
 from tumor_response.exceptions import EvaluationError, OutcomeError
+from tumor_response.frames import IntoFrame, as_keyed, as_values
 from tumor_response.outcomes import LabelRule
 from tumor_response.parallel import spread
 from tumor_response.settings import checked_n_jobs
@@ -52,12 +53,12 @@ _NOISE_SEED = 20_000
 
 def leakage_trace(
     models: Mapping[str, BaseEstimator] | BaseEstimator,
-    table: FeatureTable | pd.DataFrame,
-    y: pd.Series,
+    table: FeatureTable | IntoFrame,
+    y: pd.Series | IntoFrame,
     scheme: Scheme | None = None,
     *,
     label: LabelRule | None = None,
-    outcomes: pd.DataFrame | None = None,
+    outcomes: IntoFrame | None = None,
     blocks: Mapping[str, Sequence[str]] | None = None,
     failed: Failed = "error",
     sample_weight: Weights = None,
@@ -116,6 +117,9 @@ def leakage_trace(
     >>> trace.faults()[["class", "check"]].values.tolist()
     [['suspected', 'columns scaled over all rows']]
     """
+    table = as_keyed(table, "table")
+    y = as_values(y, "y")
+    outcomes = as_keyed(outcomes, "outcomes")
     scheme = Bootstrap632Plus() if scheme is None else scheme
     question = Question(models, table, y, scheme, label, blocks, failed, sample_weight)
     tracer = _Tracer(question, outcomes, n_resamples, checked_n_jobs(n_jobs))
@@ -129,9 +133,9 @@ def leakage_trace(
 
 def trace_of_result(
     result: EvaluationResult,
-    table: FeatureTable | pd.DataFrame | None = None,
+    table: FeatureTable | IntoFrame | None = None,
     *,
-    outcomes: pd.DataFrame | None = None,
+    outcomes: IntoFrame | None = None,
     n_resamples: int = 3,
     n_jobs: int = 1,
 ) -> LeakageTrace:
@@ -169,6 +173,8 @@ def trace_of_result(
     >>> len(trace_of_result(result, n_resamples=1).faults("recorded"))
     0
     """
+    table = as_keyed(table, "table")
+    outcomes = as_keyed(outcomes, "outcomes")
     rows = result.rows
     index = rows.X.index if table is None else _frame_of(table).index
     weight = None

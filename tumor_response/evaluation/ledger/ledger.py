@@ -15,6 +15,7 @@ from tumor_response.evaluation.ledger.chain import ChainedFile, write_durably
 from tumor_response.evaluation.ledger.record import record_of, scores_from_bytes, scores_to_bytes
 from tumor_response.evaluation.nested import SELECTED
 from tumor_response.exceptions import EvaluationError
+from tumor_response.notebook import card, grid, note, shown
 
 if TYPE_CHECKING:
     from tumor_response.evaluation.result import EvaluationResult
@@ -45,6 +46,12 @@ class StudyLedger:
         self.directory = Path(directory)
         self.chain = ChainedFile(self.directory / "ledger.jsonl")
         self._scores = self.directory / "ledger_scores"
+
+    def __repr__(self) -> str:
+        return f"<StudyLedger {str(self.directory)!r}>"
+
+    def _repr_html_(self) -> str:
+        return shown(self, _html)
 
     def append(self, result: EvaluationResult, kind: str = "evaluate") -> dict[str, Any]:
         """Enter an evaluation: scores first, then the line that names them.
@@ -226,3 +233,19 @@ class StudyLedger:
 def _tried(entry: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the models of an entry but the one that chooses among the others."""
     return [model for model in entry["models"] if model["name"] != SELECTED]
+
+
+def _html(ledger: StudyLedger) -> str:
+    if not ledger.evaluations():
+        return card("StudyLedger", "", note("Nothing was evaluated yet."))
+    entries = ledger.entries()
+    tried = ledger.configurations()
+    ends = ("_oob", "_cv", "_test")
+    headlines = [str(name) for name in tried if str(name).endswith(ends)]
+    columns = ["name", "entry", "n_evaluations", *headlines, "ci_low", "ci_high"]
+    return card(
+        "StudyLedger",
+        f"{len(entries)} {'entry' if len(entries) == 1 else 'entries'}, chain unbroken",
+        note(f"{ledger.text()[:1].upper()}{ledger.text()[1:]}."),
+        grid(tried[columns].set_index("name"), what="configurations"),
+    )

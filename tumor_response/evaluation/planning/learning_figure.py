@@ -31,7 +31,9 @@ def draw_learning_curve(
     curve: LearningCurve, names: list[str], ax: Axes | None, auc: float | None
 ) -> Axes:
     """Draw what :meth:`LearningCurve.plot` describes."""
-    table = curve.to_frame()
+    from matplotlib.patheffects import withStroke
+
+    table = curve.table()
     first, last, beyond = curve.sizes[0], curve.sizes[-1], 2 * curve.n_patients
     measured, further = np.linspace(first, last, 100), np.linspace(last, beyond, 100)
     with figure_style():
@@ -81,6 +83,7 @@ def draw_learning_curve(
             rotation=90,
             va="bottom",
             color=NEUTRAL,
+            path_effects=[withStroke(linewidth=2, foreground="white")],
         )
         ax.set(xlabel="Training patients", ylabel="AUC on held-out patients")
         ax.set_title(

@@ -14,6 +14,8 @@ import pandas as pd
 from tumor_response.evaluation.planning.power_law import PowerLaw, fit_power_laws
 from tumor_response.evaluation.planning.required import check_between
 from tumor_response.exceptions import EvaluationError
+from tumor_response.frames import tidy
+from tumor_response.notebook import card, grid, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -116,7 +118,16 @@ class LearningCurve:
         return list(self.draws)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per model and size.
+        """Return one row per model and size, to compute with.
+
+        ``model``, ``n_patients``, ``measure`` (``"auc"``), ``value`` and the columns of
+        :meth:`table`.
+        """
+        table = self.table().reset_index().rename(columns={"auc": "value"})
+        return tidy(table.assign(measure="auc"), ["model", "n_patients"])
+
+    def table(self) -> pd.DataFrame:
+        """Return one row per model and size, to read.
 
         Returns
         -------
@@ -235,12 +246,23 @@ class LearningCurve:
                 code="unknown_model",
             )
 
+    def _repr_html_(self) -> str:
+        return shown(self, _html)
+
     def __repr__(self) -> str:
         return (
             f"LearningCurve: {self.n_patients} patients, {self.n_repeats} repeats\n"
-            f"{self.to_frame()[['auc', 'ci_low', 'ci_high']].round(3)}"
+            f"{self.table()[['auc', 'ci_low', 'ci_high']].round(3)}"
         )
 
 
 def _within(n: float, most: int) -> float:
     return n if n <= most else float("inf")
+
+
+def _html(curve: LearningCurve) -> str:
+    return card(
+        "LearningCurve",
+        f"{curve.n_patients} patients, {curve.n_repeats} repeats",
+        grid(curve.table(), what="rows", n_rows=20),
+    )

@@ -72,13 +72,13 @@ class RequiredPatients:
         return None if self.prevalence is None else whole_up(self.n * self.prevalence)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row per criterion: ``n`` (missing if not applied) and ``detail``."""
+        """Return one row per ``criterion``: ``n`` (missing if not applied) and ``detail``."""
         return pd.DataFrame(
             {
+                "criterion": [one.name for one in self.criteria],
                 "n": pd.array([one.n for one in self.criteria], dtype="Int64"),
                 "detail": [one.detail for one in self.criteria],
-            },
-            index=pd.Index([one.name for one in self.criteria], name="criterion"),
+            }
         )
 
     def __str__(self) -> str:

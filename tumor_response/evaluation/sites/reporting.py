@@ -23,6 +23,7 @@ from tumor_response.evaluation.sites.association import associated
 from tumor_response.evaluation.sites.reading import Rows, by_site_alone, readings
 from tumor_response.evaluation.sites.result import SiteReport
 from tumor_response.exceptions import EvaluationError, ModelError
+from tumor_response.frames import IntoFrame, as_keyed, as_values
 from tumor_response.models import patients_of
 from tumor_response.outcomes import LabelRule
 from tumor_response.table import FeatureTable
@@ -45,8 +46,8 @@ MIN_PATIENTS = 10
 
 
 def site_report(
-    table: FeatureTable | pd.DataFrame,
-    y: pd.Series,
+    table: FeatureTable | IntoFrame,
+    y: pd.Series | IntoFrame,
     *,
     label: LabelRule | None = None,
     step: BaseEstimator | None = None,
@@ -120,6 +121,8 @@ def site_report(
     >>> report.site_is_readable, report.site_is_left, report.is_confounded
     (True, False, False)
     """
+    table = as_keyed(table, "table")
+    y = as_values(y, "y")
     data = table.data if isinstance(table, FeatureTable) else table
     dictionary = table.dictionary if isinstance(table, FeatureTable) else None
     if not isinstance(data, pd.DataFrame):

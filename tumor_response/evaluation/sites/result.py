@@ -10,6 +10,8 @@ import pandas as pd
 
 from tumor_response.evaluation.sites.association import Association
 from tumor_response.evaluation.sites.reading import Held, Readings
+from tumor_response.frames import tidy
+from tumor_response.notebook import card, grid, note, shown
 from tumor_response.style import COLOURS, NEUTRAL, SINGLE_COLUMN_MM, figure_style, new_axes
 
 if TYPE_CHECKING:
@@ -102,6 +104,25 @@ class SiteReport:
         rows["outcome_by_site_alone"] = _limits("before", self.site_alone)
         frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("figure")
         return frame.assign(ci_method=CI_METHOD)
+
+    def _repr_html_(self) -> str:
+        return shown(self, _html)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per figure and state, to compute with.
+
+        ``step``, ``measure`` (the figure), ``state`` (``"before"``, ``"after"``,
+        ``"difference"``), ``value``, ``ci_low``, ``ci_high``, ``ci_method``.
+        """
+        table = self.table().reset_index().rename(columns={"figure": "measure"})
+        parts = [
+            table[["measure", state, f"{state}_low", f"{state}_high", "ci_method"]]
+            .set_axis(["measure", "value", "ci_low", "ci_high", "ci_method"], axis=1)
+            .dropna(subset=["value"])
+            .assign(state=state, step=self.step)
+            for state in ("before", "after", "difference")
+        ]
+        return tidy(pd.concat(parts), ["step", "state"])
 
     @property
     def verdict(self) -> str:
@@ -217,3 +238,13 @@ def _shown(held: Held) -> str:
 
 def _number(value: float) -> str:
     return "unknown" if np.isnan(value) else f"{value:.2f}".replace("-", "−")
+
+
+def _html(report: SiteReport) -> str:
+    return card(
+        "SiteReport",
+        f"{report.step}: {report.n_lesions} lesions of {report.n_patients} patients",
+        note(report.verdict),
+        grid(report.sites, what="sites"),
+        grid(report.table()),
+    )

@@ -21,6 +21,8 @@ from tumor_response.evaluation.subgroups.estimates import (
 )
 from tumor_response.evaluation.subgroups.groups import hidden_groups, members
 from tumor_response.exceptions import EvaluationError
+from tumor_response.frames import tidy
+from tumor_response.notebook import card, grid, note, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,14 +70,23 @@ class Subgroups:
     caution: str
 
     def to_frame(self) -> pd.DataFrame:
-        """Return :attr:`table`."""
-        return self.table.copy()
+        """Return one row per subgroup, to compute with.
+
+        ``model``, ``by``, ``group``, ``measure`` (``"auc"``), ``value`` and the other columns of
+        :attr:`table`.
+        """
+        table = self.table.rename_axis("group").reset_index().rename(columns={"auc": "value"})
+        table = table.assign(model=self.model, by=self.by, measure="auc")
+        return tidy(table, ["model", "by", "group"])
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw a forest plot of the AUCs; returns the axes."""
         from tumor_response.evaluation.subgroups.forest import draw_forest
 
         return draw_forest(self, ax)
+
+    def _repr_html_(self) -> str:
+        return shown(self, _html)
 
     def __repr__(self) -> str:
         shown = self.table[["n_patients", "n_responders", "auc", "ci_low", "ci_high", "suppressed"]]
@@ -279,4 +290,14 @@ def _caution(n_shown: int, n_differences: int, level: float) -> str:
         f"none, at least one {100 * level:g} % interval would still leave out zero with a chance "
         f"of up to about {100 * chance:.0f} %; the adjusted intervals allow for that. Subgroups "
         "chosen after seeing the data allow for more."
+    )
+
+
+def _html(groups: Subgroups) -> str:
+    columns = ["n_patients", "n_responders", "auc", "ci_low", "ci_high", "suppressed"]
+    return card(
+        "Subgroups",
+        f"{groups.model} by {groups.by}",
+        grid(groups.table[columns], what="subgroups", n_rows=20),
+        note(groups.caution),
     )

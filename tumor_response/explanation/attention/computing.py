@@ -22,6 +22,7 @@ from tumor_response.explanation.attention.predictors import Predicting, network_
 from tumor_response.explanation.attention.weights import EmbeddingWeights, Mode, embedding_weights
 from tumor_response.features.deep import DeepFeatures, Views, ViewSettings
 from tumor_response.features.deep.networks.device import resolved_device
+from tumor_response.frames import IntoFrame, as_keyed
 from tumor_response.models import final_estimator
 from tumor_response.models.linear_scores import LinearClassifier
 from tumor_response.parallel import spread
@@ -36,7 +37,7 @@ def attention(
     cohort: Cohort | Sequence[Case],
     *,
     extractor: DeepFeatures | Views | None = None,
-    table: FeatureTable | pd.DataFrame | None = None,
+    table: FeatureTable | IntoFrame | None = None,
     name: str | None = None,
     in_sample: bool | None = None,
     background: FeatureTable | pd.DataFrame | None = None,
@@ -129,6 +130,7 @@ def attention(
         subject, name = subject.state_.model, name or "predictor"
         if background is None and isinstance(final_estimator(subject), LinearClassifier):
             background = table  # its slopes are the same whatever stands behind
+    table = as_keyed(table, "table")
     if isinstance(extractor, Views):
         if background is not None or not isinstance(table, FeatureTable | pd.DataFrame):
             raise ExplanationError(

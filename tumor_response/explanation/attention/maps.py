@@ -16,7 +16,9 @@ from tumor_response.explanation.attention.boxed import BoxedMap
 from tumor_response.explanation.attention.space import Between, placed_in_patient
 from tumor_response.explanation.attention.view_maps import ViewMaps
 from tumor_response.features.deep.views import ViewSettings
+from tumor_response.frames import tidy
 from tumor_response.imaging import Geometry
+from tumor_response.notebook import shown
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -250,6 +252,16 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
         index = pd.MultiIndex.from_tuples(list(rows), names=["patient_id", "lesion_id"])
         table = pd.DataFrame(list(rows.values()), index=index, columns=[*numbers, "reason"])
         return table.astype(dict.fromkeys(numbers, "float64") | {"reason": "str"})
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per lesion, to compute with.
+
+        ``model``, ``method``, ``patient_id``, ``lesion_id``, ``measure`` (``"output"``),
+        ``value`` (log-odds) and the other columns of :meth:`table`.
+        """
+        table = self.table().reset_index().rename(columns={"output": "value"})
+        table = table.assign(model=self.model, method=self.method, measure="output")
+        return tidy(table, ["model", "method", "patient_id", "lesion_id"])
 
     def case(self, key: Key | str) -> CaseAttention:
         """Return one lesion's map; for a patient with one lesion the patient_id will do.
@@ -485,6 +497,11 @@ class AttentionMaps(Mapping[Key, CaseAttention]):
             names=names,
             figure=figure,
         )
+
+    def _repr_html_(self) -> str:
+        from tumor_response.explanation.attention.shown import maps_html
+
+        return shown(self, maps_html)
 
     def __repr__(self) -> str:
         return (

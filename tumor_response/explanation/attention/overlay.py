@@ -20,7 +20,7 @@ from tumor_response.features.deep.views.plot import LETTERS, draw_letters, draw_
 from tumor_response.features.deep.views.sampling import PlaneGrid
 from tumor_response.features.deep.views.settings import Plane, Range
 from tumor_response.imaging.volume import tumour_box
-from tumor_response.style import COLOURS, NEUTRAL
+from tumor_response.style import CONTOUR, NEUTRAL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -124,7 +124,7 @@ class Overlay:
         strength = np.abs(values) / max(abs(self.low), self.high) if self.from_zero else 1.0
         painted[..., 3] = np.where(covered, _OPAQUE * np.clip(strength, 0.0, 1.0), 0.0)
         ax.imshow(painted, interpolation="nearest")
-        for shape, colour, width in ((covered, NEUTRAL, 0.5), (inside, COLOURS[2], 0.9)):
+        for shape, colour, width in ((covered, NEUTRAL, 0.5), (inside, CONTOUR, 0.9)):
             if shape.any() and not shape.all():
                 ax.contour(shape.astype(np.float64), levels=[0.5], colors=colour, linewidths=width)
         ax.set(xticks=[], yticks=[], xlim=(-0.5, _POINTS - 0.5), ylim=(_POINTS - 0.5, -0.5))

@@ -68,12 +68,12 @@ def draw_lesion(
         if planes == "best":
             plane, middle = overlay.best()
             overlay.draw(axes[0], plane, middle)
-            axes[0].set_title(plane)
+            axes[0].set_title(plane, loc="center")
         else:
             middle = overlay.centre()
             for one, name in zip(axes, PLANES, strict=True):
                 overlay.draw(one, name, middle)
-                one.set_title(name)
+                one.set_title(name, loc="center")
         bar = figure_of(axes).colorbar(overlay.colours(), ax=axes, shrink=0.8, label=overlay.label)
         bar.outline.set_linewidth(0.4)
     return axes[0] if planes == "best" else tuple(axes)

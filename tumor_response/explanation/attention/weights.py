@@ -22,6 +22,7 @@ from tumor_response.explanation.attention.embedding import (
 )
 from tumor_response.explanation.attention.slopes import slopes
 from tumor_response.explanation.attention.weights_out_of_bag import weights_out_of_bag
+from tumor_response.frames import IntoFrame, as_keyed
 from tumor_response.models import final_estimator
 from tumor_response.settings import checked_n_jobs
 from tumor_response.table import FeatureTable
@@ -160,7 +161,8 @@ def _of_fitted(
     )
 
 
-def _frame(table: FeatureTable | pd.DataFrame) -> pd.DataFrame:
+def _frame(table: FeatureTable | IntoFrame) -> pd.DataFrame:
+    table = as_keyed(table, "table")
     if isinstance(table, FeatureTable):
         return table.data
     if isinstance(table, pd.DataFrame):

@@ -18,6 +18,7 @@ from tumor_response.style import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
@@ -60,8 +61,8 @@ def draw(found: Concordance, figure: Figure | SubFigure | None) -> tuple[Axes, .
                 ax.set_ylabel("correlation, depth taken out")
                 ax.set_ylim(-1, 1)
                 ax.axhline(0, color=NEUTRAL, linewidth=0.6, zorder=0)
-        handles, names = axes[0][0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=len(names))
+        handles = _legend({group for table, _, _ in panels for group in table["group"]})
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
     return tuple(axes[0])
 
 
@@ -81,10 +82,9 @@ def _panel(ax: Axes, table: pd.DataFrame, columns: tuple[str, str, str]) -> None
         bottom=known[low][band],
         width=0.8,
         color=_BAND,
-        label="null band",
         zorder=1,
     )
-    for group, name in _NAMES.items():
+    for group in _NAMES:
         of = (known["group"] == group).to_numpy()
         if of.any():
             ax.plot(
@@ -93,6 +93,18 @@ def _panel(ax: Axes, table: pd.DataFrame, columns: tuple[str, str, str]) -> None
                 "o",
                 markersize=3.0,
                 color=_COLOURS[group],
-                label=name,
+                clip_on=False,
                 zorder=3,
             )
+
+
+def _legend(groups: set[str]) -> list[Artist]:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    points: list[Artist] = [
+        Line2D([], [], marker="o", linestyle="none", markersize=3.0, color=colour, label=name)
+        for (group, name), colour in zip(_NAMES.items(), _COLOURS.values(), strict=True)
+        if group in groups
+    ]
+    return [*points, Patch(color=_BAND, label="null band")]

@@ -9,6 +9,8 @@ import pandas as pd
 
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.concordance.settings import ConcordanceSettings
+from tumor_response.frames import tidy
+from tumor_response.notebook import card, grid, more, note, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -116,6 +118,15 @@ class Concordance:
         """
         return self.group_table.copy()
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per measure, target and group, to compute with.
+
+        ``model``, ``target``, ``group``, ``measure``, ``value``, ``ci_low``, ``ci_high``,
+        ``ci_method`` and the other columns of :meth:`by_group`.
+        """
+        table = self.by_group().rename(columns={"estimate": "value", "method": "ci_method"})
+        return tidy(table.assign(model=self.model), ["model", "target", "group"])
+
     def sentences(self) -> tuple[str, ...]:
         """Return what was measured in words, with intervals, nulls and limits."""
         from tumor_response.explanation.concordance.sentences import worded
@@ -139,7 +150,21 @@ class Concordance:
 
         return draw(self, figure)
 
+    def _repr_html_(self) -> str:
+        return shown(self, _html)
+
     def __repr__(self) -> str:
         n = self.shrinkage_table.groupby(level=["patient_id", "lesion_id"]).ngroups
         lines = "\n".join(self.sentences())
         return f"Concordance of {self.model!r} by {self.method} ({self.mode}): {n} lesions\n{lines}"
+
+
+def _html(found: Concordance) -> str:
+    columns = ["measure", "target", "group", "estimate", "ci_low", "ci_high", "expected"]
+    table = found.by_group()
+    return card(
+        "Concordance",
+        f"of {found.model} by {found.method}",
+        *(note(sentence) for sentence in found.sentences()),
+        more("All measures", grid(table[columns], what="rows", n_rows=40)),
+    )

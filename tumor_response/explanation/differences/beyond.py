@@ -17,6 +17,7 @@ from tumor_response.explanation.differences.comparing import Within, differences
 from tumor_response.explanation.differences.prepared import ComparedRows, compared_rows
 from tumor_response.explanation.differences.result import GroupDifferences
 from tumor_response.explanation.hierarchy import Hierarchy
+from tumor_response.frames import as_keyed
 from tumor_response.outcomes import Coupling
 from tumor_response.table import FeatureTable
 
@@ -191,6 +192,7 @@ def _rows(
     if table is None:
         rows = compared_rows(evaluated.X, y, None, adjust, evaluated.blocks)
     else:
+        table = as_keyed(table, "table")
         data = table.data if isinstance(table, FeatureTable) else table
         absent = index.difference(data.index)
         if len(absent):

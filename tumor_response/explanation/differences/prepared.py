@@ -20,6 +20,7 @@ from tumor_response.evaluation.checks import (
 from tumor_response.evaluation.left_out import missing_outcomes
 from tumor_response.exceptions import EvaluationError, ExplanationError
 from tumor_response.explanation.hierarchy import Hierarchy
+from tumor_response.frames import IntoFrame, as_keyed, as_values
 from tumor_response.models import patients_of
 from tumor_response.outcomes import LabelRule
 from tumor_response.table import FeatureTable
@@ -72,13 +73,15 @@ class ComparedRows:
 
 
 def compared_rows(
-    table: FeatureTable | pd.DataFrame,
-    y: pd.Series,
+    table: FeatureTable | IntoFrame,
+    y: pd.Series | IntoFrame,
     label: LabelRule | None,
     adjust: Sequence[str] | None,
     blocks: Sequence[str] | Mapping[str, Sequence[str]] | None,
 ) -> ComparedRows:
     """Check everything that can be checked, and leave out what must be."""
+    table = as_keyed(table, "table")
+    y = as_values(y, "y")
     data = table.data if isinstance(table, FeatureTable) else table
     if not isinstance(data, pd.DataFrame):
         raise ExplanationError(

@@ -9,6 +9,8 @@ import pandas as pd
 
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.differences.chance import ALL
+from tumor_response.frames import tidy
+from tumor_response.notebook import card, grid, note, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,6 +103,16 @@ class GroupDifferences:
             ``"said_by_covariates"``: the covariates determine the column.
         """
         return self.columns.sort_values(["p_value", "auc"], kind="stable")
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per column of the table, to compute with.
+
+        ``column``, ``measure`` (``"auc"``), ``value``, ``ci_low``, ``ci_high``, ``ci_method``
+        and the other columns of :meth:`table`.
+        """
+        names = {"auc": "value", "auc_low": "ci_low", "auc_high": "ci_high"}
+        table = self.table().reset_index().rename(columns=names)
+        return tidy(table.assign(measure="auc"), ["column"])
 
     def expected_by_chance(self) -> pd.DataFrame:
         """Return how many columns were found, and how many are when outcomes are permuted.
@@ -236,9 +248,24 @@ class GroupDifferences:
             f"more with a share of {q['p_value']:.3g}."
         )
 
+    def _repr_html_(self) -> str:
+        return shown(self, _html)
+
     def __repr__(self) -> str:
         shown = self.expected_by_chance()
         return (
             f"GroupDifferences: {self._who()}\n"
             f"{shown[shown['scope'] == ALL].drop(columns='scope').round(3).to_string(index=False)}"
         )
+
+
+def _html(found: GroupDifferences) -> str:
+    shown_columns = ["block", "family", "auc", "auc_low", "auc_high", "p_value", "q_all"]
+    counts = found.expected_by_chance()
+    return card(
+        "GroupDifferences",
+        "",
+        *(note(sentence) for sentence in found.sentences()),
+        grid(counts[counts["scope"] == ALL].drop(columns="scope"), what="rows"),
+        grid(found.table()[shown_columns], what="columns, the smallest p first", n_rows=8),
+    )

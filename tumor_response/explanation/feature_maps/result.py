@@ -101,7 +101,7 @@ class FeatureMap:
                 ax = new_axes(SINGLE_COLUMN_MM, 72.0)
             plane, middle = overlay.best()
             overlay.draw(ax, plane, middle)
-            ax.set_title(f"{'/'.join(self.key)}, {plane}")
+            ax.set_title(f"{'/'.join(self.key)}, {plane}", loc="center")
             bar = figure_of(ax).colorbar(
                 overlay.colours(), ax=ax, shrink=0.8, label=broken_name(label)
             )

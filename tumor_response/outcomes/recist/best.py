@@ -7,6 +7,7 @@ from typing import Literal
 import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
+from tumor_response.frames import IntoFrame, as_frame
 from tumor_response.outcomes.recist.overall import NOT_DERIVABLE
 from tumor_response.outcomes.recist.refuse import as_columns, refuse
 
@@ -16,7 +17,7 @@ _RESPONSES = ("CR", "PR")
 
 
 def recist_best_response(
-    responses: pd.DataFrame,
+    responses: IntoFrame,
     *,
     of: Literal["target_response", "overall_response"] = "target_response",
     confirmation_days: float | None = None,
@@ -79,6 +80,7 @@ def recist_best_response(
     >>> recist_best_response(found, confirmation_days=28)["best_response"].tolist()
     ['SD']
     """
+    responses = as_frame(responses, "responses")
     if of not in ("target_response", "overall_response"):
         raise OutcomeError(f"of={of!r}: expected target_response or overall_response.")
     table = as_columns(responses, ["patient_id", "visit", of], "recist_best_response")

@@ -9,13 +9,16 @@ from typing import Any
 import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
+from tumor_response.frames import IntoFrame, as_frame
 from tumor_response.outcomes.recist.refuse import listed
 
 __all__ = ["read_cells"]
 
 
-def read_cells(path: str | Path, *, sheet: str | None, separator: str) -> pd.DataFrame:
+def read_cells(path: str | Path | IntoFrame, *, sheet: str | None, separator: str) -> pd.DataFrame:
     """Return the cells of an xlsx or csv file as objects, indexed by their row in the file.
+
+    Those of a frame are indexed by its rows, counted from 0.
 
     Nothing is converted: cells of a csv file are text (empty ones None), those of an xlsx file
     what Excel stored. pandas' own readers turn words into NaN and floats that happen to be whole
@@ -27,6 +30,9 @@ def read_cells(path: str | Path, *, sheet: str | None, separator: str) -> pd.Dat
         Codes ``file_missing``, ``file_type``, ``file_unreadable``, ``sheet_ambiguous``,
         ``column_twice``, ``no_rows``.
     """
+    given = as_frame(path, "path")
+    if isinstance(given, pd.DataFrame):
+        return _of_frame(given)
     file = Path(path)
     if not file.is_file():
         raise OutcomeError(f"{file.name} is not there; correct the path.", code="file_missing")
@@ -54,6 +60,12 @@ def read_cells(path: str | Path, *, sheet: str | None, separator: str) -> pd.Dat
         index=pd.RangeIndex(2, len(rows) + 1, name="row"),
         dtype=object,
     )
+
+
+def _of_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    cells = frame.reset_index(drop=True).astype(object)
+    cells = cells.where(cells.notna(), None).rename_axis(index="row")
+    return cells.map(_blank_is_none)
 
 
 def _xlsx(file: Path, sheet: str | None) -> list[list[Any]]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
+from tumor_response.frames import IntoFrame
 from tumor_response.outcomes.recist.cells import read_cells
 from tumor_response.outcomes.recist.measurements import LARGEST_MM
 from tumor_response.outcomes.recist.read_ids import Ids, patients_of
@@ -42,7 +43,7 @@ class DiameterTable:
 
 
 def read_diameters(
-    path: str | Path,
+    path: str | Path | IntoFrame,
     *,
     patient: str,
     day: str,
@@ -60,7 +61,7 @@ def read_diameters(
     Parameters
     ----------
     path
-        The file, ``.xlsx`` or ``.csv`` (UTF-8, decimal points).
+        The file, ``.xlsx`` or ``.csv`` (UTF-8, decimal points); or a frame of its cells.
     patient, day, diameter
         The names of its columns: identifier, days from the start of treatment (negative before
         it), diameter in mm.
@@ -120,7 +121,7 @@ def read_diameters(
             code="figure_undeclared",
         )
     raw = read_cells(path, sheet=sheet, separator=separator)
-    as_columns(raw, [patient, day, diameter, *constant], Path(path).name)
+    as_columns(raw, [patient, day, diameter, *constant], _name_of(path))
     notes: list[tuple[str, object, object, object, str]] = []
     empty = raw.isna().all(axis=1)
     notes += [("row_empty", row, "", "", "passed over") for row in raw.index[empty]]
@@ -153,6 +154,10 @@ def read_diameters(
         table[[*names, "row", "id_in_file", *constant]],
         pd.DataFrame(notes, columns=list(FINDING_COLUMNS)),
     )
+
+
+def _name_of(path: str | Path | IntoFrame) -> str:
+    return Path(path).name if isinstance(path, str | Path) else "the frame"
 
 
 def _number(cell: Any) -> float | None:

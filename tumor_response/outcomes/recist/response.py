@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
+from tumor_response.frames import IntoFrame, as_frame
 from tumor_response.outcomes.recist.course import Course, Seen
 from tumor_response.outcomes.recist.measurements import checked_measurements
 from tumor_response.outcomes.recist.overall import NEW_LESIONS, NON_TARGET, new_lesion_word
@@ -41,7 +42,7 @@ RESPONSE_COLUMNS = (
 
 
 def recist_response(
-    measurements: pd.DataFrame,
+    measurements: IntoFrame,
     *,
     kind: Kind | None = None,
     assessments: pd.DataFrame | None = None,
@@ -122,6 +123,7 @@ def recist_response(
     >>> found["nadir_mm"].tolist()
     [50.0, 50.0, 34.0, 34.0]
     """
+    measurements = as_frame(measurements, "measurements")
     tidy = checked_measurements(measurements, kind=kind, visit_order=visit_order, baseline=baseline)
     lesions = lesions_of(tidy)
     _check_merged(tidy, lesions)

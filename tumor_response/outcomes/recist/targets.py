@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
+from tumor_response.frames import IntoFrame, as_frame
 from tumor_response.outcomes.recist.measurements import checked_measurements
 from tumor_response.outcomes.recist.refuse import listed, refuse
 from tumor_response.outcomes.recist.rules import (
@@ -65,7 +66,7 @@ def not_measurable(diameter_mm: float, kind: Kind, slice_thickness_mm: float = m
 
 
 def recist_targets(
-    measurements: pd.DataFrame,
+    measurements: IntoFrame,
     *,
     kind: Kind | None = None,
     visit_order: Sequence[object] | None = None,
@@ -118,6 +119,7 @@ def recist_targets(
     >>> found["reason"].tolist()
     ['', 'organ_has_two_larger', '', 'node_non_target']
     """
+    measurements = as_frame(measurements, "measurements")
     tidy = checked_measurements(measurements, kind=kind, visit_order=visit_order, baseline=baseline)
     return lesions_of(tidy)
 

@@ -8,6 +8,7 @@ from typing import Literal
 import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
+from tumor_response.frames import IntoFrame, as_frame
 from tumor_response.outcomes.end_points import MOST_CC
 from tumor_response.outcomes.recist.refuse import as_columns, refuse, text_ids
 from tumor_response.outcomes.recist.rules import NOT_EVALUATED, STATUSES, grew, shrank
@@ -19,7 +20,7 @@ __all__ = ["volumetric_response"]
 _KEYS = ["patient_id", "lesion_id", "visit"]
 
 
-def volumetric_response(visits: pd.DataFrame, *, of: Literal["lesion", "patient"]) -> pd.DataFrame:
+def volumetric_response(visits: IntoFrame, *, of: Literal["lesion", "patient"]) -> pd.DataFrame:
     """Derive volumetric categories at every visit, per lesion or of each patient's sum.
 
     A sphere whose diameter shrinks by 30 % loses 65.7 % of its volume (0.7 cubed is 0.343); one
@@ -69,6 +70,7 @@ def volumetric_response(visits: pd.DataFrame, *, of: Literal["lesion", "patient"
     >>> volumetric_response(table, of="lesion")["volumetric_response"].tolist()
     ['baseline', 'PR', 'PD']
     """
+    visits = as_frame(visits, "visits")
     if of not in ("lesion", "patient"):
         raise OutcomeError(f"of={of!r}: expected lesion or patient.")
     tidy = _checked(visits)

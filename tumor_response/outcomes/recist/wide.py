@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from tumor_response.exceptions import OutcomeError
+from tumor_response.frames import IntoFrame, as_frame
 from tumor_response.outcomes.recist.refuse import as_columns, listed, refuse, text_ids
 
 __all__ = ["visits_from_wide"]
 
 
 def visits_from_wide(
-    table: pd.DataFrame,
+    table: IntoFrame,
     *,
     patient: str,
     visits: Mapping[str, str],
@@ -62,6 +63,7 @@ def visits_from_wide(
     ... )["status"].tolist()
     ['measured', 'missing']
     """
+    table = as_frame(table, "table")
     keys = [patient] if lesion is None else [patient, lesion]
     tidy = as_columns(table, [*keys, *visits], "visits_from_wide")
     refuse(

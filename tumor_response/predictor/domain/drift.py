@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from tumor_response.exceptions import EvaluationError
+from tumor_response.frames import tidy
 from tumor_response.predictor.domain.facts import NOT_STATED
 from tumor_response.predictor.domain.parts import DomainParts
 from tumor_response.predictor.domain.ranges import LevelRange, NumberRange
@@ -71,6 +72,15 @@ class Drift:
             ``p_adjusted`` (Holm 1979, over all rows).
         """
         return self.rows.copy()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per fact and family of features, to compute with.
+
+        ``name``, ``kind``, ``measure`` (``"shift"``), ``value``, ``ci_low``, ``ci_high`` and the
+        other columns of :meth:`table`.
+        """
+        table = self.rows.rename(columns={"shift": "value"}).assign(measure="shift")
+        return tidy(table, ["name", "kind"])
 
     def differs(self, alpha: float = _ALPHA) -> pd.DataFrame:
         """Return the rows whose adjusted p-value is below ``alpha``."""

@@ -124,6 +124,15 @@ def test_a_signal_of_volume_alone_is_the_same_shuffled_and_in_noise(study):
 
 def test_a_signal_of_texture_is_destroyed_by_shuffling(texture):
     summary = texture.summary()
+    frame = texture.to_frame().set_index("control")
+    assert frame.index.tolist() == ["", *summary.index]
+    for name in summary.index:
+        assert frame.loc[name, "value"] == summary.loc[name, "auc_oob"]
+    own = texture.result.interval("model")
+    assert (frame.loc["", "ci_low"], frame.loc["", "ci_high"]) == (own.low, own.high)
+    html = texture._repr_html_()
+    assert "It cannot be shown" not in html
+    assert all(name in html for name in summary.index)
     assert summary.loc["random_columns", "model_value"] > 0.85
     for name in ("voxels_shuffled", "noise_images"):
         assert summary.loc[name, "verdict"] == "beaten"

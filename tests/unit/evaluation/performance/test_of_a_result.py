@@ -256,7 +256,7 @@ def test_calibration_curve_is_the_smooth_of_single_fits(response):
 def test_figures_say_which_predictions_and_leave_settings_alone(response, figure, names, tmp_path):
     before = dict(mpl.rcParams)
     ax = figure(response, names, None)
-    assert "out of bag, each resample's own fit" in ax.get_title()
+    assert "out of bag, each resample's own fit" in ax.get_title(loc="left")
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
     assert all(any(text.startswith(name) for text in texts) for name in names)
     ax.figure.savefig(tmp_path / "figure.png")

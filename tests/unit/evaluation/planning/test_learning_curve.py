@@ -86,7 +86,7 @@ def test_points_are_mean_aucs_of_a_plain_script(study):
             fitted = LogisticRegression(max_iter=1000).fit(X[columns].iloc[train], y.iloc[train])
             score = fitted.predict_proba(X[columns].iloc[split.test])[:, 1]
             by_hand[at] += auc(y.iloc[split.test], score) / 3
-    np.testing.assert_allclose(curve.to_frame().loc["m", "auc"], by_hand, rtol=1e-12)
+    np.testing.assert_allclose(curve.table().loc["m", "auc"], by_hand, rtol=1e-12)
 
 
 def test_the_cut_is_that_of_the_training_patients(table):
@@ -109,13 +109,13 @@ def test_bytes_depend_on_the_seed_and_on_nothing_else(study):
     settings_ = {"sizes": [16, 30, 45], "n_repeats": 4}
     one = learning_curve(models, X, y, **settings_)
     two = learning_curve(models, X, y, n_jobs=2, **settings_)
-    pd.testing.assert_frame_equal(one.to_frame(), two.to_frame(), check_exact=True)
+    pd.testing.assert_frame_equal(one.table(), two.table(), check_exact=True)
     alone = learning_curve({"b": models["b"]}, X, y, **settings_)
     pd.testing.assert_frame_equal(
-        one.to_frame().loc[["b"]], alone.to_frame().loc[["b"]], check_exact=True
+        one.table().loc[["b"]], alone.table().loc[["b"]], check_exact=True
     )
     other = learning_curve(models, X, y, seed=1, **settings_)
-    assert (one.to_frame()["auc"] != other.to_frame()["auc"]).any()
+    assert (one.table()["auc"] != other.table()["auc"]).any()
 
 
 def test_a_signal_that_takes_patients_to_learn_makes_a_rising_curve(table):
@@ -124,7 +124,7 @@ def test_a_signal_that_takes_patients_to_learn_makes_a_rising_curve(table):
     y = (y > y.median()).astype(float)
     models = {"ridge": tr.make_model("logistic", Cs=(1.0,)), "dummy": tr.make_model("dummy")}
     curve = learning_curve(models, X, y, n_repeats=6)
-    points = curve.to_frame()["auc"]
+    points = curve.table()["auc"]
     assert points["ridge"].iloc[-1] > points["ridge"].iloc[0] + 0.1
     assert (points["dummy"] == 0.5).all()
     assert curve.fits["ridge"].gap > 0

@@ -36,13 +36,13 @@ def painted(ax) -> np.ndarray:
 def test_colours_lie_where_something_was_shown_and_not_beyond(cohort) -> None:
     """The drawn opacity against the coverage, asked voxel by voxel in three planes."""
     maps = attention_maps(KEYS)
-    figure = maps.plot("P0", cohort, planes="three")
+    panels = maps.plot("P0", cohort, planes="three")
     case = maps.case("P0")
     overlay = Overlay.scaled(
         case.box, cases.image(), cases.mask(), (-160, 240), label="", largest=None
     )
     centre = overlay.centre()
-    for ax, plane in zip(figure.axes, ("axial", "coronal", "sagittal"), strict=False):
+    for ax, plane in zip(panels, ("axial", "coronal", "sagittal"), strict=True):
         assert ax.get_title() == plane
         points = overlay._plane_grid(plane, centre).pixels_mm()
         drawn = painted(ax)[..., 3] > 0
@@ -52,7 +52,7 @@ def test_colours_lie_where_something_was_shown_and_not_beyond(cohort) -> None:
             assert case.coverage[at] == 1
             assert case.map[at] > 0
         assert 0 < drawn.mean() < 1
-    plt.close(figure)
+    plt.close("all")
 
 
 def test_the_best_slice_is_the_one_with_most_of_the_tumour_that_was_shown() -> None:
@@ -110,16 +110,16 @@ def test_windows() -> None:
 def test_a_sheet_of_lesions(cohort) -> None:
     maps = attention_maps(KEYS)
     anonymous = maps.contact_sheet(cohort, keys=["P1"])
-    assert anonymous.axes[0].get_title(loc="left").startswith("2\n")  # the second of the maps
-    plt.close(anonymous)
+    assert anonymous[0].get_title(loc="left").startswith("2\n")  # the second of the maps
+    plt.close("all")
     sheet = maps.contact_sheet(cohort, per_line=3, names=True)
-    titles = [ax.get_title(loc="left") for ax in sheet.axes if ax.images]
+    titles = [ax.get_title(loc="left") for ax in sheet]
     assert [title.split("\n")[0] for title in titles] == ["P0", "P1"]
     assert "+0.10" in titles[0]
-    plt.close(sheet)
+    plt.close("all")
     one = maps.contact_sheet(cohort, keys=["P1"])
-    assert len([ax for ax in one.axes if ax.images]) == 1
-    plt.close(one)
+    assert len(one) == len(one[0].figure.axes) == 1
+    plt.close("all")
 
 
 def test_what_cannot_be_drawn(cohort) -> None:

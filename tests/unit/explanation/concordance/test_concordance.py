@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from html import escape
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -99,11 +100,11 @@ def test_sentences_say_what_was_measured(concordance: Concordance) -> None:
 
 
 def test_the_figure_has_a_point_for_each_lesion(concordance: Concordance) -> None:
-    figure = concordance.plot()
-    for ax in figure.axes:
+    panels = concordance.plot()
+    for ax in panels:
         assert sum(len(line.get_xdata()) for line in ax.lines if line.get_marker() == "o") == 10
         assert len(ax.patches) == 10
-    plt.close(figure)
+    plt.close(panels[0].figure)
 
 
 def test_neither_processes_nor_order_nor_company_change_a_lesion(
@@ -236,3 +237,14 @@ def test_bad_input(cohort: tr.Cohort, labels: pd.Series, case: str) -> None:
     with pytest.raises(ExplanationError) as error:
         attention_concordance(maps, of, **options)
     assert error.value.code == code
+
+
+def test_it_shows_itself_and_its_frame_is_tidy(concordance: Concordance) -> None:
+    frame, table = concordance.to_frame(), concordance.by_group()
+    assert list(frame.columns[:8]) == [
+        *("model", "target", "group", "measure", "value", "ci_low", "ci_high", "ci_method"),
+    ]
+    np.testing.assert_array_equal(frame["value"], table["estimate"])
+    html = concordance._repr_html_()
+    assert "It cannot be shown" not in html
+    assert all(escape(sentence) in html for sentence in concordance.sentences())

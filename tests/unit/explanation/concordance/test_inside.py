@@ -131,7 +131,7 @@ def test_views_that_hide_something_have_no_inside_fraction(cohort: tr.Cohort, ma
     assert error.value.code == "views_masked"
     assert concordance.shrinkage()["rho"].notna().all()
     assert set(concordance.by_group()["target"]) == {"retreat"}
-    assert len(concordance.plot().axes) == 1
+    assert len(concordance.plot()) == 1
 
 
 def test_few_other_patients_make_no_null(tmp_path: Path) -> None:

@@ -82,12 +82,11 @@ def test_words_and_figure(evaluated):
     assert len(lines) == len(beyond.blocks) + len(beyond.increments)
     assert all("p = " in line for line in lines)
     assert any("all less clinical_only: auc_oob" in line for line in lines)
-    figure = beyond.plot()
-    left, right = figure.axes
+    left, right = beyond.plot()
     points = sum(len(one.get_offsets()) for one in left.collections if len(one.get_offsets()) > 1)
     assert points == len(beyond.differences.columns)
     assert len(right.get_yticks()) == len(beyond.increments)
-    plt.close(figure)
+    plt.close(left.figure)
 
 
 def test_what_cannot_be_asked(evaluated):

@@ -15,6 +15,8 @@ from tumor_response.explanation.attention.sanity.likeness import rank_correlatio
 from tumor_response.explanation.attention.sanity.one_lesion import LesionFound
 from tumor_response.explanation.attention.sanity.settings import SanitySettings
 from tumor_response.explanation.over_patients import MIN_PATIENTS, mean_interval, patient_means
+from tumor_response.frames import tidy
+from tumor_response.notebook import card, grid, note, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,6 +123,18 @@ class AttentionSanity:
                     rows.append(self._row(method, f"{what} against {order}", gained))
         return pd.DataFrame(rows)
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row per method and test, to compute with.
+
+        ``model``, ``method``, ``measure`` (the test), ``value``, ``ci_low``, ``ci_high``,
+        ``ci_method``, ``n_lesions``; see :meth:`summary`.
+        """
+        names = {"test": "measure", "mean": "value", "low": "ci_low", "high": "ci_high"}
+        table = self.summary().rename(columns=names)
+        return tidy(
+            table.assign(model=self.model, ci_method="patient_bootstrap"), ["model", "method"]
+        )
+
     def flags(self) -> pd.DataFrame:
         """Return one row per method: the tests that it fails.
 
@@ -218,6 +232,9 @@ class AttentionSanity:
             "n_lesions": len(each),
         }
 
+    def _repr_html_(self) -> str:
+        return shown(self, _html)
+
     def __repr__(self) -> str:
         return f"Sanity of attention, {self.model!r}\n" + "\n".join(self.sentences())
 
@@ -257,3 +274,12 @@ def _between(lesions: Sequence[LesionFound], method: str) -> float:
         if patient != other and a.shape == b.shape
     ]
     return float(np.mean(found)) if found else np.nan
+
+
+def _html(sanity: AttentionSanity) -> str:
+    return card(
+        "AttentionSanity",
+        f"of {sanity.model}",
+        *(note(sentence) for sentence in sanity.sentences()),
+        grid(sanity.summary(), what="rows", n_rows=20),
+    )

@@ -14,7 +14,7 @@ from tumor_response.features.deep.views.cut import cut_views
 from tumor_response.features.deep.views.result import CutViews
 from tumor_response.features.deep.views.settings import ViewSettings
 from tumor_response.style import (
-    COLOURS,
+    CONTOUR,
     DOUBLE_COLUMN_MM,
     SINGLE_COLUMN_MM,
     figure_style,
@@ -132,7 +132,8 @@ def _drawn(
             if contour == "over" or row >= n_channels:
                 _draw_outline(ax, views.tumour[view])
             if row == 0:
-                ax.set_title(f"{views.planes[view]}, {views.areas_mm2[view] / 100:.1f} cm²")
+                told = f"{views.planes[view]}, {views.areas_mm2[view] / 100:.1f} cm²"
+                ax.set_title(told, loc="center")
                 if lettered:
                     draw_letters(ax, LETTERS[views.planes[view]])
         draw_scale(axes[0, 0], views.side_mm, views.pixels.shape[-1])
@@ -148,7 +149,7 @@ def _draw_pixels(ax: Axes, pixels: Array) -> None:
 
 def _draw_outline(ax: Axes, tumour: Array) -> None:
     if tumour.min() < 0.5 <= tumour.max():
-        ax.contour(tumour, levels=[0.5], colors=COLOURS[5], linewidths=0.8)
+        ax.contour(tumour, levels=[0.5], colors=CONTOUR, linewidths=0.8)
 
 
 def draw_letters(ax: Axes, letters: str) -> None:
@@ -160,16 +161,20 @@ def draw_letters(ax: Axes, letters: str) -> None:
 
 
 def draw_scale(ax: Axes, side_mm: float, size_px: int) -> None:
-    """Draw a bar of a round length, a fifth to a half of the view."""
-    length = max(mm for mm in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200) if mm <= side_mm / 2)
+    """Draw a bar of a round length that ends before the letter in the middle."""
+    from matplotlib.patheffects import withStroke
+
+    lengths = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
+    length = max(mm for mm in lengths if mm <= 0.4 * side_mm)
     left, width = 0.05, length / side_mm
     ax.plot(
         [left, left + width],
         [0.05, 0.05],
         transform=ax.transAxes,
-        color=COLOURS[5],
+        color="white",
         linewidth=1.8,
         solid_capstyle="butt",
+        path_effects=[withStroke(linewidth=3.4, foreground="black")],
     )
     _write(ax, (left + width / 2, 0.07), f"{length:g} mm", "center", "bottom")
     ax.set(xlim=(-0.5, size_px - 0.5), ylim=(size_px - 0.5, -0.5))

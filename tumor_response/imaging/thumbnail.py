@@ -6,17 +6,19 @@ import numpy as np
 import SimpleITK as sitk
 from scipy import ndimage
 
+from tumor_response.imaging.png import indexed_png
 from tumor_response.imaging.volume import tumour_box
-from tumor_response.quality.png import indexed_png
-from tumor_response.quality.region import Region
-from tumor_response.style import COLOURS
+from tumor_response.style import CONTOUR
 
-__all__ = ["VIEW_PIXELS", "thumbnail"]
+__all__ = ["BAR_MM", "VIEW_PIXELS", "thumbnail"]
 
 VIEW_PIXELS = 200
 """Sides of a view."""
 
 GAP_PIXELS = 4
+
+BAR_MM = 20.0
+"""Length of the white bar at the lower left of each view."""
 
 WINDOW_HU = (-160.0, 240.0)
 """Centre 40, width 400: soft tissue."""
@@ -33,7 +35,7 @@ def thumbnail(image: sitk.Image, mask: sitk.Image, *, in_hu: bool) -> bytes:
 
     The patient's right is on the left of the first two views, as radiologists look at it; the
     third looks from the patient's left, with the front on the left. The outline is that of the
-    voxels.
+    voxels, the white bar is 20 mm long.
 
     Parameters
     ----------
@@ -43,21 +45,23 @@ def thumbnail(image: sitk.Image, mask: sitk.Image, *, in_hu: bool) -> bytes:
         On the same, not empty.
     in_hu
         Whether to show the soft-tissue window; otherwise from the 1st to the 99th percentile of
-        what lies around the tumour.
+        what is shown.
     """
+    centre, side = _centre_and_side(mask)
+    # the axis of the patient that the plane cuts: z, y, x
+    planes = [_plane(image, mask, centre, side, across) for across in (2, 1, 0)]
     low, high = WINDOW_HU
     if not in_hu:
-        low, high = np.percentile(Region.around(image, mask).values, (1, 99))
-    centre, side = _centre_and_side(mask)
+        low, high = np.nanpercentile(np.stack([grey for grey, _ in planes]), (1, 99))
     views = []
-    for across in (2, 1, 0):  # the axis of the patient that the plane cuts: z, y, x
-        grey, outline = _plane(image, mask, centre, side, across, float(low))
-        scaled = (grey - low) / max(float(high - low), 1e-6)
+    for grey, outline in planes:
+        scaled = (np.nan_to_num(grey, nan=low) - low) / max(float(high - low), 1e-6)
         view = np.clip(scaled * (N_GREYS - 1), 0, N_GREYS - 1).round().astype(np.uint8)
         view[outline] = N_GREYS
+        view[-10:-7, 8 : 8 + round(BAR_MM / side * VIEW_PIXELS)] = N_GREYS - 1
         views += [view, np.zeros((VIEW_PIXELS, GAP_PIXELS), dtype=np.uint8)]
     greys = [(round(255 * k / (N_GREYS - 1)),) * 3 for k in range(N_GREYS)]
-    return indexed_png(np.hstack(views[:-1]), [*greys, _rgb(COLOURS[5])])
+    return indexed_png(np.hstack(views[:-1]), [*greys, _rgb(CONTOUR)])
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:
@@ -83,16 +87,15 @@ def _plane(
     centre: np.ndarray,
     side: float,
     across: int,
-    outside: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return grey values and outline of a plane across one axis of the patient."""
+    """Return grey values (NaN beyond the image) and outline of a plane across one axis."""
     step = side / VIEW_PIXELS
     size = [VIEW_PIXELS] * 3
     size[across] = 1
     origin = [float(c) - (n - 1) / 2 * step for c, n in zip(centre, size, strict=True)]
     grid = ([step] * 3, np.eye(3).ravel().tolist())
     grey = sitk.Resample(
-        *(image, size, sitk.Transform(), sitk.sitkLinear, origin, *grid, outside),
+        *(image, size, sitk.Transform(), sitk.sitkLinear, origin, *grid, float("nan")),
         sitk.sitkFloat32,
     )
     drawn = sitk.Resample(
