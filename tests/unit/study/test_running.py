@@ -310,6 +310,13 @@ def test_the_report_is_rebuilt_without_the_images(root: Path, light: StudyRun) -
     assert "clinical_only" in path.read_text(encoding="utf-8")
 
 
+def test_what_the_report_cannot_show_is_not_begun(root: Path) -> None:
+    folder = write_study(root / "folds", **{**LIGHT, "evaluation": {"scheme": "folds"}})
+    assert "report" not in [stage.name for stage in asked_stages(read_settings(folder))]
+    with pytest.raises(SettingsError, match="The report shows bootstrap evaluations"):
+        rebuild_report(folder, tell=silent)
+
+
 def test_a_report_of_other_settings_is_refused(root: Path, light: StudyRun) -> None:
     folder = again(root / "stale", light, evaluation={"n_resamples": 6})
     with pytest.raises(SettingsError, match=r"evaluation is not up to date: .* from 4 to 6"):

@@ -59,7 +59,7 @@ CHANGES: dict[str, tuple[Any, set[str]]] = {
         {"controls", "explanation", "attention", "predictor", "report", "export"},
     ),
     "models.freeze_plan": (False, set()),
-    "evaluation.scheme": ("sites", OF_PLAN),
+    "evaluation.scheme": ("sites", OF_PLAN),  # and no report
     "evaluation.n_resamples": (7, OF_PLAN),
     "evaluation.n_folds": (3, set()),  # a bootstrap has none
     "evaluation.n_repeats": (3, set()),
