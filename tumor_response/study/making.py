@@ -25,6 +25,7 @@ __all__ = [
     "Source",
     "only_tumour",
     "read_cohort",
+    "sorted_variables",
     "structures_of",
     "variables_of",
     "write_study",
@@ -194,7 +195,7 @@ def write_study(
         )
     if any(one.is_file() for one in (folder.absolute(), *folder.absolute().parents)):
         raise SettingsError(f"{folder} is a file, or lies below one; a study is a folder.")
-    numbers, categories = _sorted_variables(cohort, new.known)
+    numbers, categories = sorted_variables(cohort, new.known)
     features = {**new.features, "clinical": numbers, "categories": categories}
     values = {
         "study": {"title": new.title or f"Response to radiotherapy: {new.source.path.stem}"},
@@ -234,9 +235,16 @@ def _placed(path: Path, folder: Path) -> str:
     return str(path.absolute()) if far else Path(relative).as_posix()
 
 
-def _sorted_variables(
+def sorted_variables(
     cohort: Cohort, known: Sequence[str]
 ) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the variables named: numbers, and categories with their levels.
+
+    Raises
+    ------
+    SettingsError
+        For one that is not there, was known only afterwards, or is no predictor.
+    """
     there = variables_of(cohort)
     numbers: list[str] = []
     categories: dict[str, list[str]] = {}

@@ -231,6 +231,11 @@ def rebuild_report(
     folder = study_folder(folder)
     with alone_in(folder):
         settings = read_settings(folder)
+        if not settings.asks_for("report"):
+            raise SettingsError(
+                "The report shows bootstrap evaluations, and [evaluation] scheme is "
+                f"{settings.evaluation.scheme!r}. The results are in {folder / 'tables'}."
+            )
         work = Work(folder, settings, n_jobs, tell)
         try:
             cohort = work.cohort

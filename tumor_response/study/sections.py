@@ -236,7 +236,8 @@ class EvaluationSection(Section):
         "bootstrap",
         description="bootstrap: resamples of patients, judged out of bag (.632+); folds: repeated "
         "K-fold; nested: folds, with the choice among the models inside; sites: one hospital "
-        "left out at a time.",
+        "left out at a time. The report shows a bootstrap alone: with another scheme there are "
+        "tables and figures.",
     )
     n_resamples: int = Field(1000, ge=2, description="Of the bootstrap.")
     n_folds: int = Field(5, ge=2, description="Of folds and nested.")

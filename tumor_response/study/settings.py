@@ -84,6 +84,8 @@ predictor, report, export
             "attention": self.explanation.attention,
             "predictor": self.predictor.enabled,
             "export": self.export.enabled,
+            # it shows bootstrap evaluations, and refuses others
+            "report": self.evaluation.scheme == "bootstrap",
         }
         return wanted.get(stage, True)
 

@@ -17,7 +17,7 @@ from tumor_response.study.working import Work
 __all__ = ["STAGES", "Stage", "asked_stages", "inputs_of"]
 
 Keys = Callable[[StudySettings], list[str]]
-Data = Literal["none", "baseline", "everything"]
+Data = Literal["none", "images", "baseline", "everything"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _everything(_: StudySettings) -> Data:
 
 
 def _data_of_maps(settings: StudySettings) -> Data:
-    return "everything" if settings.explanation.concordance else "baseline"
+    return "everything" if settings.explanation.concordance else "images"
 
 
 def _features(settings: StudySettings) -> list[str]:
@@ -242,7 +242,9 @@ def inputs_of(stage: Stage, work: Work, results: dict[str, str]) -> Inputs:
     keys = stage.keys(settings)
     data: dict[str, str] = {}
     reads = stage.data(settings)
-    if reads == "baseline":
+    if reads == "images":
+        data = work.identity.baseline(())
+    elif reads == "baseline":
         data = work.identity.baseline(work.blocks.variables)
     elif reads == "everything":
         data = work.identity.everything()

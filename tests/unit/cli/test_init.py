@@ -130,7 +130,7 @@ def test_on_a_terminal_the_structure_and_the_variables_are_asked_for(
 ) -> None:
     code, said = asked(
         # a number that is none, a pattern that matches nothing, the pattern, yes; variables
-        "GTV(\nGTVx\nGTV.*\ny\nagge\nage, sex\n",
+        "GTV(\nGTVx\nGTV.*\ny\nagge\nage, sex\nage\n",
         *("init", tmp_path / "s", "--from", data / "dicom", "--n-jobs", 1),
         monkeypatch=monkeypatch,
     )
@@ -138,7 +138,8 @@ def test_on_a_terminal_the_structure_and_the_variables_are_asked_for(
     assert "'GTV(' is no regular expression" in said
     assert "'GTVx' matches no structure's whole name" in said
     assert "'GTV.*' matches GTVp: up to 2 patients" in said
-    assert "There is no 'agge'; there are: " in said
+    assert "Clinical variable 'agge' is not in the data; there are: " in said
+    assert "Clinical variable 'sex' is no predictor" in said
     settings = read_settings(tmp_path / "s")
     assert settings.cohort.roi == "GTV.*"
     assert settings.features.clinical == ("age",)

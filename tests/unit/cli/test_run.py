@@ -10,6 +10,7 @@ import pytest
 import tumor_response as tr
 from tests.unit.cli.test_cli import run
 from tests.unit.study.folders import LIGHT, results, write_data, write_study
+from tumor_response.evaluation import evaluating
 from tumor_response.study import measuring
 from tumor_response.study.lock import alone_in
 
@@ -141,8 +142,12 @@ def test_a_dry_run_of_a_new_study_tells_time_and_disk(root: Path) -> None:
     assert set(results(folder)) == {"study.toml"}
 
 
-def test_the_report_is_written_again_elsewhere(done: tuple[Path, str], tmp_path: Path) -> None:
+def test_the_report_is_written_again_elsewhere(
+    done: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, _ = done
+    for function in ("run_resamples", "fit_model"):
+        monkeypatch.setattr(evaluating, function, None)  # nothing is fitted again
     code, said = run("report", folder, "--out", tmp_path / "copy.html", "--n-jobs", 1)
     assert code == 0
     assert "copy.html" in said

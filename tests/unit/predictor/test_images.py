@@ -106,7 +106,7 @@ def test_a_file_predicts_the_same_bytes_and_the_command_line_writes_them(
     said = " ".join(result.output.split())
     assert result.exit_code == 0, said
     assert "5 lesions: 3 predicted" in said
-    assert "refused, mask_empty: 1" in said
+    assert "Refused, mask_empty: P3 1" in said
     assert "not a medical device" in said
     read = pd.read_csv(out, index_col=[0, 1], dtype={"lesion_id": str}, keep_default_na=False)
     assert read["probability"].iloc[0] == repr(float(expected["probability"].iloc[0]))

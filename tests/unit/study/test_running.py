@@ -16,7 +16,6 @@ import pytest
 
 import tumor_response as tr
 from tests.unit.study.folders import LIGHT, results, write_data, write_study
-from tumor_response.evaluation import evaluating
 from tumor_response.evaluation.ledger import check_plan, read_plan
 from tumor_response.exceptions import SettingsError
 from tumor_response.study import (
@@ -299,15 +298,6 @@ def test_one_stage_alone_brings_what_it_needs(root: Path) -> None:
     assert not (folder / "report.html").exists()
 
 
-def test_the_report_is_rebuilt_from_what_the_run_left(
-    whole: StudyRun, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for function in ("run_resamples", "fit_model"):
-        monkeypatch.setattr(evaluating, function, None)  # nothing is fitted again
-    path = rebuild_report(whole.folder, root / "again.html", tell=silent)
-    assert path.read_bytes() == whole.report.read_bytes()
-
-
 def test_the_report_is_rebuilt_without_the_images(root: Path, light: StudyRun) -> None:
     folder = light.folder
     said: list[str] = []
@@ -318,6 +308,13 @@ def test_the_report_is_rebuilt_without_the_images(root: Path, light: StudyRun) -
         (root / "archive").rename(root / "data")
     assert "The data cannot be read" in said[0]
     assert "clinical_only" in path.read_text(encoding="utf-8")
+
+
+def test_what_the_report_cannot_show_is_not_begun(root: Path) -> None:
+    folder = write_study(root / "folds", **{**LIGHT, "evaluation": {"scheme": "folds"}})
+    assert "report" not in [stage.name for stage in asked_stages(read_settings(folder))]
+    with pytest.raises(SettingsError, match="The report shows bootstrap evaluations"):
+        rebuild_report(folder, tell=silent)
 
 
 def test_a_report_of_other_settings_is_refused(root: Path, light: StudyRun) -> None:
@@ -344,4 +341,4 @@ def test_a_stage_reads_no_key_that_it_does_not_name(whole: StudyRun, watching: W
         read = {key for key in watching.read[stage.name] if not key.startswith("cohort.")}
         assert read <= allowed, stage.name
     assert "outcome.per" in watching.read["outcomes"]
-    assert "features.radiomics" in watching.read["features"]
+    assert "controls.n_permutations" in watching.read["controls"]

@@ -221,7 +221,7 @@ def _show(cohort: Cohort, source: Source) -> None:
 
 def _known(cohort: Cohort, asks: bool) -> list[str]:
     """Return the clinical variables known before treatment: asked for, or none."""
-    from tumor_response.study.making import variables_of
+    from tumor_response.study.making import sorted_variables, variables_of
 
     variables = variables_of(cohort)
     if variables.empty:
@@ -238,7 +238,9 @@ def _known(cohort: Cohort, asks: bool) -> list[str]:
     while True:
         answer = typer.prompt("Names, separated by commas; empty: none", default="")
         chosen = [name.strip() for name in answer.split(",") if name.strip()]
-        unknown = [name for name in chosen if name not in variables.index]
-        if not unknown:
+        try:
+            sorted_variables(cohort, chosen)
+        except SettingsError as error:
+            say(str(error))
+        else:
             return chosen
-        say(f"There is no {unknown[0]!r}; there are: {names}.")

@@ -65,12 +65,17 @@ def run(
             return
         done = run_study(study, only=only, since=since, n_jobs=n_jobs, tell=say)
         found(study=str(done.folder), stages=_told(done.stages))
-        if any(one.stage == "report" for one in done.stages):
+        names = {one.stage for one in done.stages}
+        if {"evaluation", "coupling"} <= names:
             from tumor_response.cli.study import results_of, show_results
 
             show_results(done.evaluation, done.coupling)
+            found(**results_of(done.evaluation, done.coupling))
+        if "report" in names:
             say(f"Report: {done.report.resolve()}")
-            found(**results_of(done.evaluation, done.coupling), report=str(done.report.resolve()))
+            found(report=str(done.report.resolve()))
+        elif only is None:
+            say(f"No report, which shows a bootstrap alone. Tables: {done.folder / 'tables'}")
 
 
 def _told(stages: Sequence[Done]) -> list[dict[str, Any]]:
