@@ -92,7 +92,7 @@ _BASELINES = {
 Place: TypeAlias = tuple[float, float, float, float]
 
 _UNSET: Place = (0.1, 0.1, 0.8, 0.8)
-_LAYOUTS = 3
+_LAYOUTS = 2
 """Draws after which a layout has all but come to rest."""
 
 _LINES: tuple[Any, ...] = ("-", (0, (4.5, 1.5)), (0, (5, 1.2, 1.2, 1.2)))
@@ -333,7 +333,9 @@ def _cell(ax: Axes) -> Place:
     """Return where the grid of the axes puts them, before any layout."""
     part = ax.get_figure(root=False)
     cell = ax.get_subplotspec()
-    return _UNSET if part is None or cell is None else cell.get_position(part).bounds
+    return (
+        _UNSET if part is None or cell is None else cell.get_position(cast("Figure", part)).bounds
+    )
 
 
 def _set_free(ax: Axes, place: Place) -> None:
