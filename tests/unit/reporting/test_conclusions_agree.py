@@ -15,7 +15,7 @@ OVER = [(-0.10, -0.02), (-0.05, 0.05), (0.01, 0.20), None]
 SIZES = [(40, 1000), (9, 1000), (40, 99)]
 
 
-@pytest.mark.parametrize(("limits", "over", "size"), product(LIMITS, OVER, SIZES))
+@pytest.mark.parametrize(("limits", "over", "size"), list(product(LIMITS, OVER, SIZES)))
 def test_the_same_conclusion(
     limits: tuple[float, float], over: tuple[float, float] | None, size: tuple[int, int]
 ) -> None:
