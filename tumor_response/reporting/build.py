@@ -77,7 +77,8 @@ def report(
         The file to write; its folder is made. It is written under another name and renamed, so
         that a reader never meets half a report.
     cohort
-        The cohort, for who was left out before there were features and outcomes.
+        The cohort, for who was left out before there were features and outcomes, and for the CT
+        under attention maps.
     table
         The feature table, for failures, settings and hashes.
     outcomes
@@ -101,7 +102,9 @@ def report(
         the best of several configurations, and whose interval reaches 0.5 once that choice is paid
         for, reads as a null result, unless a plan that came before every evaluation names it.
     explanations
-        In any number: SHAP values (:func:`tumor_response.explain`), tests of attention maps
+        In any number: SHAP values (:func:`tumor_response.explain`), attention maps
+        (:func:`tumor_response.attention`; they are shown over the CT of ``cohort``, as
+        :func:`tumor_response.attention_viewer` shows them), tests of them
         (:func:`tumor_response.attention_sanity`), attention against contour and shrinkage
         (:func:`tumor_response.attention_concordance`), differences of the groups
         (:func:`tumor_response.group_differences`), what the image says beyond volume and age
@@ -152,7 +155,8 @@ def report(
         models; code ``evidence``: something else, or of a model that was not evaluated;
         code ``no_rows``: the ledger has no evaluation on this outcome.
     ExplanationError
-        Code ``explanations``: something else among the explanations.
+        Code ``explanations``: something else among the explanations, or attention maps without
+        ``cohort``.
     SettingsError
         If ``path`` is a folder, or lies below a file; code ``key_file`` if the key cannot be used.
 
