@@ -89,8 +89,11 @@ _BASELINES = {
     "clinical_only": BLOCK_COLOURS["clinical"],
     "dummy": NEUTRAL,
 }
-_MOST_LAYOUTS = 8
-"""A layout that moves still after so many draws is taken as it is."""
+Place: TypeAlias = tuple[float, float, float, float]
+
+_UNSET: Place = (0.1, 0.1, 0.8, 0.8)
+_LAYOUTS = 3
+"""Draws after which a layout has all but come to rest."""
 
 _LINES: tuple[Any, ...] = ("-", (0, (4.5, 1.5)), (0, (5, 1.2, 1.2, 1.2)))
 
@@ -276,7 +279,7 @@ def save_figure(
     figure.set_size_inches(width, height)
     try:
         with _laid_out(figure):
-            made = {kind: rendered(figure, kind, path.name, description) for kind in formats}
+            made = {kind: rendered(figure, kind, description) for kind in formats}
     finally:
         figure.set_size_inches(before)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -305,22 +308,14 @@ def _check_saving(
         raise SettingsError(f"save_figure: {path} lies below a file; name a place in a folder.")
 
 
-def rendered(figure: Figure, kind: Format, title: str = "", description: str = "") -> bytes:
+def rendered(figure: Figure, kind: Format, description: str = "") -> bytes:
     """Return a figure as the bytes of a file, without a date or a name."""
     # matplotlib writes its own name and the time where nothing is said of them
     metadata: dict[str, Any] = {
-        "svg": {
-            "Date": None,
-            "Creator": None,
-            **({"Title": title} if title else {}),
-            **({"Description": description} if description else {}),
-        },
+        "svg": {"Date": None, "Creator": None, "Description": description or None},
         "png": {"Software": None, **({"Description": description} if description else {})},
         "pdf": {
-            "CreationDate": None,
-            "Creator": None,
-            "Producer": None,
-            "Title": title,
+            **dict.fromkeys(("CreationDate", "Creator", "Producer")),
             "Subject": description or None,
         },
     }[kind]
@@ -330,29 +325,36 @@ def rendered(figure: Figure, kind: Format, title: str = "", description: str = "
     return buffer.getvalue()
 
 
-def _place(ax: Axes) -> tuple[float, ...]:
-    return tuple(round(float(number), 5) for number in ax.get_position(original=True).bounds)
+def _cell(ax: Axes) -> Place:
+    """Return where the grid of the axes puts them, before any layout."""
+    part = ax.get_figure(root=False)
+    cell = ax.get_subplotspec()
+    return _UNSET if part is None or cell is None else cell.get_position(part).bounds
+
+
+def _set_free(ax: Axes, place: Place) -> None:
+    ax.set_position(place)
+    ax.set_in_layout(True)  # what is placed by hand is taken out of the layout
 
 
 @contextmanager
 def _laid_out(figure: Figure) -> Iterator[None]:
-    """Hold the layout still: a layout starts from the last one, and would be no two times equal."""
+    """Hold a layout still that begins where all begin, and not where the last one ended."""
     engine = figure.get_layout_engine()
     if engine is None:
         yield
         return
     flexible = [ax for ax in figure.axes if ax.get_in_layout()]
-    places: list[tuple[float, ...]] = []
+    for ax in flexible:
+        _set_free(ax, _cell(ax))
     with figure_style():
-        for _ in range(_MOST_LAYOUTS):
+        for _ in range(_LAYOUTS):
             figure.draw_without_rendering()
-            before, places = places, [_place(ax) for ax in flexible]
-            if places == before:
-                break
     figure.set_layout_engine("none")
     try:
-        for ax, (left, bottom, width, height) in zip(flexible, places, strict=True):
-            ax.set_position((left, bottom, width, height))
+        for ax in flexible:
+            left, bottom, width, height = ax.get_position(original=True).bounds
+            ax.set_position((round(left, 5), round(bottom, 5), round(width, 5), round(height, 5)))
         yield
     finally:
         for ax in flexible:

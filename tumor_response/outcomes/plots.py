@@ -25,6 +25,7 @@ from tumor_response.outcomes.plot_parts import (
 )
 from tumor_response.outcomes.responder import Cut, ResponderCut
 from tumor_response.style import (
+    DOUBLE_COLUMN_MM,
     MM_PER_CHARACTER,
     RESPONDER,
     SINGLE_COLUMN_MM,
