@@ -132,7 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=40)
     asked = parser.parse_args()
-    known = pd.read_csv(RESULTS) if RESULTS.exists() else pd.DataFrame()
+    known = pd.read_csv(RESULTS, keep_default_na=False) if RESULTS.exists() else pd.DataFrame()
     counts = pd.read_csv(SENTENCES) if SENTENCES.exists() else pd.DataFrame()
     for seed in range(FIRST_SEED, FIRST_SEED + asked.seeds):
         if seed in set(known.get("seed", [])):

@@ -56,7 +56,7 @@ def test_what_was_not_asked_is_said_to_be_so(study, page):
 def test_the_three_classes_stand_apart_with_every_check(asked, page):
     result, _, trace, controls = asked
     reader = page(result, evidence=[trace, controls])
-    assert "not asked" not in front(reader)
+    assert front(reader).count("not asked") == 1  # contour error
     for class_ in ("recorded", "provable", "suspected"):
         assert trace.strip()[class_] in front(reader)
         for check in getattr(trace, class_)["check"]:
