@@ -1,7 +1,6 @@
 """The version, in the one place that the build, the caches and the reports read."""
 
 from functools import cache
-from importlib import metadata
 
 __all__ = ["__version__", "library_version"]
 
@@ -17,4 +16,6 @@ def library_version(distribution: str) -> str:
     >>> library_version("numpy")[0].isdigit()
     True
     """
+    from importlib import metadata  # a tenth of a second that few need
+
     return metadata.version(distribution)

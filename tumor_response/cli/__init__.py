@@ -1,4 +1,4 @@
-"""The command line: ``tumor-response demo | extract | evaluate | explain``."""
+"""The command line: ``tumor-response demo | check | extract | evaluate | explain | ...``."""
 
 from tumor_response.cli.app import app, main
 

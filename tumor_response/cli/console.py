@@ -8,48 +8,29 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from tumor_response.cli.codes import ExitCode
+from tumor_response.cli.output import current, described, say, warn
 from tumor_response.exceptions import TumorResponseError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
 
-__all__ = [
-    "FAILED",
-    "FOUND",
-    "INTERRUPTED",
-    "messages_for_people",
-    "say",
-    "show_records",
-    "show_table",
-    "warn",
-]
-
-FOUND = 1
-
-FAILED = 2
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+__all__ = ["messages_for_people", "say", "show_records", "show_table", "size_text", "warn"]
 
 
-def _console(stderr: bool = False) -> Console:
+def _console() -> Console:
     # made anew each time, so that a redirected stream is seen; what comes from files is no markup
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+    from rich.console import Console
 
-
-def say(text: str) -> None:
-    """Print one line on standard output, exactly as it is."""
-    _console().print(text, soft_wrap=True)
-
-
-def warn(text: str) -> None:
-    """Print a message on standard error, exactly as it is."""
-    _console(stderr=True).print(text, soft_wrap=True)
+    return Console(stderr=current().as_json, markup=False, highlight=False, emoji=False)
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table: the first column is text, the others are numbers."""
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left", title_style="bold")
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i == 0 else "right", no_wrap=i > 0)
@@ -65,6 +46,8 @@ def show_records(title: str, frame: pd.DataFrame, most: int) -> None:
     """
     frame = frame.loc[:, [column.astype(str).ne("").any() for _, column in frame.items()]]
     rest = f" (the first {most} of {len(frame)})" if len(frame) > most else ""
+    from rich.table import Table
+
     table = Table(title=f"{title}{rest}", title_justify="left", title_style="bold")
     for name, column in frame.items():
         numeric = column.dtype.kind in "fiu"
@@ -78,6 +61,21 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.4g}"
     return str(value)
+
+
+def size_text(n_bytes: float) -> str:
+    """Return a size in the decimal units in which disks are sold.
+
+    Examples
+    --------
+    >>> size_text(11_400)
+    '11.4 kB'
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:.3g} TB"
 
 
 @contextmanager
@@ -102,16 +100,18 @@ def messages_for_people(debug: bool, resume: str) -> Iterator[None]:
     except TumorResponseError as error:
         if debug:
             raise
+        current().error = described(error, error.code)
         warn(f"Error: {error}")
-        raise typer.Exit(FAILED) from None
+        raise typer.Exit(ExitCode.MISTAKE) from None
     except OSError as error:
-        if debug:
+        if debug or isinstance(error, BrokenPipeError):
             raise
         where = f" ({error.filename})" if error.filename else ""
+        current().error = described(error, "file")
         warn(f"Error: {error.strerror or error}{where}.")
-        raise typer.Exit(FAILED) from None
+        raise typer.Exit(ExitCode.MISTAKE) from None
     except KeyboardInterrupt:
         if debug:
             raise
         warn(f"\nStopped. {resume}")
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(ExitCode.INTERRUPTED) from None

@@ -11,19 +11,18 @@ import pandas as pd
 import tumor_response as tr
 from tumor_response.cli.console import say
 from tumor_response.cli.study import (
-    Blocks,
-    Plan,
     explain_models,
-    extract_table,
     run_models,
     show_results,
-    study_models,
     trace_models,
     write_results,
 )
 from tumor_response.exceptions import SettingsError
 from tumor_response.features.extract import Means
 from tumor_response.simulate import SimulationSettings
+from tumor_response.study.blocks import Blocks
+from tumor_response.study.extracting import extract_table
+from tumor_response.study.plan import Plan
 
 __all__ = ["run_demo"]
 
@@ -67,16 +66,15 @@ def run_demo(
     SettingsError
         If the folder holds another cohort.
     """
-    blocks = Blocks(radiomics, "tf_efficientnet_lite0", "packaged", clinical=["age"], category=[])
+    blocks = Blocks(radiomics, "tf_efficientnet_lite0", "packaged", clinical=["age"], categories={})
+    say("Preparing the extractors ...")  # loading PyTorch takes seconds
     extractors = blocks.extractors()
     cohort = _cohort(directory / "cohort", n_patients, seed, signal, n_jobs)
     outcomes = tr.shrinkage(cohort, n_jobs=n_jobs)
-    table = extract_table(cohort, extractors, directory, Means(n_jobs, directory / ".cache"))
+    table = extract_table(cohort, extractors, directory, Means(n_jobs, directory / ".cache"), say)
     # the simulated contours are without error
     plan = Plan(n_resamples=n_resamples, seed=seed, observer_error_mm=0.0)
-    scheme = tr.Bootstrap632Plus(n_resamples=n_resamples, seed=seed)
-    models = study_models(table.blocks, seed)
-    result = run_models(models, table, outcomes, plan, scheme, n_jobs)
+    result = run_models(table, outcomes, plan, n_jobs)
     explanations = explain_models(result, ("logistic_all", "xgboost_all"), n_jobs)
     coupling = plan.coupling(outcomes)
     oracles = _oracles(directory / "cohort" / "truth.csv", outcomes, plan)

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import tumor_response as tr
 from tumor_response.cli.console import say
-from tumor_response.cli.study import HEADLINE, Plan, Study
+from tumor_response.cli.study import Study
 from tumor_response.exceptions import SettingsError
 from tumor_response.export import export_bundle
 from tumor_response.export.placing import check_place
 from tumor_response.export.pseudonymous import chosen_pseudonyms
 from tumor_response.formats.writing import check_formats
+from tumor_response.study.naming import headline_of
+from tumor_response.study.plan import Plan
 
 __all__ = ["Handover", "export_study"]
 
@@ -66,7 +68,7 @@ def export_study(study: Study, plan: Plan, handover: Handover) -> None:
         found.result,
         formats=handover.formats,
         pseudonyms=handover.pseudonyms(),
-        headline=HEADLINE if HEADLINE in found.result.models else None,
+        headline=headline_of(found.result.models),
         keep=handover.keep,
     )
     if bundle.left_behind:

@@ -310,7 +310,15 @@ class EvaluationResult:
         See :func:`tumor_response.evaluation.intervals.interval_of`.
         """
         self._check_name(name)
-        return interval_of(self, name, method, level)
+        asked = (name, method, level)
+        if asked not in self._intervals:
+            self._intervals[asked] = interval_of(self, name, method, level)
+        return self._intervals[asked]
+
+    @cached_property
+    def _intervals(self) -> dict[tuple[str, str | None, float], Interval]:
+        """Intervals that were asked for: a report asks for each some twenty times."""
+        return {}
 
     def compare(self, a: str, b: str) -> pd.Series:
         """Return the paired difference of the headline measure, model ``a`` minus model ``b``.

@@ -11,19 +11,22 @@ import jinja2
 from tumor_response._version import __version__
 from tumor_response.exceptions import SettingsError
 from tumor_response.privacy import Pseudonyms
+from tumor_response.reporting.end_point import coupling_note
 from tumor_response.reporting.evidence import sorted_evidence
-from tumor_response.reporting.evidence_sections import evidence_sections
-from tumor_response.reporting.explained import explanation_sections
-from tumor_response.reporting.headline import describe_headline
-from tumor_response.reporting.looked import looked_sections, sorted_explanations
+from tumor_response.reporting.given import Given, check_given
+from tumor_response.reporting.headline import chosen_headline, describe_headline
+from tumor_response.reporting.looked import sorted_explanations
 from tumor_response.reporting.parts import Page
-from tumor_response.reporting.probed import deep_volume_checks, probed_sections, volume_notes
-from tumor_response.reporting.sections import all_sections, coupling_note
+from tumor_response.reporting.probed import deep_volume_checks, volume_notes
+from tumor_response.reporting.sections import all_sections
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tumor_response.cohort import Cohort
     from tumor_response.evaluation import EvaluationResult, StudyLedger, VolumeCheck
+    from tumor_response.evaluation.ablation import AblationStudy
+    from tumor_response.evaluation.ledger import FrozenPlan
     from tumor_response.outcomes import Coupling
     from tumor_response.reporting.evidence import Instrument
     from tumor_response.reporting.looked import Told
@@ -38,10 +41,15 @@ def report(
     result: EvaluationResult,
     path: str | Path,
     *,
+    cohort: Cohort | None = None,
     table: FeatureTable | None = None,
     outcomes: pd.DataFrame | None = None,
+    quality: pd.DataFrame | None = None,
+    uncertainty: pd.DataFrame | None = None,
     coupling: Coupling | None = None,
+    ablation: AblationStudy | None = None,
     ledger: StudyLedger | None = None,
+    plan: FrozenPlan | None = None,
     explanations: Sequence[Told] = (),
     volume_checks: Sequence[VolumeCheck] | None = None,
     evidence: Sequence[Instrument] = (),
@@ -53,10 +61,13 @@ def report(
 ) -> Path:
     """Write an evaluation as one HTML file that loads nothing from anywhere.
 
-    Page one says in two sentences, made from the numbers by fixed rules, what may and what may not
-    be concluded (:mod:`tumor_response.reporting.wording`), and shows every model with its
-    interval, in the order given. Below: who was evaluated, end point, ROC, SHAP values, failures,
-    method, settings and versions.
+    Page one, which fits a screen and a sheet, says in two sentences, made from the numbers by fixed
+    rules, what may and what may not be concluded (:mod:`tumor_response.reporting.wording`). It
+    shows the headline with its interval beside the baselines, what leakage trace, controls and
+    ledger found, and what was not asked. Below, each where it was given: all models, cohort flow,
+    end point, volume and contour error, faults of images, ROC, calibration, decision curve,
+    ablation, SHAP values, attention, leakage, controls, robustness, failures, method, settings,
+    checklists, a methods paragraph, and what to cite.
 
     Parameters
     ----------
@@ -66,17 +77,30 @@ def report(
     path
         The file to write; its folder is made. It is written under another name and renamed, so
         that a reader never meets half a report.
+    cohort
+        The cohort, for who was left out before there were features and outcomes.
     table
-        The feature table, for failures and hashes.
+        The feature table, for failures, settings and hashes.
     outcomes
-        The outcome table, for days and reasons.
+        The outcome table, for days, reasons and baseline volumes.
+    quality
+        Findings of :func:`tumor_response.check`.
+    uncertainty
+        From :func:`tumor_response.outcome_uncertainty`, of the same end point and cut: which labels
+        contour error would change.
     coupling
         From :func:`tumor_response.coupling`, of the end point that was evaluated: the AUC of volume
         to expect from contour error alone, which page one shows beside ``volume_only``.
+    ablation
+        From :func:`tumor_response.ablate`, on the same outcome: what each block adds.
     ledger
         The :class:`~tumor_response.StudyLedger` that the evaluation was entered into: page one then
         says how many configurations were tried on this outcome, and corrects the best of all of
         them. Without it page one says that this is not known.
+    plan
+        From :func:`tumor_response.freeze_plan`: what was kept to, line by line. A headline that is
+        the best of several configurations, and whose interval reaches 0.5 once that choice is paid
+        for, reads as a null result, unless a plan that came before every evaluation names it.
     explanations
         In any number: SHAP values (:func:`tumor_response.explain`), tests of attention maps
         (:func:`tumor_response.attention_sanity`), attention against contour and shrinkage
@@ -120,8 +144,9 @@ def report(
     Raises
     ------
     EvaluationError
-        If ``headline`` was not evaluated; code ``other_end_point``: ``coupling`` is of another;
-        code ``evidence``: something else, or of a model that was not evaluated;
+        If ``headline`` was not evaluated; code ``other_end_point``: ``coupling`` or ``uncertainty``
+        is of another; code ``other_evaluation``: what was given is of other lesions, values or
+        models; code ``evidence``: something else, or of a model that was not evaluated;
         code ``no_rows``: the ledger has no evaluation on this outcome.
     ExplanationError
         Code ``explanations``: something else among the explanations.
@@ -146,45 +171,59 @@ def report(
     if path.is_dir() or any(one.is_file() for one in path.parents):
         what = "is a folder" if path.is_dir() else "lies below a file"
         raise SettingsError(f"report: {path} {what}; name a file, such as study/report.html.")
-    found = sorted_evidence(evidence, result)
-    explained = sorted_explanations(explanations)
-    front = describe_headline(result, headline, coupling, ledger, found)
-    warnings = [coupling_note(result)]
-    if coupling is not None and coupling.true_sd == 0:
-        warnings.append(coupling.warning)
-    checks = deep_volume_checks(result) if volume_checks is None else list(volume_checks)
-    warnings += volume_notes(checks)
+    chosen_headline(result, headline)
+    given = Given(
+        sorted_evidence(evidence, result),
+        sorted_explanations(explanations),
+        deep_volume_checks(result) if volume_checks is None else tuple(volume_checks),
+        cohort,
+        table,
+        outcomes,
+        quality,
+        uncertainty,
+        coupling,
+        ablation,
+        ledger,
+        plan,
+    )
+    check_given(result, given)
+    front = describe_headline(result, headline, given)
+    known_as = None if identified else _pseudonyms(given, key_file, path.parent)
     page = Page(
         title=title,
         version=__version__,
-        notes=[*notes, *(text for text in warnings if text), *found.notes()],
+        notes=[*notes, *_warnings(result, given)],
         conclusions=front.conclusions,
         facts=front.facts,
         intervals=front.intervals,
         results=front.results,
-        reading=front.reading,
-        comparisons=front.comparisons,
-        strip=found.strip(),
-        strip_reading=found.reading(),
-        sections=all_sections(
-            result,
-            front.model,
-            table,
-            outcomes,
-            [*explanation_sections(explained.shap), *looked_sections(explained)],
-            [*probed_sections(result, checks), *evidence_sections(found, result, identified)],
-            None if identified or table is None else _pseudonyms(table, key_file, path.parent),
-        ),
+        remarks=front.remarks,
+        strip=front.strip,
+        not_asked=given.not_asked(result),
+        sections=all_sections(result, front, given, known_as),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_whole(path, _render(page))
     return path
 
 
-def _pseudonyms(table: FeatureTable, key_file: str | Path | None, folder: Path) -> dict[str, str]:
+def _warnings(result: EvaluationResult, given: Given) -> list[str]:
+    """Return what a reader has to know before anything else; mostly nothing."""
+    told = [coupling_note(result)]
+    if given.coupling is not None and given.coupling.true_sd == 0:
+        told.append(given.coupling.warning)
+    told += volume_notes(given.checks)
+    return [*(text for text in told if text), *given.evidence.notes()]
+
+
+def _pseudonyms(given: Given, key_file: str | Path | None, folder: Path) -> dict[str, str]:
     """Return a pseudonym for each patient that the page would name; mostly nobody."""
-    named = table.failures["patient_id"].unique()
-    return Pseudonyms(key_file, apart_from=folder).of_all(named) if len(named) else {}
+    named: set[str] = set()
+    if given.table is not None:
+        named |= set(given.table.failures["patient_id"])
+    if given.quality is not None:
+        named |= set(given.quality["patient_id"]) - {""}
+    return Pseudonyms(key_file, apart_from=folder).of_all(sorted(named)) if named else {}
 
 
 def _render(page: Page) -> str:

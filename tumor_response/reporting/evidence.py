@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from tumor_response.exceptions import EvaluationError
-from tumor_response.reporting.parts import Table, number
+from tumor_response.reporting.parts import number
 from tumor_response.reporting.wording import Doubts
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ CLASSES = {
     "provable": "Leakage, provable: the table against what extraction wrote",
     "suspected": "Leakage, suspected: what the numbers look like, a reason to ask",
 }
+_SHORT = {
+    "recorded": "Leakage, recorded",
+    "provable": "Leakage, provable",
+    "suspected": "Leakage, suspected",
+}
 _PROVEN: tuple[Literal["recorded", "provable"], ...] = ("recorded", "provable")
 
 
@@ -53,8 +58,16 @@ class Evidence:
     spreads: list[PredictionSpread] = field(default_factory=list)
     sites: list[SiteReport] = field(default_factory=list)
 
-    def doubts(self, model: str) -> Doubts:
-        """Return what stands against any conclusion about a model."""
+    def doubts(self, model: str, chosen: str = "") -> Doubts:
+        """Return what stands against any conclusion about a model.
+
+        Parameters
+        ----------
+        model
+            Its name.
+        chosen
+            What its having been chosen leaves of it, see :class:`Doubts`.
+        """
         checks = [
             str(check)
             for trace in self.traces
@@ -74,7 +87,7 @@ class Evidence:
         if unshown:
             null = unshown[0].null
             permuted = f"p = {null.p_value:.3f} by {null.n_permutations} permutations of the labels"
-        return Doubts(fault, permuted)
+        return Doubts(fault, permuted, chosen)
 
     def _is_of_another(self, where: str, model: str) -> bool:
         others = [name for name in self.models if name != model]
@@ -94,21 +107,17 @@ class Evidence:
                     )
         return told + [one.verdict for one in self.sites if one.is_confounded]
 
-    def reading(self) -> list[str]:
-        """Return the sentences that stand under the strip."""
-        return [text for one in self.controls for text in one.verdicts()]
-
-    def strip(self) -> Table:
-        """Return the table of page one: a row for each instrument, asked or not."""
+    def strip_rows(self) -> list[tuple[str, str]]:
+        """Return the rows of page one: leakage by class and controls, asked or not."""
         rows = []
         if not self.traces:
-            rows += [(words, "not asked") for words in CLASSES.values()]
+            rows += [(words, "not asked") for words in _SHORT.values()]
         for trace in self.traces:
-            rows += [(CLASSES[class_], cell) for class_, cell in trace.strip().items()]
+            rows += [(_SHORT[class_], cell) for class_, cell in trace.strip().items()]
         if not self.controls:
             rows.append(("Negative controls", "not asked"))
         rows += [(f"Negative controls of “{one.model}”", _in_short(one)) for one in self.controls]
-        return Table("Can it be believed?", ("asked", "found"), rows)
+        return rows
 
 
 def sorted_evidence(given: Sequence[Instrument], result: EvaluationResult) -> Evidence:

@@ -169,6 +169,7 @@ def _of_controls(controls: NegativeControls) -> list[Part]:
             height_mm=20 + 9 * len(rows),
         ),
     ]
+    parts += [Paragraph(verdict) for verdict in controls.verdicts()]
     parts += [Paragraph(f"Not made: {name}, {why}.") for name, why in controls.skipped.items()]
     if len(controls.failures):
         counts = controls.failures["reason"].value_counts()

@@ -1,4 +1,8 @@
-"""Page one: the estimates with their intervals, the baselines beside them, the two sentences."""
+"""Page one: the estimate with its interval, the baselines beside it, the two sentences, the strip.
+
+It fits one screen and one sheet. What needs more room has a section: all models are in
+:mod:`tumor_response.reporting.models`.
+"""
 
 from __future__ import annotations
 
@@ -9,120 +13,121 @@ import numpy as np
 
 from tumor_response.evaluation.comparison import BestOfK, best_of_k
 from tumor_response.evaluation.intervals import METHODS
-from tumor_response.evaluation.ledger import StudyLedger, outcome_sha256
+from tumor_response.evaluation.ledger import outcome_sha256
 from tumor_response.exceptions import EvaluationError
 from tumor_response.reporting.figures import Figure, draw, draw_intervals
 from tumor_response.reporting.parts import Table, number
 from tumor_response.reporting.wording import (
     CHANCE,
-    NO_DOUBTS,
     Conclusions,
     Interval,
     brake,
     conclude,
     expected_of_volume,
+    shared_by_chance,
 )
 
 if TYPE_CHECKING:
-    from tumor_response.evaluation import EvaluationResult
-    from tumor_response.outcomes import Coupling
-    from tumor_response.reporting.evidence import Evidence
+    from collections.abc import Sequence
 
-__all__ = ["BASELINES", "Headline", "describe_headline"]
+    from tumor_response.evaluation import EvaluationResult, StudyLedger
+    from tumor_response.evaluation.ledger import FrozenPlan
+    from tumor_response.outcomes import Coupling
+    from tumor_response.reporting.given import Given
+
+__all__ = ["BASELINES", "Headline", "chosen_headline", "describe_headline", "estimates_of"]
 
 BASELINES = ("volume_only", "clinical_only")
 """Names under which the two baselines are looked for in an evaluation."""
+
+MOST_NAMED = 2
+"""Models whose intervals above 0.5 are spoken of on page one; of more, their number."""
 
 Intervals = dict[str, Interval]
 
 
 @dataclass(frozen=True)
 class Headline:
-    """What page one shows of an evaluation."""
+    """What page one shows of an evaluation.
+
+    Parameters
+    ----------
+    over
+        Paired differences of the headline's AUC to the baselines'.
+    best
+        The best of the configurations that are known of, corrected; ``None`` for one.
+    """
 
     model: str
     conclusions: Conclusions
     facts: list[tuple[str, str]]
     intervals: Figure
     results: Table
-    reading: list[str]
-    comparisons: Table | None
+    strip: Table
+    remarks: list[str]
+    over: Intervals
+    best: BestOfK | None
 
 
-def describe_headline(
-    result: EvaluationResult,
-    headline: str | None,
-    coupling: Coupling | None = None,
-    ledger: StudyLedger | None = None,
-    evidence: Evidence | None = None,
-) -> Headline:
+def describe_headline(result: EvaluationResult, headline: str | None, given: Given) -> Headline:
     """Turn an evaluation into page one.
 
     Raises
     ------
     EvaluationError
-        If ``headline`` was not evaluated, or ``coupling`` is of another end point.
+        If ``headline`` was not evaluated.
     """
-    _check_reported(result)
-    _check_coupling(result, coupling)
-    model = _chosen(result, headline)
-    estimates = _estimates(result)
+    model = chosen_headline(result, headline)
+    estimates = estimates_of(result)
     aucs = {
         name: Interval(row["auc_oob"], row["ci_low"], row["ci_high"])
         for name, row in estimates.items()
     }
-    method = METHODS[estimates[model]["ci_method"]]
-    limits, explanation = method.limits_are, method.explanation
+    limits = METHODS[estimates[model]["ci_method"]].limits_are
     over = {
         baseline: _difference(result, model, baseline)
         for baseline in BASELINES
         if baseline in aucs and baseline != model
     }
+    best = _best(result, given.ledger)
+    too_small = brake(aucs[model], _smaller_class(result), len(result.resamples))
     conclusions = conclude(
         model,
         aucs[model],
         estimates[model]["n_patients"],
         over.get("volume_only", _no_comparison(model)),
         limits,
-        brake(aucs[model], _smaller_class(result), len(result.resamples)),
-        NO_DOUBTS if evidence is None else evidence.doubts(model),
+        too_small,
+        given.evidence.doubts(model, _paid_for(aucs[model], model, best, given.plan)),
     )
+    shown = [model, *(name for name in BASELINES if name in aucs and name != model)]
     return Headline(
         model=model,
         conclusions=conclusions,
         facts=_facts(result, model, headline is not None),
-        intervals=_figure(aucs, limits),
-        results=_results(result, model, limits, coupling),
-        reading=[
-            text
-            for text in (
-                explanation,
-                _expected_of_volume(coupling),
-                _constant(estimates),
-                _how_many(aucs),
-                _best(result),
-                _tried(result, ledger),
-                _APPARENT,
-            )
-            if text
-        ],
-        comparisons=_comparisons(model, over) if over else None,
+        intervals=_figure(shown, aucs, given.coupling, limits),
+        results=_results(shown, aucs, over, given.coupling, limits),
+        strip=_strip(result, model, best, given),
+        remarks=_remarks(result, model, conclusions, aucs, estimates, best, too_small),
+        over=over,
+        best=best,
     )
 
 
-_APPARENT = (
-    "The apparent AUC is that of the model on the patients it was fitted to; it is shown because "
-    "the .632+ estimate is made of it, and it says nothing about new patients. The .632+ estimate "
-    "lies above 0.5 on average even where there is nothing to find, so the out-of-bag AUC is the "
-    "one to quote."
-)
+def chosen_headline(result: EvaluationResult, headline: str | None) -> str:
+    """Return the model that the sentences are about.
 
-
-def _estimates(result: EvaluationResult) -> dict[str, dict[str, Any]]:
-    return {str(name): dict(row) for name, row in result.summary().iterrows()}
-
-
-def _chosen(result: EvaluationResult, headline: str | None) -> str:
+    Raises
+    ------
+    EvaluationError
+        Code ``not_reported``: no bootstrap of responses; code ``unknown_model``.
+    """
+    if result.headline != "auc_oob":
+        raise EvaluationError(
+            f"The report shows bootstrap evaluations of responses; this one has {result.headline}. "
+            "result.summary() has its figures.",
+            code="not_reported",
+        )
     if headline is None:
         return next((m for m in result.models if m not in BASELINES), result.models[0])
     if headline not in result.models:
@@ -131,6 +136,11 @@ def _chosen(result: EvaluationResult, headline: str | None) -> str:
             code="unknown_model",
         )
     return headline
+
+
+def estimates_of(result: EvaluationResult) -> dict[str, dict[str, Any]]:
+    """Return the summary's rows by model."""
+    return {str(name): dict(row) for name, row in result.summary().iterrows()}
 
 
 def _difference(result: EvaluationResult, model: str, baseline: str) -> Interval:
@@ -152,8 +162,37 @@ def _smaller_class(result: EvaluationResult) -> int:
     return min(len(np.unique(rows.patients[rows.y == value])) for value in (0, 1))
 
 
+def _best(result: EvaluationResult, ledger: StudyLedger | None) -> BestOfK | None:
+    """Return the best of all configurations that are known of; baselines were not chosen among."""
+    if ledger is not None:
+        outcome = outcome_sha256(result.rows.outcome, result.rows.label, result.task)
+        several = len(ledger.configurations(outcome)) > 1
+        return ledger.best_of_k(outcome) if several else None
+    candidates = [name for name in result.models if name not in BASELINES]
+    return best_of_k(result, candidates) if len(candidates) > 1 else None
+
+
+def _paid_for(auc: Interval, model: str, best: BestOfK | None, plan: FrozenPlan | None) -> str:
+    """Return a clause if the headline is the best of several and does not survive the choice.
+
+    The interval is moved by what the choice is worth, as Noma and others (2021) move that of an
+    apparent value by its optimism. A plan that was frozen first and names the model takes the
+    choice out of anybody's hands.
+    """
+    if best is None or best.name.partition(", entry ")[0] != model:
+        return ""
+    if plan is not None and plan.n_evaluations_before == 0 and plan.plan.primary[0] == model:
+        return ""
+    if auc.low - (best.value - best.corrected) > CHANCE:
+        return ""
+    return (
+        f"it is the best of {best.n_configurations} configurations, and less what that choice is "
+        f"worth ({best.value - best.corrected:.2f}) the interval reaches 0.5"
+    )
+
+
 def _facts(result: EvaluationResult, model: str, was_named: bool) -> list[tuple[str, str]]:
-    row = _estimates(result)[model]
+    row = estimates_of(result)[model]
     evaluated, *others = result.cohort_flow["n_lesions"].to_list()
     left_out = int(others[-1]) if others else 0  # the last row counts all of them
     responders, lesions = row["n_responders"], int(evaluated)
@@ -168,80 +207,105 @@ def _facts(result: EvaluationResult, model: str, was_named: bool) -> list[tuple[
     ]
 
 
-def _figure(aucs: Intervals, limits: str) -> Figure:
-    listed = "; ".join(f"{name} {interval.auc()}" for name, interval in aucs.items())
-    return draw(
-        lambda axes: draw_intervals(axes, list(aucs), list(aucs.values()), limits),
-        alt=f"Out-of-bag AUC with {limits} per model: {listed}.",
-        caption="Out-of-bag AUC of every model, in the order in which they were given. None is "
-        "marked: the highest of several estimates is too high on average.",
-        width_mm=120,
-        height_mm=16 + 7 * len(aucs),
-    )
-
-
-def _results(result: EvaluationResult, model: str, limits: str, coupling: Coupling | None) -> Table:
-    rows = {
-        name: (
-            name,
-            number(row["auc_oob"]),
-            f"{number(row['ci_low'])} to {number(row['ci_high'])}",
-            number(row["auc_632plus"]),
-            number(row["auc_apparent"]),
-        )
-        for name, row in _estimates(result).items()
-    }
-    listed = list(rows.values())
+def _figure(
+    shown: Sequence[str], aucs: Intervals, coupling: Coupling | None, limits: str
+) -> Figure:
+    drawn = {name: aucs[name] for name in shown}
     if coupling is not None:
-        expected = (
-            expected_of_volume(coupling.observer_sd_mm),
-            number(coupling.auc),
-            f"{number(coupling.auc_low)} to {number(coupling.auc_high)}",
-            "",
-            "",
-        )
-        # beside volume_only, which it is to be read with
-        place = list(rows).index("volume_only") + 1 if "volume_only" in rows else len(listed)
-        listed.insert(place, expected)
+        expected = Interval(coupling.auc, coupling.auc_low, coupling.auc_high)
+        drawn["contour error alone"] = expected
+    listed = "; ".join(f"{name} {interval.auc()}" for name, interval in drawn.items())
+    return draw(
+        lambda axes: draw_intervals(axes, list(drawn), list(drawn.values()), limits),
+        alt=f"Out-of-bag AUC with {limits}: {listed}.",
+        caption="Out-of-bag AUC of the headline and the baselines. All models are below.",
+        width_mm=92,
+        height_mm=14 + 5 * len(drawn),
+    )
+
+
+def _results(
+    shown: Sequence[str],
+    aucs: Intervals,
+    over: Intervals,
+    coupling: Coupling | None,
+    limits: str,
+) -> Table:
+    rows = []
+    for name in shown:
+        value = aucs[name]
+        cells = (number(value.value), f"{number(value.low)} to {number(value.high)}")
+        rows.append((name, *cells, over[name].difference() if name in over else ""))
+        if name == "volume_only" and coupling is not None:
+            # beside what it is to be read with
+            rows.append(
+                (
+                    expected_of_volume(coupling.observer_sd_mm),
+                    number(coupling.auc),
+                    f"{number(coupling.auc_low)} to {number(coupling.auc_high)}",
+                    "",
+                )
+            )
     return Table(
-        "Area under the ROC curve. Bold: the model that the sentences above speak about.",
-        ("Model", "AUC out of bag", limits, ".632+", "apparent"),
-        listed,
-        numeric=frozenset({1, 2, 3, 4}),
-        highlight=listed.index(rows[model]),
+        "Area under the ROC curve. Bold: the model that the sentences speak about.",
+        ("Model", "AUC out of bag", limits, "bold minus this (paired)"),
+        rows,
+        numeric=frozenset({1, 2, 3}),
+        highlight=0,
     )
 
 
-def _check_reported(result: EvaluationResult) -> None:
-    if result.headline != "auc_oob":
-        raise EvaluationError(
-            f"The report shows bootstrap evaluations of responses; this one has {result.headline}. "
-            "result.summary() has its figures.",
-            code="not_reported",
+def _strip(result: EvaluationResult, model: str, best: BestOfK | None, given: Given) -> Table:
+    """Return what was asked against the result, a row for each question, asked or not."""
+    coupling = given.coupling
+    expected = "not asked"
+    if coupling is not None and coupling.observer_sd_mm > 0:
+        expected = (
+            f"contours off by {coupling.observer_sd_mm:g} mm give volume an AUC of "
+            f"{coupling.auc:.2f} ({coupling.auc_low:.2f} to {coupling.auc_high:.2f})"
         )
-
-
-def _check_coupling(result: EvaluationResult, coupling: Coupling | None) -> None:
-    end_point = str(result.rows.end_point.name)
-    if coupling is not None and result.rows.label is not None and coupling.by != end_point:
-        raise EvaluationError(
-            f"coupling is of {coupling.by}, and {end_point} was evaluated; give "
-            f"tr.coupling(outcomes, by={end_point!r}).",
-            code="other_end_point",
+    elif coupling is not None:
+        expected = "asked for an error of 0 mm: there is none"
+    rows = [
+        *given.evidence.strip_rows(),
+        ("Contour error", expected),
+        ("Configurations tried", _tried(result, best, given.ledger)),
+    ]
+    plan = given.plan
+    if plan is not None:
+        first = plan.n_evaluations_before == 0
+        named = plan.plan.primary[0] == model
+        when = "frozen first" if first else f"frozen after {plan.n_evaluations_before} evaluations"
+        rows.append(
+            ("Plan", f"{when}; its model is {'this headline' if named else plan.plan.primary[0]}")
         )
+    return Table("Can it be believed?", ("asked", "found"), rows)
 
 
-def _expected_of_volume(coupling: Coupling | None) -> str:
-    """Say what the AUC of volume alone has to be compared with."""
-    if coupling is None or coupling.observer_sd_mm == 0:
-        return ""
-    return (
-        "Baseline volume is a part of the end point, and so is the error of its contour. If the "
-        "response had nothing to do with volume, contours that are off by "
-        f"{coupling.observer_sd_mm:g} mm (SD) would by themselves give volume alone an AUC of "
-        f"{coupling.auc:.2f} (95 % of simulated cohorts of this size: {coupling.auc_low:.2f} to "
-        f"{coupling.auc_high:.2f}). Only what lies above that is a relation of response to size."
-    )
+def _tried(result: EvaluationResult, best: BestOfK | None, ledger: StudyLedger | None) -> str:
+    if ledger is None:
+        told = (
+            f"{len(result.models)} here; no study ledger was given, so how many more is not known"
+        )
+        return told if best is None else f"{told}. Without the baselines, {best.text}"
+    outcome = outcome_sha256(result.rows.outcome, result.rows.label, result.task)
+    told = ledger.text(outcome)
+    return told if best is None else f"{told}. {best.text[0].upper()}{best.text[1:]}"
+
+
+def _remarks(
+    result: EvaluationResult,
+    model: str,
+    conclusions: Conclusions,
+    aucs: Intervals,
+    estimates: dict[str, dict[str, Any]],
+    best: BestOfK | None,
+    too_small: str,
+) -> list[str]:
+    told = [_constant(estimates)]
+    if conclusions.verdict not in ("separates", "beyond volume"):
+        told += _others(result, model, aucs, best, too_small)
+    return [text for text in told if text]
 
 
 def _constant(estimates: dict[str, dict[str, Any]]) -> str:
@@ -260,56 +324,21 @@ def _constant(estimates: dict[str, dict[str, Any]]) -> str:
     )
 
 
-def _how_many(aucs: Intervals) -> str:
-    if len(aucs) == 1:
-        return ""
-    above = sum(interval.low > CHANCE for interval in aucs.values())
-    return (
-        f"{len(aucs)} models were evaluated and all are shown; {above or 'none'} of them "
-        f"{'has its' if above == 1 else 'have their'} whole interval above 0.5. No interval is "
-        "corrected for choosing among several."
-    )
-
-
-def _best(result: EvaluationResult) -> str:
-    """Return the best model's value beside what is left of it after the choice."""
-    candidates = [name for name in result.models if name not in BASELINES]
-    if len(candidates) < 2:
-        return ""
-    return _corrected(best_of_k(result, candidates), "Of the models shown here but the baselines")
-
-
-def _tried(result: EvaluationResult, ledger: StudyLedger | None) -> str:
-    if ledger is None:
-        return (
-            "No study ledger was given: how many configurations were tried on this outcome beside "
-            "those shown is not known."
-        )
-    outcome = outcome_sha256(result.rows.outcome, result.rows.label, result.task)
-    told = f"By the study ledger, {ledger.text(outcome)}."
-    if len(ledger.configurations(outcome)) < 2:
-        return told
-    return f"{told} {_corrected(ledger.best_of_k(outcome), 'Of all of them')}"
-
-
-def _corrected(best: BestOfK, of: str) -> str:
-    return (
-        f"{of}: {best.text}. The corrected value is an upper estimate: the patients on whom the "
-        "models are compared have trained them, too."
-    )
-
-
-def _comparisons(model: str, over: Intervals) -> Table:
-    return Table(
-        f"Paired differences in out-of-bag AUC, “{model}” minus baseline, on the same resamples.",
-        ("Baseline", "difference (interval)", "excludes 0"),
-        [
-            (
-                baseline,
-                interval.difference(),
-                "yes" if interval.low > 0 or interval.high < 0 else "no",
-            )
-            for baseline, interval in over.items()
-        ],
-        numeric=frozenset({1, 2}),
-    )
+def _others(
+    result: EvaluationResult,
+    model: str,
+    aucs: Intervals,
+    best: BestOfK | None,
+    too_small: str,
+) -> list[str]:
+    """Say what intervals above 0.5 of other models are worth where the headline shows nothing."""
+    above = [name for name, auc in aucs.items() if name != model and auc.low > CHANCE]
+    n_models = max(len(aucs), 0 if best is None else best.n_configurations)
+    told = []
+    for name in above[:MOST_NAMED]:
+        wider = result.interval(name, level=1 - 0.05 / n_models)
+        corrected = Interval(aucs[name].value, wider.low, wider.high)
+        told.append(shared_by_chance(name, aucs[name], corrected, n_models, too_small))
+    if more := len(above) - len(told):
+        told.append(f"So does the interval of {more} more; see All models.")
+    return told

@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from tumor_response.reporting.figures import Figure
 from tumor_response.reporting.wording import Conclusions, minus
 
-__all__ = ["Heading", "Page", "Paragraph", "Part", "Section", "Table", "number"]
+__all__ = [
+    "Copy",
+    "Fold",
+    "Heading",
+    "Page",
+    "Paragraph",
+    "Part",
+    "Section",
+    "Table",
+    "number",
+]
 
 
 def number(value: object, decimals: int = 2) -> str:
@@ -56,7 +66,25 @@ class Table:
     kind: str = "table"
 
 
-Part = Heading | Paragraph | Table | Figure
+@dataclass(frozen=True)
+class Copy:
+    """Plain text to be taken elsewhere; one click selects all of it."""
+
+    caption: str
+    text: str
+    kind: str = "copy"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Parts that are looked up rather than read: closed on a screen, open in print."""
+
+    summary: str
+    parts: Sequence[Heading | Paragraph | Table | Figure | Copy]
+    kind: str = "fold"
+
+
+Part = Heading | Paragraph | Table | Figure | Copy | Fold
 """What a section is made of."""
 
 
@@ -71,7 +99,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """All that the template shows."""
+    """All that the template shows; what stands before ``sections`` is page one.
+
+    Page one fits a screen and a sheet, so it has no text of open length but ``notes``.
+    """
 
     title: str
     version: str
@@ -80,8 +111,7 @@ class Page:
     facts: Sequence[tuple[str, str]]
     intervals: Figure
     results: Table
-    reading: Sequence[str]
-    comparisons: Table | None
+    remarks: Sequence[str]
     strip: Table
-    strip_reading: Sequence[str]
+    not_asked: Sequence[str]
     sections: Sequence[Section] = field(default=())

@@ -18,6 +18,7 @@ __all__ = [
     "conclude",
     "expected_of_volume",
     "minus",
+    "shared_by_chance",
 ]
 
 CHANCE = 0.5
@@ -66,10 +67,14 @@ class Doubts:
         A fault of the evaluation that was recorded or proved, as a clause; ``""`` for none.
     permuted
         The model's p value on permuted labels, if it is above .05, as a clause; ``""`` otherwise.
+    chosen
+        What is left of the model once its having been the best of several is paid for, if that
+        reaches 0.5, as a clause; ``""`` otherwise.
     """
 
     fault: str = ""
     permuted: str = ""
+    chosen: str = ""
 
 
 NO_DOUBTS = Doubts()
@@ -156,6 +161,14 @@ def conclude(
             "It may not be concluded that the features predict the response, nor that they "
             f"cannot: {_compatible(auc, n_patients)}",
         )
+    if doubts.chosen:
+        return Conclusions(
+            "null",
+            f"This study does not show that the response can be predicted: the {found}, but "
+            f"{doubts.chosen}.",
+            "It may not be concluded that the features predict the response, nor that they "
+            f"cannot: {_compatible(auc, n_patients)}",
+        )
     if too_small:
         return Conclusions(
             "too small",
@@ -215,6 +228,52 @@ def brake(auc: Interval, n_smaller_class: int, n_resamples: int) -> str:
     if n_resamples < MIN_RESAMPLES:
         return f"from {n_resamples} resamples"
     return "with an interval of no width" if auc.high == auc.low else ""
+
+
+def shared_by_chance(
+    name: str, auc: Interval, corrected: Interval, n_models: int, too_small: str = ""
+) -> str:
+    """Say what an interval above 0.5 is worth where the sentences are about another model.
+
+    In a study with nothing to find one of several intervals lies above 0.5 easily, and that one is
+    what a reader would take home.
+
+    Parameters
+    ----------
+    name
+        The model that has it.
+    auc
+        Its out-of-bag AUC and interval.
+    corrected
+        The same with an interval at a level that is corrected for the number of models.
+    n_models
+        How many intervals could have been looked at.
+    too_small
+        See :func:`brake`.
+
+    Examples
+    --------
+    >>> told = shared_by_chance("volume_only", Interval(0.6, 0.51, 0.7), Interval(0.6, 0.48, 0.72),
+    ...                         3)
+    >>> told.endswith("which reaches 0.5: it is no finding.")
+    True
+    """
+    told = f"The interval of “{name}”, {auc.auc()}, lies above 0.5"
+    if too_small:
+        return f"{told}, {too_small}: too little to conclude from."
+    if n_models == 1:
+        return f"{told}; the sentences above are not about it."
+    told += f". It is one of {n_models} that could have"
+    limits = f"{corrected.low:.2f} to {corrected.high:.2f}"
+    if not corrected.low > CHANCE:
+        return (
+            f"{told}, and at a level corrected for {n_models} (Bonferroni) it is {limits}, which "
+            "reaches 0.5: it is no finding."
+        )
+    return (
+        f"{told}; at a level corrected for {n_models} (Bonferroni) it is {limits}. It is for "
+        "another study to ask; the sentences above are not about it."
+    )
 
 
 def expected_of_volume(observer_sd_mm: float) -> str:

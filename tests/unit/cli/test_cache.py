@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import tumor_response as tr
 from tests.unit import cases
 from tumor_response.cli import app
-from tumor_response.cli.cache import size_text
+from tumor_response.cli.console import size_text
 from tumor_response.features.cache import FeatureCache
 from tumor_response.features.rows import BlockRow
 

@@ -16,8 +16,11 @@ from typer.testing import CliRunner
 import tumor_response as tr
 from tests.unit import cases
 from tumor_response.cli import app
-from tumor_response.cli.study import Blocks, Plan, Study, cache_sentence, chosen, study_models
+from tumor_response.cli.study import Study, categories_of
 from tumor_response.exceptions import ManifestError, SettingsError
+from tumor_response.study.extracting import cache_sentence
+from tumor_response.study.naming import chosen, study_models
+from tumor_response.study.plan import Plan
 
 
 def run(*arguments: object) -> tuple[int, str]:
@@ -253,8 +256,7 @@ def test_a_fixed_cut_is_a_number_in_the_unit_of_the_end_point() -> None:
 
 
 def test_categories_are_read_with_their_levels() -> None:
-    blocks = Blocks("none", "none", "packaged", [], ["sex=female, male"])
-    assert blocks.categories == {"sex": ["female", "male"]}
+    assert categories_of(["sex=female, male"]) == {"sex": ["female", "male"]}
 
 
 @pytest.mark.parametrize(
@@ -266,7 +268,7 @@ def test_what_the_cache_knew_is_said(hits: int, misses: int, said: str) -> None:
 
 
 def test_a_folder_that_another_run_writes_to_is_left_alone(tmp_path: Path, manifest: Path) -> None:
-    from tumor_response.cli.lock import alone_in
+    from tumor_response.study.lock import alone_in
 
     out = tmp_path / "study"
     with alone_in(out):

@@ -19,7 +19,7 @@ from tests.unit.features.deep.weights_factory import (
     state_of,
     write,
 )
-from tumor_response.cli.weights import weights_app
+from tumor_response.cli.commands.weights import weights_app
 from tumor_response.features.deep.networks.backbone import load_backbone
 from tumor_response.features.deep.weights import PACKAGED, state_sha256
 

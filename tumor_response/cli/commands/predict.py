@@ -11,7 +11,6 @@ import typer
 
 from tumor_response.cli.console import messages_for_people, say, show_records
 from tumor_response.exceptions import SettingsError
-from tumor_response.settings import checked_n_jobs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +18,11 @@ if TYPE_CHECKING:
     from tumor_response.cohort import Cohort
 
 __all__ = ["predict"]
+
+EXAMPLES = (
+    "tumor-response predict model.trz manifest.csv --out predictions.csv",
+    "tumor-response predict model.trz export/ --roi GTVp --refuse-out-of-domain",
+)
 
 _SHOWN = 20
 NOT_A_DEVICE = "For research; not a medical device."
@@ -84,15 +88,14 @@ def predict(
     """Predict new lesions by a saved predictor: probability, label set, limits, refusals.
 
     Every lesion of the manifest has a row. A refused one has no numbers and says why.
-
-    Example: tumor-response predict model.trz manifest.csv --out predictions.csv
     """
     with messages_for_people(debug, "Run the same command again."):
-        n_jobs = checked_n_jobs(n_jobs)
         from tumor_response.formats.whole import write_whole
         from tumor_response.predictor.predictor import ShrinkagePredictor
         from tumor_response.predictor.refusal import RefusalRule
+        from tumor_response.settings import checked_n_jobs
 
+        n_jobs = checked_n_jobs(n_jobs)
         predictor = ShrinkagePredictor.load(model, sha256=sha256)
         say(f"{model.name}: {predictor!r}, SHA-256 {predictor.sha256_}.")
         cohort = _cohort(manifest, roi, n_jobs)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tumor_response.cli.cache import size_text
-from tumor_response.cli.console import FOUND, messages_for_people, say, show_records
+from tumor_response.cli.codes import ExitCode
+from tumor_response.cli.console import messages_for_people, say, show_records, size_text
+from tumor_response.cli.options import DebugOption, examples
+from tumor_response.cli.output import spoken
 
 if TYPE_CHECKING:
     from tumor_response.features.deep.weights.inventory import Holding
@@ -19,6 +21,8 @@ weights_app = typer.Typer(
     name="weights",
     help="Look after the weights of networks: packages, files, folders, the model hub.",
     no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
 )
 
 Places = Annotated[
@@ -29,19 +33,15 @@ Places = Annotated[
         show_default=False,
     ),
 ]
-DebugOption = Annotated[
-    bool, typer.Option("--debug", help="Show the traceback of an error.", show_default=False)
-]
 _AGAIN = "Run the same command again."
 
 
-@weights_app.command("list")
+@weights_app.command("list", epilog=examples("tumor-response weights list fetched/resnet50"))
+@spoken("weights list")
 def list_weights(places: Places = None, debug: DebugOption = False) -> None:
     """Say which weights there are: packages, what was fetched from the hub, and PLACEs.
 
     Nothing is fetched, and no tensors are read; a hash is the recorded one.
-
-    Example: tumor-response weights list fetched/resnet50
     """
     with messages_for_people(debug, _AGAIN):
         import pandas as pd
@@ -69,7 +69,8 @@ def list_weights(places: Places = None, debug: DebugOption = False) -> None:
         say("Any other network of timm's: tumor-response weights fetch NAME --to FOLDER.")
 
 
-@weights_app.command()
+@weights_app.command("verify", epilog=examples("tumor-response weights verify fetched/resnet50"))
+@spoken("weights verify")
 def verify(
     places: Places = None,
     sha256: Annotated[
@@ -82,8 +83,6 @@ def verify(
 
     Packages are always verified. A PLACE is held against its weights.json, the name that a cache
     of the hub's gives it, or --sha256.
-
-    Example: tumor-response weights verify fetched/resnet50
     """
     with messages_for_people(debug, _AGAIN):
         from tumor_response.features.deep.weights.inventory import holdings, packages, verified
@@ -99,10 +98,14 @@ def verify(
             wrong += verdict.verdict == "wrong"
         if wrong:
             say(f"{wrong} not as recorded.")
-            raise typer.Exit(FOUND)
+            raise typer.Exit(ExitCode.FOUND)
 
 
-@weights_app.command()
+@weights_app.command(
+    "fetch",
+    epilog=examples("tumor-response weights fetch resnet50.a1_in1k --to fetched/resnet50"),
+)
+@spoken("weights fetch")
 def fetch(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The network's timm name.")],
     to: Annotated[Path, typer.Option("--to", help="New or empty folder for the weights.")],
@@ -124,8 +127,6 @@ def fetch(
     """Fetch weights from the model hub into a folder, with a record of what they are.
 
     The folder can be carried to a machine without a network: weights=FOLDER reads it.
-
-    Example: tumor-response weights fetch resnet50.a1_in1k --to fetched/resnet50
     """
     with messages_for_people(debug, "Run the same command again: the download goes on."):
         from tumor_response.features.deep.weights.fetch import fetch_weights

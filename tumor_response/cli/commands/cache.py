@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
-from tumor_response.cli.console import FOUND, messages_for_people, say, show_table
+from tumor_response.cli.codes import ExitCode
+from tumor_response.cli.console import messages_for_people, say, show_table, size_text
+from tumor_response.cli.options import DebugOption, examples
+from tumor_response.cli.output import spoken
 
 __all__ = ["cache_app"]
 
@@ -14,23 +17,20 @@ cache_app = typer.Typer(
     name="cache",
     help="Look after the folder of finished results (OUT/.cache, or --cache-dir).",
     no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
 )
 
 Location = Annotated[
     str, typer.Argument(metavar="CACHE", help="The cache's folder, or a URL such as s3://bucket/x.")
 ]
-DebugOption = Annotated[
-    bool, typer.Option("--debug", help="Show the traceback of an error.", show_default=False)
-]
 _AGAIN = "Run the same command again."
 
 
-@cache_app.command()
+@cache_app.command("info", epilog=examples("tumor-response cache info study/.cache"))
+@spoken("cache info")
 def info(cache: Location, debug: DebugOption = False) -> None:
-    """Say how many results a cache holds, of which blocks and versions, and how old they are.
-
-    Example: tumor-response cache info study/.cache
-    """
+    """Say how many results a cache holds, of which blocks and versions, and how old they are."""
     with messages_for_people(debug, _AGAIN):
         from tumor_response.features.cache.addresses import shown_address
         from tumor_response.features.cache.upkeep import cache_content
@@ -54,7 +54,10 @@ def info(cache: Location, debug: DebugOption = False) -> None:
         _say_rest(content.abandoned, content.strangers)
 
 
-@cache_app.command()
+@cache_app.command(
+    "prune", epilog=examples("tumor-response cache prune study/.cache --older-than-days 90")
+)
+@spoken("cache prune")
 def prune(
     cache: Location,
     older_than_days: Annotated[
@@ -76,10 +79,7 @@ def prune(
     ] = False,
     debug: DebugOption = False,
 ) -> None:
-    """Take entries away, and what killed runs left. Files of others are never touched.
-
-    Example: tumor-response cache prune study/.cache --older-than-days 90
-    """
+    """Take entries away, and what killed runs left. Files of others are never touched."""
     with messages_for_people(debug, _AGAIN):
         from tumor_response.features.cache.upkeep import PruneRules, pruned
 
@@ -90,13 +90,12 @@ def prune(
         say(f"{n_files} files ({size_text(n_bytes)}) {what}, {left} stay.")
 
 
-@cache_app.command()
+@cache_app.command("verify", epilog=examples("tumor-response cache verify study/.cache"))
+@spoken("cache verify")
 def verify(cache: Location, debug: DebugOption = False) -> None:
     """Read every entry and hold it against its checksum. Ends with code 1 if one is damaged.
 
     A damaged entry does no harm: a run computes it again.
-
-    Example: tumor-response cache verify study/.cache
     """
     with messages_for_people(debug, _AGAIN):
         from tumor_response.features.cache.addresses import shown_address
@@ -109,22 +108,7 @@ def verify(cache: Location, debug: DebugOption = False) -> None:
         _say_rest(content.abandoned, content.strangers)
         if damaged:
             say(f"To take them away: tumor-response cache prune {shown_address(cache)} --damaged")
-            raise typer.Exit(FOUND)
-
-
-def size_text(n_bytes: float) -> str:
-    """Return a size in the decimal units in which disks are sold.
-
-    Examples
-    --------
-    >>> size_text(11_400)
-    '11.4 kB'
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if n_bytes < 1000:
-            return f"{n_bytes:.3g} {unit}"
-        n_bytes /= 1000
-    return f"{n_bytes:.3g} TB"
+            raise typer.Exit(ExitCode.FOUND)
 
 
 def _say_rest(abandoned: dict[str, int], strangers: list[str]) -> None:
