@@ -67,9 +67,7 @@ def rewrite_ct(folder: Path, series: list[Path], image: sitk.Image, day: date, n
         dataset.save_as(folder / f"CT_{k:04d}.dcm")
 
 
-def _finish(
-    dataset: Dataset, stored: np.ndarray, key: tuple[str, str], k: int, day: date
-) -> None:
+def _finish(dataset: Dataset, stored: np.ndarray, key: tuple[str, str], k: int, day: date) -> None:
     dataset.SOPInstanceUID = uid("instance", *key, k)
     dataset.SeriesInstanceUID = uid("series", *key)
     dataset.FrameOfReferenceUID = uid("frame", *key)

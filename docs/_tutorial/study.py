@@ -91,7 +91,9 @@ class Export:
         """Write a simulated patient's two scans as DICOM; return the row."""
         random = np.random.default_rng([self.seed, 2, *row.patient_id.encode()])
         sex = str(random.choice(["F", "M"]))
-        days = tuple(date.fromisoformat(row[day]) for day in ("date", "rt_start_date", "follow_up_date"))
+        days = tuple(
+            date.fromisoformat(row[day]) for day in ("date", "rt_start_date", "follow_up_date")
+        )
         for name, day, prefix in (("planning", days[0], ""), ("week_4", days[2], "follow_up_")):
             image = sitk.ReadImage(manifest.parent / row[f"{prefix}image"])
             folder = self.folder / row.patient_id / name
