@@ -45,8 +45,8 @@ def make_study(
     v0 = latents["target_volume_baseline_cc"].to_numpy()
     days = latents["interval_days"].to_numpy(dtype=float)
     told = rng.normal(size=(n, 2))
-    response = 0.35 * signal * told.sum(axis=1) / np.sqrt(2) + 0.35 * rng.normal(size=n)
-    rate = 0.9 + response  # % of V0 per day
+    response = 0.4 * signal * told.sum(axis=1) / np.sqrt(2) + 0.3 * rng.normal(size=n)
+    rate = 1.2 + response  # % of V0 per day
     v1 = v0 * np.clip(1 - rate * days / 100, 0.02, None)
     outcomes = pd.DataFrame(
         {
@@ -75,9 +75,7 @@ def make_study(
         data[f"deep__small_network__{i:04d}"] = rng.normal(size=n)
     data["clinical__age"] = latents["age_years"].to_numpy(dtype=float)
     data["clinical__volume_cc"] = v0
-    data["meta__site"] = pd.Categorical(
-        np.where(latents["site"] == latents["site"].iloc[0], "A", "B")
-    )
+    data["meta__site"] = pd.Categorical(np.where(np.arange(n) % 3 == 0, "A", "B"))
     blocks = [name.split("__")[0] for name in data]
     dictionary = pd.DataFrame(
         {
@@ -157,8 +155,10 @@ def everything(
         "table": table,
         "outcomes": outcomes,
         "quality": _findings(table),
-        "uncertainty": tr.outcome_uncertainty(outcomes, by=END_POINT, n_draws=400),
-        "coupling": tr.coupling(outcomes, by=END_POINT, n_simulations=400),
+        "uncertainty": tr.outcome_uncertainty(
+            outcomes, by=END_POINT, observer_sd_mm=0.3, n_draws=400
+        ),
+        "coupling": tr.coupling(outcomes, by=END_POINT, observer_sd_mm=0.3, n_simulations=400),
         "ablation": ablation,
         "ledger": ledger,
         "plan": _plan(n_resamples, seed),
@@ -185,7 +185,8 @@ def _noisy(data: pd.DataFrame, seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed + 1)
     noisy = data.copy()
     numbers = noisy.select_dtypes("number").columns
-    noisy[numbers] += 0.3 * noisy[numbers].std() * rng.normal(size=(len(noisy), len(numbers)))
+    spread = noisy[numbers].std().to_numpy()
+    noisy[numbers] += 0.3 * spread * rng.normal(size=(len(noisy), len(numbers)))
     return noisy
 
 

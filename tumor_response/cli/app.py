@@ -45,6 +45,11 @@ COMMANDS = {
         f"{_HERE}.run:run",
         "Do all of a study that is not up to date, and say why: features, evaluation, report ...",
     ),
+    "report": Entry(
+        _WHOLE,
+        f"{_HERE}.report:report",
+        "Write a study's report again from what its last run left; nothing is computed.",
+    ),
     "check": Entry(
         _STEPS,
         f"{_HERE}.check:check",
@@ -65,6 +70,11 @@ COMMANDS = {
         f"{_HERE}.explain:explain",
         "Evaluate models and explain them by SHAP values out of bag, with a report.",
     ),
+    "ablate": Entry(
+        _STEPS,
+        f"{_HERE}.ablate:ablate",
+        "Evaluate every combination of blocks with every model on the same resamples.",
+    ),
     "predict": Entry(
         _NEW,
         f"{_HERE}.predict:predict",
@@ -84,6 +94,9 @@ COMMANDS = {
         _UPKEEP,
         f"{_HERE}.cache:cache_app",
         "Look after the folder of finished results (OUT/.cache, or --cache-dir).",
+    ),
+    "bench": Entry(
+        _UPKEEP, f"{_HERE}.bench:bench", "Run a benchmark of a checkout, and say on what machine."
     ),
     "weights": Entry(
         _UPKEEP,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
 
 import tumor_response as tr
 from tumor_response.cli.console import say, show_records
-from tumor_response.cli.output import current
+from tumor_response.cli.output import current, found
 from tumor_response.exceptions import CaseError, SettingsError
 from tumor_response.imaging.dicom.archive.listing import list_series
 
@@ -38,7 +39,10 @@ def check_folder(
     series = list_series(folder, index=index, n_jobs=n_jobs)
     if series.empty:
         raise CaseError(f"{folder}: no DICOM image series.", code="series_missing")
+    found(series=json.loads(series[list(_SERIES)].to_json(orient="records")))
     listing = tr.list_rois(folder, index=index, n_jobs=n_jobs)
+    if not listing.empty:
+        found(structures=json.loads(listing[list(_LISTED)].to_json(orient="records")))
     _show_folder(folder, series, listing)
     if roi is None:
         if not listing.empty:
@@ -85,7 +89,7 @@ def _by_name(listing: pd.DataFrame) -> pd.DataFrame:
     """Return one row per structure name, those of most patients first."""
     grouped = listing.groupby("roi")
     cc = grouped["volume_cc"]
-    found = pd.DataFrame(
+    names = pd.DataFrame(
         {
             "tg263": grouped["tg263"].first(),
             "patients": grouped["patient_id"].nunique(),
@@ -95,7 +99,7 @@ def _by_name(listing: pd.DataFrame) -> pd.DataFrame:
             "max_cc": cc.max(),
         }
     )
-    return found.sort_values(["patients", "structures"], ascending=False).reset_index()
+    return names.sort_values(["patients", "structures"], ascending=False).reset_index()
 
 
 _SERIES = ("patient_id", "day", "modality", "series_number", "n_slices", "n_structures")
@@ -107,6 +111,11 @@ def _findings(cohort: tr.Cohort, html: Path | None, csv: Path | None, n_jobs: in
     if csv is not None:
         csv.parent.mkdir(parents=True, exist_ok=True)
         table.to_csv(csv, index=False)
+    found(
+        findings=json.loads(table.to_json(orient="records")),
+        n_lesions=len(cohort),
+        n_patients=cohort.n_patients,
+    )
     counts = table["severity"].value_counts()
     told = ", ".join(f"{counts.get(s, 0)} {s}" for s in _SEVERITIES)
     say(f"Findings: {told}.")

@@ -15,46 +15,65 @@ from tumor_response.exceptions import TumorResponseError
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.console import Console
 
 __all__ = ["messages_for_people", "say", "show_records", "show_table", "size_text", "warn"]
 
 
-def _console() -> Console:
-    # made anew each time, so that a redirected stream is seen; what comes from files is no markup
-    from rich.console import Console
-
-    return Console(stderr=current().as_json, markup=False, highlight=False, emoji=False)
-
-
-def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table: the first column is text, the others are numbers."""
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=i > 0)
-    for row in rows:
-        table.add_row(*row)
-    _console().print(table)
+def show_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    text: Sequence[int] = (0,),
+) -> None:
+    """Print a table; the columns whose places are ``text`` are text, the others are numbers."""
+    _show(title, columns, rows, [i not in text for i in range(len(columns))])
 
 
 def show_records(title: str, frame: pd.DataFrame, most: int) -> None:
-    """Print the first rows of a frame, long cells folded; say how many there are in all.
+    """Print the first rows of a frame, and say how many there are in all.
 
     Columns without any value are left out.
     """
     frame = frame.loc[:, [column.astype(str).ne("").any() for _, column in frame.items()]]
     rest = f" (the first {most} of {len(frame)})" if len(frame) > most else ""
+    rows = [[_cell(value) for value in row] for row in frame.head(most).itertuples(index=False)]
+    numeric = [column.dtype.kind in "fiu" for _, column in frame.items()]
+    _show(f"{title}{rest}", [str(name) for name in frame], rows, numeric)
+
+
+def _show(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]
+) -> None:
+    """Print a table; where it is wider than the terminal, one record below the other.
+
+    What goes to a file or a pipe is as wide as it needs to be.
+    """
+    from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
-    table = Table(title=f"{title}{rest}", title_justify="left", title_style="bold")
-    for name, column in frame.items():
-        numeric = column.dtype.kind in "fiu"
-        table.add_column(str(name), justify="right" if numeric else "left", overflow="fold")
-    for row in frame.head(most).itertuples(index=False):
-        table.add_row(*(_cell(value) for value in row))
-    _console().print(table)
+    now = current()
+    if now.quiet and now.as_json:
+        return
+    # made anew each time, so that a redirected stream is seen; what comes from files is no markup
+    console = Console(stderr=now.as_json, markup=False, highlight=False, emoji=False)
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name, is_number in zip(columns, numeric, strict=True):
+        table.add_column(name, justify="right" if is_number else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    wide = Measurement.get(console, console.options.update(width=100_000), table).maximum
+    if not console.is_terminal:
+        console.width = max(wide, len(title) + 1)
+    if wide <= console.width:
+        console.print(table)
+        return
+    console.print(title, style="bold", soft_wrap=True)
+    for row in rows:
+        for i, (name, cell) in enumerate(zip(columns, row, strict=True)):
+            if cell:
+                console.print(f"{'  ' if i else '- '}{name}: {cell}")
 
 
 def _cell(value: object) -> str:

@@ -10,8 +10,10 @@ import pandas as pd
 
 import tumor_response as tr
 from tumor_response.cli.console import say
+from tumor_response.cli.output import found
 from tumor_response.cli.study import (
     explain_models,
+    results_of,
     run_models,
     show_results,
     trace_models,
@@ -96,6 +98,12 @@ def run_demo(
     )
     say("The oracles know the simulator's truth; no model can be expected to pass the second.")
     say(SIMULATED)
+    found(
+        **results_of(result, coupling),
+        oracles=oracles,
+        note=SIMULATED,
+        report=str((directory / "report.html").resolve()),
+    )
     say(f"Report: {(directory / 'report.html').resolve()}")
 
 
@@ -105,11 +113,11 @@ def _cohort(folder: Path, n_patients: int, seed: int, signal: float, n_jobs: int
     wanted["version"] = tr.__version__
     record = folder / "simulation.json"
     if record.is_file():
-        found = json.loads(record.read_text(encoding="utf-8"))
-        if any(found.get(key) != value for key, value in wanted.items()):
+        recorded = json.loads(record.read_text(encoding="utf-8"))
+        if any(recorded.get(key) != value for key, value in wanted.items()):
             raise SettingsError(
                 f"{folder} holds another simulated cohort (found "
-                f"{ {key: found.get(key) for key in wanted} }, asked for {wanted}). Remove the "
+                f"{ {key: recorded.get(key) for key in wanted} }, asked for {wanted}). Remove the "
                 "folder, or pass another one with --directory."
             )
         if (folder / "manifest.csv").is_file():

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import tumor_response as tr
 from tumor_response.cli.console import say
-from tumor_response.cli.study import Study
+from tumor_response.cli.output import found
+from tumor_response.cli.study import Study, results_of
 from tumor_response.exceptions import SettingsError
 from tumor_response.export import export_bundle
 from tumor_response.export.placing import check_place
@@ -59,20 +60,28 @@ def export_study(study: Study, plan: Plan, handover: Handover) -> None:
     check_formats(list(handover.formats))
     check_place(handover.directory)
     chosen_pseudonyms(handover.pseudonyms(), handover.directory)
-    found = study.evaluated(plan)
+    done = study.evaluated(plan)
     say("Writing the bundle ...")
     bundle = export_bundle(
         handover.directory,
-        found.table,
-        found.outcomes,
-        found.result,
+        done.table,
+        done.outcomes,
+        done.result,
         formats=handover.formats,
         pseudonyms=handover.pseudonyms(),
-        headline=headline_of(found.result.models),
+        headline=headline_of(done.result.models),
         keep=handover.keep,
     )
     if bundle.left_behind:
         say(f"Columns that stayed behind (see --keep): {', '.join(bundle.left_behind)}")
     names = "the hospital's own identifiers" if handover.named else "pseudonyms"
     say(f"Bundle: {bundle.directory.resolve()}; {len(bundle.files)} files, under {names}")
+    found(
+        **results_of(done.result, done.coupling),
+        bundle=str(bundle.directory.resolve()),
+        files=list(bundle.files),
+        left_behind=list(bundle.left_behind),
+        identified=handover.named,
+        sha256=bundle.sha256,
+    )
     say(f"SHA-256 of its sums, to be told by another way: {bundle.sha256}")

@@ -18,6 +18,7 @@ __all__ = [
     "CutOption",
     "Days",
     "DebugOption",
+    "DryRunOption",
     "Failed",
     "FailedOption",
     "JobsOption",
@@ -147,6 +148,15 @@ ObserverOption = Annotated[
 ]
 DebugOption = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error.", show_default=False)
+]
+
+
+DryRunOption = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Say from a sample how long the features take, and how many fits follow; no results.",
+    ),
 ]
 
 

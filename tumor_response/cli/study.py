@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -17,6 +17,7 @@ import pandas as pd
 
 import tumor_response as tr
 from tumor_response.cli.console import say, show_table
+from tumor_response.cli.output import found
 from tumor_response.evaluation.controls import ControlsSettings
 from tumor_response.exceptions import SettingsError
 from tumor_response.features.checks import checked_specs
@@ -41,9 +42,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Evaluated",
+    "Prepared",
     "Study",
     "categories_of",
     "explain_models",
+    "results_of",
     "run_models",
     "show_results",
     "trace_models",
@@ -72,6 +75,15 @@ def categories_of(options: Sequence[str]) -> dict[str, list[str]]:
             )
         categories[name.strip()] = values
     return categories
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What an evaluation is made of."""
+
+    table: tr.FeatureTable
+    outcomes: pd.DataFrame
+    coupling: tr.Coupling
 
 
 @dataclass(frozen=True)
@@ -106,17 +118,51 @@ class Study:
                 memory_gb,
                 log,
             )
-            extract_table(cohort, extractors, self.out, means, say)
+            table = extract_table(cohort, extractors, self.out, means, say)
+        found(
+            n_lesions=len(cohort),
+            n_patients=cohort.n_patients,
+            n_left_out=len(cohort.left_out),
+            n_columns=table.data.shape[1],
+            blocks=list(table.blocks),
+            failures={str(k): int(n) for k, n in table.failures["reason"].value_counts().items()},
+            features=str((self.out / "features").resolve()),
+            tables=str((self.out / "tables").resolve()),
+        )
 
-    def dry_run(self) -> None:
-        """Say how long the extraction would take, and what it would need."""
+    def dry_run(
+        self, plan: Plan | None = None, n_models: int | None = None, called: str = "models"
+    ) -> None:
+        """Say how long the extraction would take, what it would need, and how many fits follow.
+
+        Parameters
+        ----------
+        plan
+            What is evaluated afterwards, if anything; its end point is checked.
+        n_models
+            Fitted on every resample; default those of the plan.
+        called
+            What they are called.
+        """
         extractors = self._extractors()
         cohort = self._cohort(extractors)
+        n_fits = 0
+        if plan is not None:
+            self._outcomes(cohort, plan)
+            if n_models is None:
+                n_models = len(plan.estimators([one.block for one in extractors]))
+            n_fits = n_models * (plan.n_resamples + 1)
         say("Trying a sample of the cases ...")
         estimate = tr.estimate_extraction(
             cohort, extractors, n_jobs=self.n_jobs, cache_dir=self._cache_dir
         )
         say(str(estimate))
+        if plan is not None:
+            say(
+                f"Then about {n_fits} fits: {n_models} {called}, on {plan.n_resamples} resamples "
+                "and once on all patients. Their time is not foretold: it depends on the features."
+            )
+        found(dry_run=True, estimate=asdict(estimate), n_fits=n_fits)
 
     def evaluate(self, plan: Plan) -> None:
         """Write the feature table, the outcomes, the results and the report."""
@@ -156,39 +202,56 @@ class Study:
     def _cache_dir(self) -> str | Path:
         return self.cache_dir or self.out / ".cache"
 
-    def evaluated(self, plan: Plan) -> Evaluated:
-        """Extract and evaluate; the feature table is written, nothing else is."""
-        # whatever an option can get wrong fails here, before hours of extraction
+    def _outcomes(self, cohort: tr.Cohort, plan: Plan) -> pd.DataFrame:
+        """Return the outcomes; they take seconds, and their faults do not wait for features."""
         label = plan.label()
-        extractors = self._extractors()
-        plan.estimators([extractor.block for extractor in extractors])
-        cohort = self._cohort(extractors)
-        # the end point takes seconds, and its faults should not wait for the features
         outcomes = tr.shrinkage(
             cohort, per=cast(Literal["interval_days"], plan.per), n_jobs=self.n_jobs
         )
         check_end_point(outcomes, plan.by, label)
-        coupling = plan.coupling(outcomes)
+        return outcomes
 
+    def prepared(self, plan: Plan) -> Prepared:
+        """Measure the outcomes and extract; the feature table is written, nothing else is."""
+        # whatever an option can get wrong fails here, before hours of extraction
+        plan.label()
+        extractors = self._extractors()
+        plan.estimators([extractor.block for extractor in extractors])
+        cohort = self._cohort(extractors)
+        outcomes = self._outcomes(cohort, plan)
+        coupling = plan.coupling(outcomes)
         means = Means(self.n_jobs, self._cache_dir)
         table = extract_table(cohort, extractors, self.out, means, say)
-        result = run_models(table, outcomes, plan, self.n_jobs)
-        return Evaluated(table, outcomes, coupling, result)
+        return Prepared(table, outcomes, coupling)
+
+    def evaluated(self, plan: Plan) -> Evaluated:
+        """Extract and evaluate; the feature table is written, nothing else is."""
+        ready = self.prepared(plan)
+        result = run_models(ready.table, ready.outcomes, plan, self.n_jobs)
+        return Evaluated(ready.table, ready.outcomes, ready.coupling, result)
 
     def _go(self, plan: Plan, explained: Sequence[str], n_permutations: int = 0) -> None:
-        found = self.evaluated(plan)
-        result, coupling = found.result, found.coupling
+        done = self.evaluated(plan)
+        result, coupling = done.result, done.coupling
         explanations = explain_models(
             result, [m for m in explained if m in result.models], self.n_jobs, n_permutations
         )
         title = f"Response to radiotherapy: {self.source.path.name}"
-        trace = trace_models(result, found.table, found.outcomes, self.n_jobs)
+        trace = trace_models(result, done.table, done.outcomes, self.n_jobs)
         write_results(
-            *(self.out, result, found.table, found.outcomes, coupling, explanations, trace),
+            *(self.out, result, done.table, done.outcomes, coupling, explanations, trace),
             title=title,
         )
         show_results(result, coupling)
-        say(f"Report: {(self.out / 'report.html').resolve()}")
+        report = (self.out / "report.html").resolve()
+        say(f"Report: {report}")
+        found(
+            **results_of(result, coupling),
+            leakage=dict(trace.strip()),
+            explained=[one.name for one in explanations],
+            report=str(report),
+            tables=str((self.out / "tables").resolve()),
+        )
 
 
 @contextlib.contextmanager
@@ -287,6 +350,18 @@ def write_results(
     say(f"Tables: {out / 'tables'}; figures: {out / 'figures'}")
 
 
+def results_of(result: tr.EvaluationResult, coupling: tr.Coupling) -> dict[str, Any]:
+    """Return what ``--json`` shows of an evaluation; a number that is not known is null."""
+    summary = result.summary().reset_index(names="model")
+    flow = result.cohort_flow["n_lesions"]
+    return {
+        "headline_measure": result.headline,
+        "models": json.loads(summary.to_json(orient="records", double_precision=15)),
+        "n_lesions": {str(step): int(n) for step, n in flow.items()},
+        "coupling": asdict(coupling),
+    }
+
+
 def _coupling_row(coupling: tr.Coupling) -> tuple[str, str, str, str, str]:
     """Return the row that stands beside volume alone, which every study evaluates."""
     return (
@@ -329,5 +404,5 @@ def show_results(
     show_table("Area under the ROC curve", columns, [*rows, *more])
 
 
-def _number(row: Mapping[str, Any], name: str) -> str:
+def _number(row: pd.Series, name: str) -> str:
     return f"{row[name]:.2f}" if name in row and pd.notna(row[name]) else ""

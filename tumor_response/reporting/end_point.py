@@ -232,7 +232,13 @@ def _draw_scatter(
     axes: Axes, volume: pd.Series, end_point: pd.Series, cut: float | None, label: str
 ) -> None:
     axes.plot(volume, end_point, "o", color=COLOURS[0], markersize=3, alpha=0.7, markeredgewidth=0)
+    from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
     if cut is not None:
         axes.axhline(cut, color=COLOURS[1], linewidth=1.0)
     axes.set_xlabel("baseline volume (cc)")

@@ -6,9 +6,10 @@ import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from tumor_response.evaluation.leakage.findings import PASSED
 from tumor_response.reporting.evidence import CLASSES, Evidence
 from tumor_response.reporting.figures import draw
-from tumor_response.reporting.parts import Heading, Paragraph, Part, Section, Table, number
+from tumor_response.reporting.parts import Fold, Heading, Paragraph, Part, Section, Table, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,15 +106,24 @@ def _of_trace(trace: LeakageTrace, names: Collection[str]) -> list[Part]:
     ]
     for class_, words in CLASSES.items():
         frame: pd.DataFrame = getattr(trace, class_)
-        rows = [
-            (row["check"], row["status"], *(_without(names, row[c]) for c in ("where", "detail")))
-            for row in frame.to_dict("records")
-        ]
-        more = len(rows) - _MOST_ROWS
-        told = f" The first {_MOST_ROWS} of {len(rows)} rows." if more > 0 else ""
-        columns = ("check", "status", "where", "what was seen")
-        parts.append(Table(f"{words}.{told}", columns, rows[:_MOST_ROWS]))
+        passed = frame["status"] == PASSED
+        parts.append(Heading(f"{words}"))
+        if not passed.all():
+            parts.append(_findings_table("Not passed.", frame[~passed], names))
+        if passed.any():
+            told = f"{int(passed.sum())} passed"
+            parts.append(Fold(told, [_findings_table("Passed.", frame[passed], names)]))
     return parts
+
+
+def _findings_table(caption: str, frame: pd.DataFrame, names: Collection[str]) -> Table:
+    rows = [
+        (row["check"], row["status"], *(_without(names, row[c]) for c in ("where", "detail")))
+        for row in frame.to_dict("records")
+    ]
+    if len(rows) > _MOST_ROWS:
+        caption = f"{caption} The first {_MOST_ROWS} of {len(rows)} rows."
+    return Table(caption, ("check", "status", "where", "what was seen"), rows[:_MOST_ROWS])
 
 
 def _without(names: Collection[str], text: str) -> str:

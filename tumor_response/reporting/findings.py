@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
 from tumor_response.reporting.parts import Fold, Paragraph, Part, Section, Table
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["quality_sections"]
 
-MOST_ROWS = 200
+MOST_ROWS = 100
 RANK = ("error", "warning", "info")
 
 
@@ -59,7 +59,7 @@ def quality_sections(
             "follow-up scan can stop an outcome and never touches a feature."
         ),
         _by_code(shown),
-        Fold("Every finding", [_one_by_one(shown, known_as)]),
+        Fold("Findings by lesion", _by_lesion(shown, known_as)),
     ]
     return [Section("quality", title, parts)]
 
@@ -84,28 +84,32 @@ def _by_code(findings: pd.DataFrame) -> Table:
     )
 
 
-def _one_by_one(findings: pd.DataFrame, known_as: Mapping[str, str] | None) -> Table:
-    shown = findings.head(MOST_ROWS)
-    columns = ["patient", "lesion", "time point", "finding", "severity", "measured", "limit"]
-    columns += ["message"] if known_as is None else []
-    rows = []
-    for row in shown.to_dict("records"):
-        patient = str(row["patient_id"])
-        cells = [
-            patient if known_as is None else known_as.get(patient, ""),
-            str(row["lesion_id"]),
-            str(row["time_point"]).replace("_", "-"),
-            str(row["code"]).replace("_", " "),
-            str(row["severity"]),
-        ]
-        if known_as is None:
-            cells += [str(row.get(name, "")) for name in ("measured", "limit", "message")]
-        else:
-            # of the cohort's own findings these name patients and files
-            of_cohort = row["time_point"] == "cohort"
-            cells += ["" if of_cohort else str(row.get(name, "")) for name in ("measured", "limit")]
-        rows.append(cells)
-    caption = "One by one."
-    if len(findings) > len(shown):
-        caption = f"The first {len(shown)} of {len(findings)}; tr.check has the rest."
-    return Table(caption, columns, rows)
+def _by_lesion(findings: pd.DataFrame, known_as: Mapping[str, str] | None) -> list[Part]:
+    """Return a row for each lesion that has findings, and what was found across the cohort."""
+    of_cohort = findings["time_point"] == "cohort"
+    groups = findings[~of_cohort].groupby(["patient_id", "lesion_id"], sort=False)
+    rows = [
+        (
+            str(patient) if known_as is None else known_as.get(str(patient), ""),
+            str(lesion),
+            "; ".join(_told(row, named=known_as is None) for row in group.to_dict("records")),
+        )
+        for (patient, lesion), group in groups
+    ]
+    caption = "By lesion: what was measured against its limit."
+    if len(rows) > MOST_ROWS:
+        caption = f"{caption} The first {MOST_ROWS} of {len(rows)}; tr.check has the rest."
+    parts: list[Part] = [Table(caption, ("patient", "lesion", "findings"), rows[:MOST_ROWS])]
+    if known_as is None:
+        # these name patients and files
+        parts += [Paragraph(str(text)) for text in findings.loc[of_cohort, "message"]]
+    return parts
+
+
+def _told(row: Mapping[Hashable, str], *, named: bool) -> str:
+    if named:
+        return row["message"]
+    where = "" if row["time_point"] == "baseline" else " of the follow-up"
+    measured, limit = row.get("measured", ""), row.get("limit", "")
+    against = f" ({measured} against {limit})" if measured and limit else ""
+    return f"{row['severity']}: {row['code'].replace('_', ' ')}{where}{against}"

@@ -220,7 +220,7 @@ def _figure(
         alt=f"Out-of-bag AUC with {limits}: {listed}.",
         caption="Out-of-bag AUC of the headline and the baselines. All models are below.",
         width_mm=92,
-        height_mm=14 + 5 * len(drawn),
+        height_mm=13 + 4 * len(drawn),
     )
 
 
@@ -247,8 +247,8 @@ def _results(
                 )
             )
     return Table(
-        "Area under the ROC curve. Bold: the model that the sentences speak about.",
-        ("Model", "AUC out of bag", limits, "bold minus this (paired)"),
+        "Out-of-bag AUC. Bold: the model that the sentences are about.",
+        ("Model", "AUC", limits, "bold minus this"),
         rows,
         numeric=frozenset({1, 2, 3}),
         highlight=0,

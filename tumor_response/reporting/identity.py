@@ -32,7 +32,7 @@ def plan_sections(result: EvaluationResult, plan: FrozenPlan | None) -> list[Sec
     words = {True: "yes", False: "NO"}
     rows = [
         (str(item), row["planned"], row["done"], words.get(row["as_planned"], "cannot be told"))
-        for item, row in check_plan(plan, result).iterrows()
+        for item, row in check_plan(result, plan).iterrows()
     ]
     deviations = sum(row[3] == "NO" for row in rows)
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, get_args
 
 from tumor_response._version import __version__
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from tumor_response.reporting.given import Given
 
 __all__ = ["paper_sections"]
+
+MOST_CHARACTERS = 240
+"""Of what the run knows of an item; ``checklist(...).to_markdown()`` has all of it."""
 
 
 def paper_sections(result: EvaluationResult, front: Headline, given: Given) -> list[Section]:
@@ -44,7 +48,8 @@ def _checklists(result: EvaluationResult, given: Given) -> Section:
     parts: list[Part] = [
         Paragraph(
             "Filled from what the run knows. That is evidence and no claim that an item is met; "
-            "what is open is for the authors. Items are in this library's words."
+            "what is open is for the authors. Items are in this library's words; long entries are "
+            "cut here, and checklist(...).to_markdown() has them in full."
         )
     ]
     for which in get_args(Which):
@@ -57,7 +62,9 @@ def _checklists(result: EvaluationResult, given: Given) -> Section:
 def _table(filled: Checklist) -> Table:
     rows = []
     for row in filled.items.to_dict("records"):
-        told = [str(row["evidence"])] if row["evidence"] else []
+        # the same facts answer many items, and stand in full in the sections above
+        evidence = textwrap.shorten(str(row["evidence"]), MOST_CHARACTERS, placeholder=" …")
+        told = [evidence] if evidence else []
         told += [f"To be filled in: {row['to_add']}."] if row["to_add"] else []
         told += [f"({row['note']})"] if row["note"] else []
         rows.append((*(str(row[k]) for k in ("item", "section", "asks", "status")), " ".join(told)))

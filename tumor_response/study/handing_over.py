@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tumor_response.cohort import Cohort
+from tumor_response.evaluation.ledger import read_plan
 from tumor_response.export import export_bundle
 from tumor_response.predictor import ShrinkagePredictor
 from tumor_response.privacy import Pseudonyms
 from tumor_response.reporting import report
+from tumor_response.study.naming import PLAN_FILE
 from tumor_response.study.working import Work
 
-__all__ = ["make_export", "make_predictor", "make_report"]
+__all__ = ["make_export", "make_predictor", "make_report", "write_report"]
 
 _KEPT = (
     *("check", "outcomes", "coupling", "evaluation", "leakage", "controls", "robustness"),
@@ -22,14 +25,34 @@ _KEPT = (
 
 def make_report(work: Work, _: str) -> list[Path]:
     """Write the report of everything that was asked for."""
+    return [write_report(work, work.folder / "report.html", work.cohort)]
+
+
+def write_report(
+    work: Work, path: Path, cohort: Cohort | None, *, identified: bool | None = None
+) -> Path:
+    """Write the report of what was kept to a file.
+
+    Parameters
+    ----------
+    work
+        The study.
+    path
+        The file.
+    cohort
+        The cohort; ``None``: its files are no longer there.
+    identified
+        Whether patients bear their own identifiers; ``None``: as the settings say.
+    """
     found = {stage: work.result(stage) for stage in _KEPT if work.settings.asks_for(stage)}
     told = work.settings.report
     evidence = [found[name] for name in ("leakage", "controls", "robustness") if name in found]
     key_file = None if told.key_file is None else work.place(told.key_file)
-    path = report(
+    planned = (work.folder / PLAN_FILE).exists()
+    return report(
         found["evaluation"],
-        work.folder / "report.html",
-        cohort=work.cohort,
+        path,
+        cohort=cohort,
         table=work.table,
         outcomes=work.outcomes,
         quality=found["check"],
@@ -37,15 +60,15 @@ def make_report(work: Work, _: str) -> list[Path]:
         coupling=found["coupling"]["coupling"],
         ablation=found.get("ablation"),
         ledger=work.ledger,
+        plan=read_plan(work.folder) if planned else None,
         explanations=[*found["explanation"], *found.get("attention", [])],
         evidence=evidence,
         headline=work.settings.models.headline,
         title=work.settings.study.title,
         notes=told.notes,
-        identified=told.identified,
+        identified=told.identified if identified is None else identified,
         key_file=key_file,
     )
-    return [path]
 
 
 def make_predictor(work: Work, _: str) -> list[Path]:

@@ -209,7 +209,7 @@ class _Reader:
             "frame": self._frame,
             "series": self._series,
             "index": self._index,
-            "range": lambda node: pd.RangeIndex(*node["place"], name=self.value(node["name"])),
+            "range": self._range,
             "timestamp": lambda node: pd.Timestamp(node["text"]),
             "date": lambda node: dt.date.fromisoformat(node["text"]),
             "enum": lambda node: _known_class(node)(self.value(node["value"])),
@@ -247,11 +247,16 @@ class _Reader:
         if len(levels) > 1:
             return pd.MultiIndex.from_arrays(levels, names=names)
         dtype = "object" if node["levels"][0]["dtype"] == "object" else None
-        return pd.Index(levels[0], name=names[0], dtype=dtype)
+        index: pd.Index = pd.Index(levels[0], name=names[0], dtype=dtype)
+        return index
+
+    def _range(self, node: dict[str, Any]) -> pd.RangeIndex:
+        start, stop, step = node["place"]
+        return pd.RangeIndex(start, stop, step, name=self.value(node["name"]))
 
     def _series(self, node: dict[str, Any]) -> pd.Series:
         values = self._column(node["column"])
-        series = pd.Series(
+        series: pd.Series = pd.Series(
             values,
             index=self.value(node["index"]),
             name=self.value(node["name"]),

@@ -228,7 +228,7 @@ def _cohort_values(source: Source, folder: Path) -> dict[str, Any]:
 def _placed(path: Path, folder: Path) -> str:
     """Return a path as the settings file has it: relative for what lies beside the study."""
     relative = os.path.relpath(path.absolute(), folder.absolute())
-    far = relative.startswith(os.path.join("..", ".."))
+    far = Path(relative).parts[:2] == ("..", "..")
     return str(path.absolute()) if far else Path(relative).as_posix()
 
 
@@ -250,7 +250,7 @@ def _sorted_variables(
         if row["kind"] == "number":
             numbers.append(name)
         elif row["kind"] == "category" and len(row["levels"]) > 1:
-            categories[name] = row["levels"]
+            categories[name] = list(row["levels"])
         else:
             raise SettingsError(
                 f"Clinical variable {name!r} is no predictor: {row['values'] or 'no value'}. "

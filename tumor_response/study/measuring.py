@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from tumor_response.evaluation import EvaluationResult, ablate
-from tumor_response.evaluation.ledger import StudyLedger
+from tumor_response.evaluation.ledger import (
+    AnalysisPlan,
+    PlannedModel,
+    PlannedScheme,
+    StudyLedger,
+    freeze_plan,
+)
 from tumor_response.evaluation.ledger.record import record_of
 from tumor_response.exceptions import EvaluationError
 from tumor_response.reporting import save_figure
+from tumor_response.settings import canonical_json
+from tumor_response.study.naming import BASELINES, PLAN_FILE, recipe_of
 from tumor_response.study.tables import write_evaluation, write_explanations
 from tumor_response.study.working import Work
 
@@ -27,6 +36,7 @@ __all__ = [
 def make_evaluation(work: Work, inputs_sha256: str) -> list[Path]:
     """Evaluate the models, and enter the evaluation in the ledger."""
     plan, table = work.plan(), work.table
+    freeze_first(work)
     names = ", ".join(plan.estimators(table.blocks))
     work.tell(f"Evaluating {names} ...")
     result = plan.evaluate(
@@ -126,28 +136,52 @@ def make_attention(work: Work, _: str) -> list[Path]:
     return [*kept, *sorted(path for path in folder.iterdir() if path.is_file())]
 
 
+def freeze_first(work: Work) -> None:
+    """Write down what is planned, unless there is a plan, or something was evaluated already."""
+    settings, plan = work.settings, work.plan()
+    headline = settings.models.headline
+    there = (work.folder / PLAN_FILE).exists() or _entries(work.ledger)
+    if there or not settings.models.freeze_plan or headline == BASELINES[0]:
+        return
+    blocks = settings.blocks
+    by_name = {}
+    for name in plan.estimators(blocks):
+        kind, of_model = recipe_of(name, blocks)
+        by_name[name] = PlannedModel(
+            model=kind,
+            blocks=None if of_model is None else tuple(of_model),
+            random_state=plan.seed,
+        )
+    frozen = freeze_plan(
+        AnalysisPlan(
+            end_point=plan.by,
+            cut=plan.label().cut,
+            by_name=by_name,
+            scheme=PlannedScheme.of(plan.scheme),
+            primary=(headline, BASELINES[0]),
+            failed=settings.evaluation.failed,
+        ),
+        work.folder,
+    )
+    work.tell(f"Plan frozen in {PLAN_FILE}; SHA-256 {frozen.sha256}")
+
+
 def enter_once(ledger: StudyLedger, result: EvaluationResult, kind: str) -> None:
     """Enter an evaluation, unless this very one is there: a run that was killed enters it once."""
-    record: dict[str, Any] = {**record_of(result), "kind": kind}
+    record = json.loads(canonical_json({**record_of(result), "kind": kind}))
+    own = {"number", "previous", "time", "scores_sha256"}
+    entered = [
+        {key: value for key, value in entry.items() if key not in own} for entry in _entries(ledger)
+    ]
+    if record not in entered:
+        ledger.append(result, kind=kind)
+
+
+def _entries(ledger: StudyLedger) -> list[dict[str, Any]]:
     try:
-        entries = ledger.entries()
+        return ledger.evaluations()
     except EvaluationError as error:
         if error.code != "ledger_torn":
             raise
         ledger.chain.set_aside_torn_line()  # a run was killed while it wrote; that is entered
-        entries = ledger.entries()
-    own = {"number", "previous", "time", "scores_sha256"}
-    if not any(_without(entry, own) == _as_json(record) for entry in entries):
-        ledger.append(result, kind=kind)
-
-
-def _without(entry: dict[str, Any], keys: set[str]) -> dict[str, Any]:
-    return {key: value for key, value in entry.items() if key not in keys}
-
-
-def _as_json(record: dict[str, Any]) -> Any:
-    import json
-
-    from tumor_response.settings import canonical_json
-
-    return json.loads(canonical_json(record))
+        return ledger.evaluations()

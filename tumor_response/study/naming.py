@@ -11,15 +11,19 @@ __all__ = [
     "BASELINES",
     "HEADLINE",
     "NONE",
+    "PLAN_FILE",
     "chosen",
     "headline_of",
     "names_of_models",
+    "recipe_of",
     "study_models",
 ]
 
 BASELINES = ("volume_only", "clinical_only")
 HEADLINE = "logistic_all"
 """Fixed here, before anybody has seen a result; the first model asked for where it is not there."""
+
+PLAN_FILE = "plan.json"
 
 NONE = "none"
 """What stands in the place of a block that is not extracted."""
@@ -47,14 +51,22 @@ def study_models(blocks: Sequence[str], seed: int) -> dict[str, Any]:
     """Return the models of a study by name."""
     from tumor_response.models import make_model
 
-    models = {}
-    for name in names_of_models(blocks):
-        kind, _, block = name.partition("_")
-        if name in BASELINES:
-            models[name] = make_model(name, random_state=seed)
-        else:
-            models[name] = make_model(kind, list(blocks) if block == "all" else [block], seed)
-    return models
+    recipes = {name: recipe_of(name, blocks) for name in names_of_models(blocks)}
+    return {name: make_model(kind, of, seed) for name, (kind, of) in recipes.items()}
+
+
+def recipe_of(name: str, blocks: Sequence[str]) -> tuple[str, list[str] | None]:
+    """Return what a model of a study is made by: kind of model, and blocks; baselines bring theirs.
+
+    Examples
+    --------
+    >>> recipe_of("xgboost_all", ["radiomics", "clinical"])
+    ('xgboost', ['radiomics', 'clinical'])
+    """
+    if name in BASELINES:
+        return name, None
+    kind, _, block = name.partition("_")
+    return kind, list(blocks) if block == "all" else [block]
 
 
 def chosen(models: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

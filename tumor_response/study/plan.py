@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import pandas as pd
@@ -92,7 +93,7 @@ class Plan:
         table: FeatureTable,
         outcomes: pd.DataFrame,
         *,
-        directory: str | None = None,
+        directory: str | Path | None = None,
         ledger: StudyLedger | None = None,
         n_jobs: int = 1,
     ) -> EvaluationResult:

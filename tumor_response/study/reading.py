@@ -22,7 +22,7 @@ FILE_NAME = "study.toml"
 
 
 def read_settings(path: str | Path) -> StudySettings:
-    """Read the settings of a study.
+    r"""Read the settings of a study.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def read_settings(path: str | Path) -> StudySettings:
     --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
-    >>> _ = (folder / "study.toml").write_text("[cohort]\\nmanifest = 'm.csv'\\n")
+    >>> _ = (folder / "study.toml").write_text("[cohort]\nmanifest = 'm.csv'\n")
     >>> read_settings(folder).cohort.manifest
     'm.csv'
     """
@@ -67,8 +67,10 @@ def read_settings(path: str | Path) -> StudySettings:
     faults = list(_faults(values, lines))
     if not faults:
         # the sections by themselves are right; what is left is that they fit together
-        sections = {name: SECTIONS[name](**section) for name, section in values.items()}
-        settings = StudySettings.model_construct(**sections)
+        sections: dict[str, Any] = {
+            name: SECTIONS[name](**section) for name, section in values.items()
+        }
+        settings = StudySettings.model_construct(None, **sections)
         faults = [
             _Fault(lines.of(*key.split(".")), f"[{key.replace('.', '] ')}: {told}.")
             for key, told in settings.contradictions()
@@ -102,12 +104,12 @@ def _faults(values: Mapping[str, Any], lines: Lines) -> Iterator[_Fault]:
             )
         else:
             for detail in SECTIONS[name].faults(section):
-                yield _fault_of(name, section, detail, lines)
+                yield _fault_of(name, detail, lines)
     if "cohort" not in values:
         yield _Fault(1, "there is no section [cohort]; it names the manifest or the folder.")
 
 
-def _fault_of(name: str, section: Mapping[str, Any], detail: ErrorDetails, lines: Lines) -> _Fault:
+def _fault_of(name: str, detail: ErrorDetails, lines: Lines) -> _Fault:
     place = [str(part) for part in detail["loc"]]
     if not place:  # of the section as a whole
         return _Fault(lines.of(name), f"[{name}]: {_message(detail)}.")
@@ -166,11 +168,11 @@ def _no_toml(path: Path, text: str, error: tomllib.TOMLDecodeError) -> str:
 
 
 class Lines:
-    """Where the keys of a TOML text stand.
+    r"""Where the keys of a TOML text stand.
 
     Examples
     --------
-    >>> lines = Lines("[cohort]\\n# a comment\\nroi = 'GTV'\\n")
+    >>> lines = Lines("[cohort]\n# a comment\nroi = 'GTV'\n")
     >>> lines.of("cohort"), lines.of("cohort", "roi"), lines.of("cohort", "absent")
     (1, 3, 1)
     """

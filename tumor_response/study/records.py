@@ -160,7 +160,8 @@ def _changed(old: Inputs, new: Inputs) -> Iterator[str]:
         yield f"the data changed ({_difference(old.data, new.data)})"
     for key in dict.fromkeys([*old.files, *new.files]):
         if old.files.get(key) != new.files.get(key):
-            yield f"the file of [{key.replace('.', '] ')} changed"
+            what = f"the file of [{key.replace('.', '] ')}" if "." in key else f"the {key}"
+            yield f"{what} changed"
     for stage in dict.fromkeys([*old.before, *new.before]):
         if stage not in new.before:
             yield f"{stage} is no longer asked for"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tumor_response.exceptions import SettingsError
+from tumor_response.exceptions import ManifestError, SettingsError
 from tumor_response.features.checks import checked_specs
 from tumor_response.features.run_progress import duration_text
 from tumor_response.study.extracting import Tell
+from tumor_response.study.handing_over import write_report
 from tumor_response.study.lock import alone_in
 from tumor_response.study.reading import FILE_NAME, read_settings
 from tumor_response.study.records import Inputs, Record, reasons
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from tumor_response.outcomes import Coupling
     from tumor_response.table import FeatureTable
 
-__all__ = ["Done", "StudyRun", "run", "status"]
+__all__ = ["Done", "StudyRun", "rebuild_report", "run", "status"]
 
 _OF_IMAGES = frozenset({"features", "controls", "robustness", "attention", "predictor"})
 """Stages that need the extractors."""
@@ -104,7 +105,7 @@ def run(
     n_jobs: int = 1,
     tell: Tell = print,
 ) -> StudyRun:
-    """Do what is not up to date in a study's folder.
+    r"""Do what is not up to date in a study's folder.
 
     Each stage is held against what it was made from: its keys of the settings file, the data by
     content, the results before it and the version of the library. Stopped at any point, even
@@ -142,8 +143,8 @@ def run(
     >>> folder = Path(tempfile.mkdtemp())
     >>> cohort = tr.simulate_cohort(n_patients=8, seed=0, directory=folder / "data")
     >>> _ = (folder / "study.toml").write_text(
-    ...     "[cohort]\\nmanifest = 'data/manifest.csv'\\n[features]\\nradiomics = 'minimal'\\n"
-    ...     "backbone = 'none'\\n")
+    ...     "[cohort]\nmanifest = 'data/manifest.csv'\n[features]\nradiomics = 'minimal'\n"
+    ...     "backbone = 'none'\n")
     >>> found = run(folder, only="features", tell=lambda text: None)
     >>> found.table
     <FeatureTable: 8 lesions; radiomics (107), clinical (1); 0 failures>
@@ -192,6 +193,67 @@ def status(folder: str | Path, *, n_jobs: int = 1, tell: Tell = print) -> list[D
             results[stage.name] = record.result_sha256
         found.append(Done(stage.name, tuple(why)))
     return found
+
+
+def rebuild_report(
+    folder: str | Path,
+    path: str | Path | None = None,
+    *,
+    identified: bool | None = None,
+    n_jobs: int = 1,
+    tell: Tell = print,
+) -> Path:
+    """Write the report again from what the last run left, without computing anything.
+
+    Parameters
+    ----------
+    folder
+        Of the study.
+    path
+        Where it goes; default: the study's own ``report.html``.
+    identified
+        Whether patients bear their own identifiers; ``None``: as the settings say.
+    n_jobs, tell
+        As for :func:`run`.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    SettingsError
+        If a stage before the report is not up to date: such a report would show results of other
+        settings or data than those it names. Images that are no longer there do not count.
+    """
+    folder = _study_folder(folder)
+    with alone_in(folder):
+        settings = read_settings(folder)
+        work = Work(folder, settings, n_jobs, tell)
+        try:
+            cohort = work.cohort
+        except ManifestError as error:
+            tell(f"The data cannot be read; the report is made of what the run left. {error}")
+            cohort = None
+        results: dict[str, str] = {}
+        for stage in asked_stages(settings):
+            if stage.name == "report":
+                break
+            record = work.records.read(stage.name)
+            seen = stage if cohort is not None else replace(stage, data="none")
+            inputs = inputs_of(seen, work, results)
+            if cohort is None and record is not None:
+                inputs = replace(inputs, data=record.inputs.data)
+            if why := reasons(record, inputs, folder):
+                raise SettingsError(
+                    f"{stage.name} is not up to date: {'; '.join(why)}. A report would show "
+                    f"something else than it says. tumor-response run {folder} does it again."
+                )
+            if record is not None:
+                results[stage.name] = record.result_sha256
+        place = folder / "report.html" if path is None else Path(path)
+        return write_report(work, place, cohort, identified=identified)
 
 
 def _study_folder(folder: str | Path) -> Path:

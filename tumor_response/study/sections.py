@@ -222,6 +222,11 @@ class ModelsSection(Section):
         description="The model of the report's two sentences, of the controls and of the "
         "explanation. Name it before you have seen a result.",
     )
+    freeze_plan: bool = Field(
+        True,
+        description="Write end point, cut, models, resamples and headline to plan.json before the "
+        "first evaluation in this folder. The report says whether they were kept to.",
+    )
 
 
 class EvaluationSection(Section):

@@ -9,7 +9,7 @@ from typing import Literal
 
 from tumor_response.study import believing, describing, handing_over, measuring
 from tumor_response.study.identity import file_sha256, named_files
-from tumor_response.study.naming import NONE
+from tumor_response.study.naming import NONE, PLAN_FILE
 from tumor_response.study.records import Inputs
 from tumor_response.study.settings import StudySettings
 from tumor_response.study.working import Work
@@ -237,6 +237,7 @@ def inputs_of(stage: Stage, work: Work, results: dict[str, str]) -> Inputs:
     )
     if stage.ledger:
         files["ledger"] = file_sha256(work.ledger.chain.path)
+        files["plan"] = file_sha256(work.folder / PLAN_FILE)
     return Inputs(
         settings={key: settings.value(key) for key in keys},
         data=data,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from tumor_response.cli.codes import ExitCode
 from tumor_response.cli.console import messages_for_people, say, show_table, size_text
 from tumor_response.cli.options import DebugOption, examples
-from tumor_response.cli.output import spoken
+from tumor_response.cli.output import found, spoken
 
 __all__ = ["cache_app"]
 
@@ -38,6 +39,15 @@ def info(cache: Location, debug: DebugOption = False) -> None:
         content = cache_content(cache)
         shown = shown_address(cache)
         entries = content.entries
+        by_block = content.by_block()
+        found(
+            cache=shown,
+            n_entries=len(entries),
+            n_bytes=int(entries["bytes"].sum()) if len(entries) else 0,
+            by_block=json.loads(by_block.to_json(orient="records")),
+            n_abandoned=len(content.abandoned),
+            n_strangers=len(content.strangers),
+        )
         if entries.empty:
             say(f"{shown}: empty.")
         else:
@@ -46,7 +56,7 @@ def info(cache: Location, debug: DebugOption = False) -> None:
                 ["kind", "block", "version", "entries", "size"],
                 [
                     [str(kind), str(block), str(version), str(n), size_text(float(size))]
-                    for kind, block, version, n, size in content.by_block().to_numpy()
+                    for kind, block, version, n, size in by_block.to_numpy()
                 ],
             )
             ages = entries["age_days"]
@@ -86,6 +96,7 @@ def prune(
         rules = PruneRules(older_than_days, max_gb, other_versions, damaged)
         n_files, n_bytes, content = pruned(cache, rules, dry_run=dry_run)
         left = len(content.entries) + len(content.abandoned) - n_files
+        found(n_files=n_files, n_bytes=n_bytes, n_left=left, dry_run=dry_run)
         what = "would go" if dry_run else "are gone"
         say(f"{n_files} files ({size_text(n_bytes)}) {what}, {left} stay.")
 
@@ -102,6 +113,7 @@ def verify(cache: Location, debug: DebugOption = False) -> None:
         from tumor_response.features.cache.upkeep import verified
 
         n_sound, damaged, content = verified(cache)
+        found(n_sound=n_sound, damaged=list(damaged))
         say(f"{n_sound} entries are sound, {len(damaged)} are damaged.")
         for name in damaged:
             say(f"  damaged: {name}")

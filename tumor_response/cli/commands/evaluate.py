@@ -14,6 +14,7 @@ from tumor_response.cli.options import (
     CutOption,
     Days,
     DebugOption,
+    DryRunOption,
     Failed,
     FailedOption,
     JobsOption,
@@ -54,6 +55,7 @@ def evaluate(
     observer_error_mm: ObserverOption = 1.0,
     cache_dir: CacheOption = None,
     n_jobs: JobsOption = -1,
+    dry_run: DryRunOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Evaluate models on a manifest: out-of-bag AUC over patients, with a report.
@@ -78,4 +80,8 @@ def evaluate(
             ),
         ) as study,
     ):
-        study.evaluate(plan_of(by, per, cut, model, n_resamples, seed, failed, observer_error_mm))
+        plan = plan_of(by, per, cut, model, n_resamples, seed, failed, observer_error_mm)
+        if dry_run:
+            study.dry_run(plan)
+        else:
+            study.evaluate(plan)

@@ -18,6 +18,7 @@ from tumor_response.cli.options import (
     CutOption,
     Days,
     DebugOption,
+    DryRunOption,
     Failed,
     FailedOption,
     JobsOption,
@@ -73,6 +74,7 @@ def explain(
     observer_error_mm: ObserverOption = 1.0,
     cache_dir: CacheOption = None,
     n_jobs: JobsOption = -1,
+    dry_run: DryRunOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Evaluate models on a manifest and explain them by SHAP values out of bag, with a report."""
@@ -95,4 +97,7 @@ def explain(
         ) as study,
     ):
         plan = plan_of(by, per, cut, model, n_resamples, seed, failed, observer_error_mm)
-        study.explain(plan, permutations)
+        if dry_run:
+            study.dry_run(plan)
+        else:
+            study.explain(plan, permutations)

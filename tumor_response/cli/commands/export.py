@@ -19,6 +19,7 @@ from tumor_response.cli.options import (
     CutOption,
     Days,
     DebugOption,
+    DryRunOption,
     Failed,
     FailedOption,
     JobsOption,
@@ -88,6 +89,7 @@ def export(
     ] = None,
     cache_dir: CacheOption = None,
     n_jobs: JobsOption = -1,
+    dry_run: DryRunOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Evaluate, and write all of it for a statistician: tables, codebook, scripts, checksums.
@@ -118,4 +120,7 @@ def export(
         place = out / "bundle" if bundle is None else bundle
         handover = Handover(place, format or FORMATS_OF_A_BUNDLE, key_file, named, keep or [])
         plan = plan_of(by, per, cut, model, n_resamples, seed, failed, observer_error_mm)
-        export_study(study, plan, handover)
+        if dry_run:
+            study.dry_run(plan)
+        else:
+            export_study(study, plan, handover)

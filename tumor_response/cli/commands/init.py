@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tumor_response.cli.console import messages_for_people, say, show_records
+from tumor_response.cli.options import DebugOption, JobsOption
+from tumor_response.cli.output import found
 from tumor_response.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -83,9 +85,7 @@ def init(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a study.toml that is there.")
     ] = False,
-    n_jobs: Annotated[
-        int, typer.Option("--n-jobs", "-j", help="Parallel processes; -1 is all cores.")
-    ] = -1,
+    n_jobs: JobsOption = -1,
     schema: Annotated[
         bool,
         typer.Option(
@@ -95,7 +95,7 @@ def init(
             help="Print the JSON schema of study.toml, and do nothing else.",
         ),
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: DebugOption = False,
 ) -> None:
     """Begin a study: write a commented study.toml after a look at the data."""
     del schema  # its callback has done the work
@@ -120,6 +120,13 @@ def init(
         features = {"radiomics": radiomics, "backbone": backbone}
         new = NewStudy(where, known, features, title)
         path = write_study(study, new, cohort, overwrite=overwrite)
+        found(
+            settings=str(path.resolve()),
+            n_lesions=len(cohort),
+            n_patients=cohort.n_patients,
+            n_left_out=len(cohort.left_out),
+            clinical=list(known),
+        )
         say(f"Written: {path}. Read it: every key has a comment.")
         say(f"Next: tumor-response run {study} --dry-run, then tumor-response run {study}")
 

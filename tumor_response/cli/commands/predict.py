@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tumor_response.cli.console import messages_for_people, say, show_records
+from tumor_response.cli.options import DebugOption, JobsOption
+from tumor_response.cli.output import found
 from tumor_response.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -21,10 +23,11 @@ __all__ = ["predict"]
 
 EXAMPLES = (
     "tumor-response predict model.trz manifest.csv --out predictions.csv",
-    "tumor-response predict model.trz export/ --roi GTVp --refuse-out-of-domain",
+    "tumor-response predict model.trz export/ --roi GTVp --clinical-table clinical.csv",
 )
 
 _SHOWN = 20
+_NAMED = 8
 NOT_A_DEVICE = "For research; not a medical device."
 
 
@@ -49,6 +52,10 @@ def predict(
             help="For a folder: the tumour's structure, a regular expression that matches its "
             "whole name."
         ),
+    ] = None,
+    clinical_table: Annotated[
+        Path | None,
+        typer.Option(help="For a folder: CSV file with patient_id and the model's variables."),
     ] = None,
     sha256: Annotated[
         str | None, typer.Option(help="What the file's SHA-256 has to be, as its sender told it.")
@@ -78,12 +85,8 @@ def predict(
             metavar="FOLDER|URL", help="Where finished cases are kept.", show_default="none"
         ),
     ] = None,
-    n_jobs: Annotated[
-        int, typer.Option("--n-jobs", "-j", help="Parallel processes; -1 is all cores.")
-    ] = -1,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error.", show_default=False)
-    ] = False,
+    n_jobs: JobsOption = -1,
+    debug: DebugOption = False,
 ) -> None:
     """Predict new lesions by a saved predictor: probability, label set, limits, refusals.
 
@@ -98,8 +101,8 @@ def predict(
         n_jobs = checked_n_jobs(n_jobs)
         predictor = ShrinkagePredictor.load(model, sha256=sha256)
         say(f"{model.name}: {predictor!r}, SHA-256 {predictor.sha256_}.")
-        cohort = _cohort(manifest, roi, n_jobs)
-        found = predictor.predict(
+        cohort = _cohort(manifest, roi, clinical_table, n_jobs)
+        predictions = predictor.predict(
             cohort,
             coverage=coverage,
             contours=contours,
@@ -109,7 +112,7 @@ def predict(
             cache_dir=cache_dir,
         )
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(out, found.to_csv)
+        write_whole(out, predictions.to_csv)
         told = {
             "note": NOT_A_DEVICE,
             "model_sha256": predictor.sha256_,
@@ -123,23 +126,33 @@ def predict(
         beside = out.with_suffix(".json")
         text = json.dumps(told, indent=2, sort_keys=True) + "\n"
         write_whole(beside, partial(_write_text, text))
-        _show(found)
+        _show(predictions)
+        flat = predictions.reset_index()
+        found(
+            **told,
+            n_lesions=len(flat),
+            n_refused=int(flat["refused"].sum()),
+            predictions=json.loads(flat.to_json(orient="records", double_precision=15)),
+            table=str(out.resolve()),
+        )
         say(f"Predictions: {out}; what they were made with: {beside}.")
         say(NOT_A_DEVICE)
 
 
-def _cohort(manifest: Path, roi: str | None, n_jobs: int) -> Cohort:
+def _cohort(manifest: Path, roi: str | None, clinical_table: Path | None, n_jobs: int) -> Cohort:
     import tumor_response as tr
 
     if not (manifest.is_dir() or manifest.suffix.lower() == ".zip"):
-        if roi is not None:
-            raise SettingsError("--roi is for folders; a manifest has a column for it.")
+        if roi is not None or clinical_table is not None:
+            raise SettingsError(
+                "--roi and --clinical-table are for folders; a manifest has columns for them."
+            )
         return tr.Cohort.from_csv(manifest)
     if roi is None:
         raise SettingsError(
             f"{manifest} is a folder: say which structure is the tumour, --roi 'GTV.*'."
         )
-    cohort = tr.Cohort.from_dicom(manifest, roi, n_jobs=n_jobs)
+    cohort = tr.Cohort.from_dicom(manifest, roi, clinical=clinical_table, n_jobs=n_jobs)
     if len(cohort.left_out):
         show_records("Left out", cohort.left_out, _SHOWN)
     return cohort
@@ -149,16 +162,22 @@ def _write_text(text: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _show(found: pd.DataFrame) -> None:
+def _show(predictions: pd.DataFrame) -> None:
     """Say how many were predicted, flagged and refused, and show the first rows."""
-    refused = found["refused"].to_numpy(dtype=bool)
-    outside = ~found["in_domain"].to_numpy(dtype=bool) & ~refused
+    refused = predictions["refused"].to_numpy(dtype=bool)
+    outside = ~predictions["in_domain"].to_numpy(dtype=bool) & ~refused
     say(
-        f"{len(found)} lesions: {int((~refused).sum())} predicted, {int(outside.sum())} of them "
-        f"outside the training domain; {int(refused.sum())} refused."
+        f"{len(predictions)} lesions: {int((~refused).sum())} predicted, {int(outside.sum())} of "
+        f"them outside the training domain; {int(refused.sum())} refused."
     )
-    for code, count in found.loc[refused, "refusal"].value_counts().items():
-        say(f"refused, {code}: {count}")
+    names = predictions.index[refused]
+    for code in dict.fromkeys(predictions.loc[refused, "refusal"]):
+        of_code = [
+            " ".join(map(str, name)) if isinstance(name, tuple) else str(name)
+            for name in names[predictions.loc[refused, "refusal"].eq(code).to_numpy()]
+        ]
+        more = f" and {len(of_code) - _NAMED} more" if len(of_code) > _NAMED else ""
+        say(f"Refused, {code}: {', '.join(of_code[:_NAMED])}{more}")
     shown = [
         "probability",
         "rate",
@@ -169,6 +188,6 @@ def _show(found: pd.DataFrame) -> None:
         "out_of_domain",
         "refusal",
     ]
-    flat = found.reset_index()
-    keys = [name for name in found.index.names if name is not None]
+    flat = predictions.reset_index()
+    keys = [name for name in predictions.index.names if name is not None]
     show_records("Predictions", flat[[*keys, *(name for name in shown if name in flat)]], _SHOWN)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tumor_response.cli.console import messages_for_people, say
+from tumor_response.cli.options import DebugOption, JobsOption
+from tumor_response.cli.output import found
+
+if TYPE_CHECKING:
+    from tumor_response.study.running import Done
 
 __all__ = ["run"]
 
@@ -40,10 +46,8 @@ def run(
         bool,
         typer.Option("--dry-run", help="Say what would be done and why, with time and disk."),
     ] = False,
-    n_jobs: Annotated[
-        int, typer.Option("--n-jobs", "-j", help="Parallel processes; -1 is all cores.")
-    ] = -1,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    n_jobs: JobsOption = -1,
+    debug: DebugOption = False,
 ) -> None:
     """Do all of a study that is not up to date, and say why: features, evaluation, report ..."""
     with messages_for_people(debug, _RESUME):
@@ -54,11 +58,17 @@ def run(
         if dry_run:
             from tumor_response.study.foretelling import foretell
 
-            foretell(study, n_jobs=n_jobs, tell=say)
+            found(dry_run=True, stages=_told(foretell(study, n_jobs=n_jobs, tell=say)))
             return
-        found = run_study(study, only=only, since=since, n_jobs=n_jobs, tell=say)
-        if any(done.stage == "report" for done in found.stages):
-            from tumor_response.cli.study import show_results
+        done = run_study(study, only=only, since=since, n_jobs=n_jobs, tell=say)
+        found(study=str(done.folder), stages=_told(done.stages))
+        if any(one.stage == "report" for one in done.stages):
+            from tumor_response.cli.study import results_of, show_results
 
-            show_results(found.evaluation, found.coupling)
-            say(f"Report: {found.report.resolve()}")
+            show_results(done.evaluation, done.coupling)
+            say(f"Report: {done.report.resolve()}")
+            found(**results_of(done.evaluation, done.coupling), report=str(done.report.resolve()))
+
+
+def _told(stages: Sequence[Done]) -> list[dict[str, Any]]:
+    return [{"stage": one.stage, "why": list(one.why), "seconds": one.seconds} for one in stages]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 from tumor_response.cli.codes import ExitCode
 from tumor_response.cli.console import messages_for_people, say, show_records, size_text
 from tumor_response.cli.options import DebugOption, examples
-from tumor_response.cli.output import spoken
+from tumor_response.cli.output import found, spoken
 
 if TYPE_CHECKING:
     from tumor_response.features.deep.weights.inventory import Holding
@@ -48,10 +49,10 @@ def list_weights(places: Places = None, debug: DebugOption = False) -> None:
 
         from tumor_response.features.deep.weights.inventory import holdings, hub_cache, packages
 
-        found = packages()
+        held = packages()
         cache = hub_cache()
         for place in [*([cache] if any(cache.glob("models--timm--*")) else []), *(places or [])]:
-            found += holdings(place)
+            held += holdings(place)
         table = pd.DataFrame(
             [
                 {
@@ -61,11 +62,12 @@ def list_weights(places: Places = None, debug: DebugOption = False) -> None:
                     "licence": one.licence,
                     "SHA-256 of tensors": one.sha256 or "not recorded",
                 }
-                for one in found
+                for one in held
             ]
         )
         show_records("Weights", table, len(table))
-        _say_problems(found)
+        _say_problems(held)
+        found(weights=json.loads(table.to_json(orient="records")))
         say("Any other network of timm's: tumor-response weights fetch NAME --to FOLDER.")
 
 
@@ -90,12 +92,14 @@ def verify(
         given = [one for place in places or [] for one in holdings(place)]
         if sha256 is not None and len(given) != 1:
             raise typer.BadParameter("--sha256 is for exactly one set of weights.")
-        wrong = 0
+        wrong, verdicts = 0, []
         for verdict in (*verified(packages()), *verified(given, sha256)):
             name = verdict.holding.backbone or verdict.holding.place
             detail = verdict.message or f"SHA-256 {verdict.sha256}"
+            verdicts.append({"network": name, "verdict": verdict.verdict, "sha256": verdict.sha256})
             say(f"{verdict.verdict:>10}  {name} ({verdict.holding.place}): {detail}")
             wrong += verdict.verdict == "wrong"
+        found(verdicts=verdicts)
         if wrong:
             say(f"{wrong} not as recorded.")
             raise typer.Exit(ExitCode.FOUND)
@@ -133,11 +137,18 @@ def fetch(
 
         place = f"hub:{repository}" if repository else "hub"
         record = fetch_weights(name, to, f"{place}@{revision}" if revision else place)
+        found(
+            folder=str(to),
+            network=record.backbone,
+            source=record.source,
+            licence=record.licence,
+            sha256=record.tensors_sha256,
+        )
         say(f"{to}: {record.backbone} from {record.source}, licence {record.licence}.")
         say(f"SHA-256 of the tensors: {record.tensors_sha256}")
 
 
-def _say_problems(found: list[Holding]) -> None:
-    for one in found:
+def _say_problems(held: list[Holding]) -> None:
+    for one in held:
         if one.problem:
             say(f"  {one.problem}")
