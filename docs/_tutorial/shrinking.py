@@ -1,9 +1,10 @@
 """A follow-up for a real CT: the tumour's surface moves inwards by a known, uneven distance.
 
 Near the surface tissue moves along the outward normal of the baseline contour by ``retreat`` mm,
-uneven over the surface (a smooth random field), and the movement fades to nothing over ``FADE_MM``
-on both sides. Image and contour are taken through the same map, so that they fit each other. How
-far the surface moves is found by bisection: the follow-up has the volume that was asked for.
+uneven over the surface (a smooth random field). The movement fades to nothing over ``FADE_MM`` on
+both sides, and bone stays where it is. Image and contour are taken through the same map, so that
+they fit each other. How far the surface moves is found by bisection: the follow-up has the volume
+that was asked for.
 
 It is a geometric shrinkage. Nothing in the tissue decides it, density and texture are only carried
 along, and no real tumour is known to behave so.
@@ -20,6 +21,7 @@ FADE_MM = 25.0
 UNEVEN = 0.3
 """SD of the retreat over the surface, relative to its mean."""
 SMOOTH_MM = 15.0
+BONE_HU = 200
 
 
 def shrunk(
@@ -42,7 +44,9 @@ def shrunk(
     field = ndimage.gaussian_filter(noise, [SMOOTH_MM / step for step in spacing])
     uneven = np.clip(1.0 + UNEVEN * field / field.std(), 0.2, 1.8)
     share = np.clip(1.0 - np.abs(depth) / FADE_MM, 0.0, 1.0)
-    along = uneven * share * share * (3.0 - 2.0 * share)
+    # bone stays where it is
+    soft = 1.0 - ndimage.gaussian_filter((hu > BONE_HU) * 1.0, [3.0 / step for step in spacing])
+    along = uneven * share * share * (3.0 - 2.0 * share) * soft**4
     index = np.indices(inside.shape, dtype=np.float32)
 
     def source(retreat_mm: float) -> list[np.ndarray]:

@@ -44,8 +44,10 @@ class Export:
     folder: Path
     seed: int
 
-    def clinical(self, patient_id: str, age: float, days: tuple[date, date, date], site: str):
-        """Return a patient's row of clinical.csv; ``days``: planning CT, first fraction, second CT."""
+    def clinical(
+        self, patient_id: str, age: float, days: tuple[date, date, date], site: str
+    ) -> dict[str, object]:
+        """Return a row of clinical.csv; ``days``: of planning CT, first fraction, second CT."""
         random = np.random.default_rng([self.seed, *patient_id.encode()])
         _, start, second = days
         # five fractions of 2 Gy a week
