@@ -97,7 +97,7 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="what study.py wrote")
-    parser.add_argument("--resamples", type=int, default=200)
+    parser.add_argument("--resamples", type=int, default=50)
     given = parser.parse_args()
     for way, name in ((steps(given.resamples), "way"), (MISTAKES, "mistakes")):
         printed = []

@@ -114,7 +114,7 @@ def make(folder: Path, real: Path | None, n_simulated: int, seed: int) -> None:
     rows = [export.real(source) for source in sorted(real.iterdir())] if real else []
     with tempfile.TemporaryDirectory() as scratch:
         tr.simulate_cohort(
-            n_simulated + 1, seed, scratch, mode="deformation", planning_days=(5, 14), n_jobs=-1
+            n_simulated + 1, seed, scratch, mode="deformation", planning_days=(5, 14)
         )
         manifest = Path(scratch) / "manifest.csv"
         for number, row in pd.read_csv(manifest, dtype={"lesion_id": str}).iterrows():
