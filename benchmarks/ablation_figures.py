@@ -6,6 +6,8 @@ block deep has a factor that nothing follows from. Whoever reads the figures sho
 Run:  python benchmarks/ablation_figures.py [--n-jobs 2]
 Writes docs/_figures/ablation_forest.png and docs/_figures/ablation_combinations.png, prints the
 increments of each block.
+
+Quick: --resamples 10
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ are kept, so that it can be stopped.
 
 Run:  python benchmarks/best_of_k.py [--studies 200]
 Writes benchmarks/results/best_of_k_studies.csv (one row per study) and best_of_k.csv.
+
+Quick: --studies 1
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ the resamples' own slopes, apparent, and the apparent one corrected for optimism
 Run:  python benchmarks/calibration_slopes.py [--seeds 34] [--setting "p = 8, quadratic"]
 Writes benchmarks/results/calibration_slopes.csv, one row per setting and estimate; resumes from
 benchmarks/results/calibration_slopes_seeds.csv if that is there.
+
+Quick: --seeds 1
 """
 
 from __future__ import annotations

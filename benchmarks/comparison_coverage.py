@@ -10,6 +10,8 @@ jointly normal. Signal "none": neither factor has to do with the outcome; "both"
 Run:  python benchmarks/comparison_coverage.py [--studies 500] [--patients 100]
 Writes benchmarks/results/comparison_coverage_studies.csv (one row per study) and
 comparison_coverage.csv (coverage with its 95 % Monte-Carlo interval by cell and method).
+
+Quick: --studies 2
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ means harm would choose: bits flipped, bytes cut, repeated or put in, lengths re
 replaced by extreme ones. Each input is given to the reader as a user would reach it. Memory is
 bounded for the whole process, and an alarm ends an input that takes longer than 20 seconds; both
 count as failures. The counts go to ``benchmarks/results/fuzz_readers.csv``.
+
+Quick: --inputs 20
 """
 
 from __future__ import annotations

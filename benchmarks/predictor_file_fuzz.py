@@ -9,6 +9,8 @@ says of the made-up rows what the good one says. Memory is bounded for the whole
 ends an input that takes longer than 20 seconds, and Python's audit hook ends one that imports,
 executes, opens or starts anything; each counts as a failure. The counts go to
 ``benchmarks/results/predictor_file_fuzz.csv``; a run that was ended goes on where it was.
+
+Quick: --inputs 20
 """
 
 from __future__ import annotations

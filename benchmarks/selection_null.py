@@ -14,6 +14,8 @@ study:
 Run:  python benchmarks/selection_null.py [--seeds 50]
 Appends to benchmarks/results/selection_null.csv (one row per setting, seed and measure; what is
 there is not run again) and prints means with standard errors. The seeds are fixed here.
+
+Quick: --seeds 1
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ images, on one and on two processes, by voxel count and by mesh.
 
 Run:  python benchmarks/shrinkage.py [--lesions 1000]
 Writes benchmarks/results/shrinkage.csv and prints it.
+
+Quick: --lesions 4
 """
 
 from __future__ import annotations

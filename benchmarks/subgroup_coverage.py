@@ -10,6 +10,8 @@ from a model trained on 100 such patients.
 Run:  python benchmarks/subgroup_coverage.py [--studies 200]
 Writes benchmarks/results/subgroup_coverage.csv (a row per study; a started file is carried on) and
 prints coverage with its Monte-Carlo interval, and the mean width.
+
+Quick: --studies 1
 """
 
 from __future__ import annotations

@@ -230,7 +230,12 @@ def _stamps(out: Path) -> dict[Path, tuple[int, int]]:
 
 def _run(command: list[str], out: Path, checkout: Path) -> tuple[dict[str, Any], list[str]]:
     """Run a program, its output shown and kept; return how it ended, and the lines."""
-    places = [str(checkout.resolve()), os.environ.get("PYTHONPATH", "")]
+    # some programs share what others of them have
+    places = [
+        str((out / _FOLDER).resolve()),
+        str(checkout.resolve()),
+        os.environ.get("PYTHONPATH", ""),
+    ]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, places))}
     start = time.perf_counter()
     lines = []

@@ -16,7 +16,7 @@ from tumor_response.exceptions import TumorResponseError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["messages_for_people", "say", "show_records", "show_table", "size_text", "warn"]
+__all__ = ["count", "messages_for_people", "say", "show_records", "show_table", "size_text", "warn"]
 
 
 def show_table(
@@ -54,7 +54,7 @@ def _show(
     from rich.table import Table
 
     now = current()
-    if now.quiet and now.as_json:
+    if now.quiet:
         return
     # made anew each time, so that a redirected stream is seen; what comes from files is no markup
     console = Console(stderr=now.as_json, markup=False, highlight=False, emoji=False)
@@ -80,6 +80,17 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.4g}"
     return str(value)
+
+
+def count(n: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Examples
+    --------
+    >>> count(1, "file"), count(2, "file")
+    ('1 file', '2 files')
+    """
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def size_text(n_bytes: float) -> str:

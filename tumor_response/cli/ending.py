@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -20,13 +21,15 @@ def run_to_exit_code(app: Callable[..., Any]) -> int:
     """Run the command line on ``sys.argv``, and return how it ended."""
     for stream in (sys.stdout, sys.stderr):
         # a name in letters that the terminal has not got must not end a run
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        code = int(app(standalone_mode=False) or ExitCode.DONE)
+        code = int(app(standalone_mode=False, prog_name="tumor-response") or ExitCode.DONE)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):
+        # typer leaves by SystemExit where nobody reads, and for nothing else that gets here;
         # what is left in the buffer would be complained about at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return ExitCode.PIPE_CLOSED
     except (KeyboardInterrupt, typer.Abort):
         warn("\nStopped.")
@@ -60,7 +63,7 @@ def _is_ours(error: Exception) -> bool:
 def _usage(error: Any) -> int:
     """Show what was mistyped; with ``--json`` as the object, too."""
     error.show()
-    if "--json" in sys.argv and not isinstance(error, typer.BadParameter):
+    if "--json" in sys.argv:
         command = error.ctx.command_path if error.ctx is not None else ""
         output = Output(command=command.partition(" ")[2], as_json=True)
         output.error = {"type": "UsageError", "code": "usage", "message": error.format_message()}

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tumor_response.exceptions import SettingsError
 
 if TYPE_CHECKING:
     from tumor_response.cli.options import Days, Failed
     from tumor_response.cli.study import Study
     from tumor_response.study.plan import Plan
 
-__all__ = ["RESUME", "open_study", "plan_of"]
+__all__ = ["RESUME", "check_writable", "open_study", "plan_of"]
 
 RESUME = "Run the same command again: cases that were finished come from the cache."
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that results could not go to, before there are any.
+
+    Raises
+    ------
+    SettingsError
+        If this user may not write there.
+    """
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if place.is_dir() and not os.access(place, os.W_OK | os.X_OK, effective_ids=True):
+        raise SettingsError(
+            f"{folder}: you may not write to {place}. Name a folder of your own, or have its "
+            "rights changed."
+        )
 
 
 @contextmanager
@@ -41,6 +62,7 @@ def open_study(
     categories = categories_of(category or [])
     blocks = Blocks(radiomics, backbone, weights, clinical or [], categories)
     source = Source(manifest, roi, clinical_table)
+    check_writable(out)
     with alone_in(out):
         yield Study(source, out, blocks, cache_dir, checked_n_jobs(n_jobs))
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import resource
 import sys
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -19,7 +21,7 @@ import typer
 
 from tumor_response.cli.codes import ExitCode
 
-__all__ = ["Output", "current", "described", "detail", "emit", "found", "say", "spoken", "warn"]
+__all__ = ["Output", "current", "described", "emit", "found", "say", "spoken", "warn"]
 
 
 @dataclass
@@ -49,12 +51,6 @@ def say(text: str) -> None:
         print(text, file=sys.stderr if now.as_json else sys.stdout)
 
 
-def detail(text: str) -> None:
-    """Print one line if ``--verbose``."""
-    if current().verbose:
-        say(text)
-
-
 def warn(text: str) -> None:
     """Print a message on standard error exactly as it is, whatever the options say."""
     print(text, file=sys.stderr)  # noqa: T201
@@ -77,6 +73,16 @@ def emit(output: Output, code: int) -> None:
         "error": output.error,
     }
     print(json.dumps(told, indent=2, default=_plain, allow_nan=False))  # noqa: T201
+
+
+def _say_what_runs(name: str, options: dict[str, Any]) -> None:
+    import platform
+
+    from tumor_response._version import __version__
+
+    say(f"tumor-response {__version__}, Python {platform.python_version()}: {name}")
+    for key, value in options.items():
+        say(f"  {key} = {value}")
 
 
 def described(error: Exception, code: str) -> dict[str, str]:
@@ -102,10 +108,16 @@ _OPTIONS = {
     ],
     "quiet": Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="Print errors and results only.", show_default=False),
+        typer.Option("--quiet", "-q", help="Print errors only.", show_default=False),
     ],
     "verbose": Annotated[
-        bool, typer.Option("--verbose", "-v", help="Print more.", show_default=False)
+        bool,
+        typer.Option(
+            "--verbose",
+            "-v",
+            help="Print versions and options first, and what it took in the end.",
+            show_default=False,
+        ),
     ],
 }
 
@@ -133,15 +145,17 @@ def spoken(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
             output = Output(name, as_json=json_output, quiet=quiet, verbose=verbose)
             before = _current.set(output)
             code = ExitCode.FAULT
+            start = time.perf_counter()
+            if verbose:
+                _say_what_runs(name, options)
             try:
                 function(**options)
                 code = ExitCode.DONE
             except typer.Exit as end:
                 code = ExitCode(end.exit_code)
                 raise
-            except typer.BadParameter as error:
-                code = ExitCode.MISTAKE
-                output.error = described(error, "usage")
+            except typer.BadParameter:
+                output.as_json = False  # whoever shows wrong options has the object as well
                 raise
             except Exception as error:
                 output.error = {
@@ -151,6 +165,9 @@ def spoken(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
                 }
                 raise
             finally:
+                if verbose:
+                    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+                    say(f"{time.perf_counter() - start:.1f} s, peak memory {peak_mb:.0f} MB.")
                 if output.as_json:
                     emit(output, code)
                 _current.reset(before)

@@ -123,7 +123,7 @@ class Study:
             n_lesions=len(cohort),
             n_patients=cohort.n_patients,
             n_left_out=len(cohort.left_out),
-            n_columns=table.data.shape[1],
+            n_columns=sum(not name.startswith("meta__") for name in table.data),
             blocks=list(table.blocks),
             failures={str(k): int(n) for k, n in table.failures["reason"].value_counts().items()},
             features=str((self.out / "features").resolve()),

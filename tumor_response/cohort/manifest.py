@@ -48,10 +48,24 @@ class Rows:
     decimal_comma: bool = False
 
 
+def _near(path: Path) -> str:
+    """Name the files beside that are called much the same."""
+    there = [one.name for one in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, sorted(there), 2)
+    return f" Did you mean {' or '.join(near)}?" if near else ""
+
+
 def read_rows(path: Path) -> Rows:
     """Read a CSV manifest as text; separators ``,``, ``;`` or tab, with or without a BOM."""
     if not path.is_file():
-        raise ManifestError(f"{path}: no such manifest. Expected a CSV file.", code="file_missing")
+        if path.is_dir():
+            raise ManifestError(
+                f"{path} is a folder, and no such manifest. Expected a CSV file.",
+                code="file_missing",
+            )
+        raise ManifestError(
+            f"{path}: no such manifest. Expected a CSV file.{_near(path)}", code="file_missing"
+        )
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

@@ -202,7 +202,8 @@ def check_classes(y: IntArray, patients: IntArray) -> None:
     if not all(counts.values()):
         there = 1 if counts[1] else 0
         raise EvaluationError(
-            f"All {len(y)} lesions are of class {there}; an AUC compares two classes.",
+            f"All {len(y)} lesions are of class {there}; an AUC compares two classes. Choose a cut "
+            "that some lesions pass and some do not, such as the median.",
             code="one_class",
         )
     for value, count in counts.items():

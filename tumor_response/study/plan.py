@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -72,8 +73,10 @@ class Plan:
     def label(self) -> ResponderCut:
         """Return the rule that makes the classes within each resample."""
         if self.by not in SHRANK_SIGN:
+            near = difflib.get_close_matches(self.by, SHRANK_SIGN, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
             raise SettingsError(
-                f"{self.by!r} is no end point; expected one of {', '.join(SHRANK_SIGN)}."
+                f"{self.by!r} is no end point; expected one of {', '.join(SHRANK_SIGN)}.{hint}"
             )
         cut: str | float = self.cut
         with contextlib.suppress(ValueError):
@@ -117,6 +120,10 @@ def check_end_point(outcomes: pd.DataFrame, by: str, label: ResponderCut) -> Non
     if known.empty:
         counts = outcomes["reason"].value_counts()
         told = "; ".join(f"{reason} ({n})" for reason, n in counts.items())
-        raise OutcomeError(f"No lesion has {by}: {told}.")
+        raise OutcomeError(
+            f"No lesion has {by}: {told}. What cannot be measured cannot be evaluated: give the "
+            "lesions follow-ups (follow_up_mask, follow_up_date ...), choose another end point, or "
+            "extract the features alone."
+        )
     classes = label.label(known, label.fit(known))
     check_classes(classes.to_numpy(dtype="int64"), patients_of(known.to_frame()))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tumor_response.cli.codes import ExitCode
-from tumor_response.cli.console import messages_for_people, say, show_table, size_text
+from tumor_response.cli.console import count, messages_for_people, say, show_table, size_text
 from tumor_response.cli.options import DebugOption, examples
 from tumor_response.cli.output import found, spoken
 
@@ -98,7 +98,7 @@ def prune(
         left = len(content.entries) + len(content.abandoned) - n_files
         found(n_files=n_files, n_bytes=n_bytes, n_left=left, dry_run=dry_run)
         what = "would go" if dry_run else "are gone"
-        say(f"{n_files} files ({size_text(n_bytes)}) {what}, {left} stay.")
+        say(f"{count(n_files, 'file')} ({size_text(n_bytes)}) {what}, {left} stay.")
 
 
 @cache_app.command("verify", epilog=examples("tumor-response cache verify study/.cache"))
@@ -126,6 +126,12 @@ def verify(cache: Location, debug: DebugOption = False) -> None:
 def _say_rest(abandoned: dict[str, int], strangers: list[str]) -> None:
     if abandoned:
         size = size_text(sum(abandoned.values()))
-        say(f"{len(abandoned)} temporary files of killed runs ({size}); prune takes them away.")
+        say(
+            f"{count(len(abandoned), 'temporary file')} of killed runs ({size}); prune takes what "
+            "they left away."
+        )
     if strangers:
-        say(f"{len(strangers)} files that are none of ours, for example {strangers[0]}.")
+        say(
+            f"{count(len(strangers), 'file')} not written by this library, for example "
+            f"{strangers[0]}."
+        )

@@ -77,7 +77,7 @@ def explain(
     dry_run: DryRunOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Evaluate models on a manifest and explain them by SHAP values out of bag, with a report."""
+    """Evaluate models and explain them by SHAP values out of bag, with a report."""
     with (
         messages_for_people(debug, RESUME),
         open_study(

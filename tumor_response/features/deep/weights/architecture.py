@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,9 @@ def checked_backbone(backbone: str) -> str:
     import timm
 
     if not isinstance(backbone, str) or architecture_of(backbone) not in timm.list_models():
-        near = timm.list_models(f"*{backbone}*")[:5]
+        near = timm.list_models(f"*{backbone}*")[:5] or difflib.get_close_matches(
+            str(backbone), timm.list_models(), 3
+        )
         hint = f" Did you mean {', '.join(near)}?" if near else ""
         raise FeatureError(
             f"timm {timm.__version__} has no model {backbone!r}.{hint}", code="unknown_backbone"

@@ -69,7 +69,11 @@ def check_file(path: Path) -> None:
             code="weights_missing",
         )
     if not path.is_file():
-        raise WeightsError(f"{path}: no such weights file.", code="weights_missing")
+        raise WeightsError(
+            f"{path}: no such weights file. Expected a file or folder of weights, packaged, hub or "
+            "random:SEED; tumor-response weights fetch NAME --to FOLDER fetches some.",
+            code="weights_missing",
+        )
     if path.suffix not in SUFFIXES:
         raise WeightsError(
             f"{path}: expected one of {', '.join(SUFFIXES)}.", code="weights_unreadable"

@@ -81,8 +81,8 @@ def packaged_weights(backbone: str) -> LoadedWeights:
     if package is None:
         raise WeightsError(
             f"No package carries weights for {backbone!r} (there are: {', '.join(PACKAGED)}). "
-            "Pass weights=<file or folder> with that model's timm weights, or weights='hub' where "
-            "there is a network.",
+            "Pass weights=<file or folder> with that model's timm weights (tumor-response weights "
+            "fetch NAME --to FOLDER brings them), or weights='hub' where there is a network.",
             code="weights_missing",
         )
     path, release = package.installed()
