@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
@@ -67,15 +68,18 @@ def foretell(folder: str | Path, *, n_jobs: int = 1, tell: Tell = print) -> list
         "ablation": foreteller.ablation_s,
         "explanation": foreteller.explanation_s,
     }
-    total = 0.0
+    total, unknown = 0.0, []
     for stage in (done.stage for done in found if done.why):
-        seconds = ways[stage]() if stage in ways else foreteller.last_s(stage)
+        seconds: float | None = ways[stage]() if stage in ways else foreteller.last_s(stage)
         if seconds is None:
-            tell(f"{stage}: not estimated")
+            unknown.append(stage)
         else:
             total += seconds
             tell(f"{stage}: about {duration_text(seconds)}")
-    tell(f"Together about {duration_text(total)} on {worker_count(n_jobs)} workers.")
+    workers = worker_count(n_jobs)
+    tell(f"Together about {duration_text(total)} on {workers} worker{'s' * (workers != 1)}.")
+    if unknown:
+        tell(f"Not estimated: {', '.join(unknown)}.")
     return found
 
 
@@ -86,7 +90,10 @@ class _Foreteller:
         specs = checked_specs(work.cohort, work.extractors)
         columns = [spec for block in specs for spec in block]
         if "features" in undone:
-            self._table = random_table(columns, work.cohort.keys)
+            drawn = random_table(columns, work.cohort.keys)
+            numbers = drawn.select_dtypes("number")
+            # volumes are above zero
+            self._table = drawn.assign(**np.exp(numbers).to_dict("series"))
         else:
             self._table = work.table.data
         self._outcomes = (

@@ -11,6 +11,7 @@ import dataclasses
 import datetime as dt
 import io
 import json
+import zipfile
 from collections.abc import Callable, Mapping
 from enum import Enum
 from importlib import import_module
@@ -30,6 +31,10 @@ __all__ = ["kept_bytes", "read_kept"]
 _KIND = "!"
 _TREE = "tree"
 _PACKAGES = ("tumor_response", "sklearn", "xgboost")
+_UNREADABLE = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, ImportError),
+    zipfile.BadZipFile,
+)
 _PLAIN = (bool, int, str, type(None))
 
 
@@ -70,11 +75,11 @@ def read_kept(path: Path) -> Any:
         Code ``kept_unreadable``: the file is not there, or not one of those.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             tree = json.loads(file[_TREE].tobytes())
             reader = _Reader({name: file[name] for name in file.files})
         return reader.value(tree)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
+    except _UNREADABLE as error:
         raise BundleError(
             f"{path} is not a result that was kept here ({error}). Run the study again: the stage "
             "is done anew.",

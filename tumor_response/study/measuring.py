@@ -118,7 +118,6 @@ def make_attention(work: Work, _: str) -> list[Path]:
         result,
         work.cohort,
         extractor=deep,
-        table=work.table,
         name=work.settings.models.headline,
         method=asked.attention_method,
         n_jobs=work.n_jobs,

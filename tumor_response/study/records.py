@@ -142,10 +142,10 @@ def reasons(record: Record | None, inputs: Inputs, folder: Path) -> list[str]:
     >>> reasons(before, Inputs({"evaluation.n_resamples": 1000}), Path())
     ['[evaluation] n_resamples changed from 200 to 1000']
     >>> reasons(None, Inputs({}), Path())
-    ['it was not done yet']
+    ['not done yet']
     """
     if record is None:
-        return ["it was not done yet"]
+        return ["not done yet"]
     return [*_changed(record.inputs, inputs), *_missing(record, folder)]
 
 
