@@ -1,4 +1,4 @@
-"""Make ``tutorial.ipynb`` of the page ``notebook.md``: each Python block is a cell, text between too.
+"""Make ``tutorial.ipynb`` of ``notebook.md``: each Python block is a cell, the text between too.
 
     python docs/_tutorial/notebook.py
 
