@@ -5,14 +5,36 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
-__all__ = ["SILENT_S", "in_notebook", "open_bar", "track"]
+__all__ = ["SILENT_S", "in_notebook", "open_bar", "silenced", "track"]
 
 T = TypeVar("T")
 
 SILENT_S = 2.0
 """What takes less time than this draws no bar."""
+
+
+_silenced = False
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Draw no bar while this holds, whoever looks.
+
+    Examples
+    --------
+    >>> with silenced(), open_bar("counting", total=2) as bar:
+    ...     bar.disable
+    True
+    """
+    global _silenced
+    before, _silenced = _silenced, True
+    try:
+        yield
+    finally:
+        _silenced = before
 
 
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
@@ -85,7 +107,7 @@ def open_bar(
         delay=delay_s,
         bar_format=bar_format,
         postfix=postfix,
-        disable=False if in_notebook() else None,
+        disable=_silenced or (False if in_notebook() else None),
         leave=False,
         unit="",
     )

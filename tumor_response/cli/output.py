@@ -13,6 +13,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from typing import Annotated, Any
 import typer
 
 from tumor_response.cli.codes import ExitCode
+from tumor_response.progress import silenced
 
 __all__ = ["Output", "current", "described", "emit", "found", "say", "spoken", "warn"]
 
@@ -108,7 +110,9 @@ _OPTIONS = {
     ],
     "quiet": Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="Print errors only.", show_default=False),
+        typer.Option(
+            "--quiet", "-q", help="Print errors only, and draw no bar.", show_default=False
+        ),
     ],
     "verbose": Annotated[
         bool,
@@ -149,7 +153,8 @@ def spoken(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
             if verbose:
                 _say_what_runs(name, options)
             try:
-                function(**options)
+                with silenced() if quiet else nullcontext():
+                    function(**options)
                 code = ExitCode.DONE
             except typer.Exit as end:
                 code = ExitCode(end.exit_code)

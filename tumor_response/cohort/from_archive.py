@@ -27,6 +27,8 @@ from tumor_response.settings import checked_n_jobs
 
 __all__ = ["cases_of_archive"]
 
+SHOWN_NAMES = 5
+
 
 def cases_of_archive(
     folder: Path,
@@ -104,11 +106,21 @@ def _nobody(folder: Path, rules: ArchiveRules, left_out: pd.DataFrame) -> str:
     what = f"{folder}: no {rules.modality} series with a structure that matches {rules.roi!r}"
     if left_out.empty:
         return f"{what}: there is no DICOM object."
+    # in an archive the same fault is mostly everybody's
     whom = [
-        f"{row.patient_id!r}: {row.message}" if row.patient_id else str(row.message)
-        for row in left_out.itertuples(index=False)
+        f"{_names(rows['patient_id'])}{message}"
+        for message, rows in left_out.groupby("message", sort=False)
     ]
     return listed(what, whom)
+
+
+def _names(patients: pd.Series) -> str:
+    """Return who it is, for the beginning of a sentence; nobody in particular: nothing."""
+    known = [repr(name) for name in patients if name]
+    if len(known) > SHOWN_NAMES:
+        more = len(known) - SHOWN_NAMES
+        return f"{', '.join(known[:SHOWN_NAMES])} and {more} more: "
+    return f"{', '.join(known)}: " if known else ""
 
 
 def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:

@@ -24,7 +24,7 @@ __all__ = ["predict"]
 
 EXAMPLES = (
     "tumor-response predict model.trz manifest.csv --out predictions.csv",
-    "tumor-response predict model.trz export/ --roi GTVp --refuse-out-of-domain",
+    "tumor-response predict model.trz export/ --roi GTVp --clinical-table clinical.csv",
     "tumor-response predict model.trz manifest.csv --pages pages",
 )
 
@@ -54,6 +54,10 @@ def predict(
             help="For a folder: the tumour's structure, a regular expression that matches its "
             "whole name."
         ),
+    ] = None,
+    clinical_table: Annotated[
+        Path | None,
+        typer.Option(help="For a folder: CSV file with patient_id and the model's variables."),
     ] = None,
     sha256: Annotated[
         str | None, typer.Option(help="What the file's SHA-256 has to be, as its sender told it.")
@@ -107,7 +111,7 @@ def predict(
         n_jobs = checked_n_jobs(n_jobs)
         predictor = ShrinkagePredictor.load(model, sha256=sha256)
         say(f"{model.name}: {predictor!r}, SHA-256 {predictor.sha256_}.")
-        cohort = _cohort(manifest, roi, n_jobs)
+        cohort = _cohort(manifest, roi, clinical_table, n_jobs)
         asked: dict[str, Any] = {
             "coverage": coverage,
             "contours": contours,
@@ -162,18 +166,20 @@ def _with_pages(
     return written.predictions
 
 
-def _cohort(manifest: Path, roi: str | None, n_jobs: int) -> Cohort:
+def _cohort(manifest: Path, roi: str | None, clinical_table: Path | None, n_jobs: int) -> Cohort:
     import tumor_response as tr
 
     if not (manifest.is_dir() or manifest.suffix.lower() == ".zip"):
-        if roi is not None:
-            raise SettingsError("--roi is for folders; a manifest has a column for it.")
+        if roi is not None or clinical_table is not None:
+            raise SettingsError(
+                "--roi and --clinical-table are for folders; a manifest has columns for them."
+            )
         return tr.Cohort.from_csv(manifest)
     if roi is None:
         raise SettingsError(
             f"{manifest} is a folder: say which structure is the tumour, --roi 'GTV.*'."
         )
-    cohort = tr.Cohort.from_dicom(manifest, roi, n_jobs=n_jobs)
+    cohort = tr.Cohort.from_dicom(manifest, roi, clinical=clinical_table, n_jobs=n_jobs)
     if len(cohort.left_out):
         show_records("Left out", cohort.left_out, _SHOWN)
     return cohort
