@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import logit
+from typer.testing import CliRunner
 
 import tumor_response as tr
 from tests.unit.reporting.patient.made import SCRIPT, cohort_of, fitted
 from tests.unit.reporting.patient.reading import pictures, section, text, verdict
+from tumor_response.cli import app
 from tumor_response.exceptions import SettingsError, TableError
 from tumor_response.predictor import RefusalRule
 from tumor_response.predictor.predicting import raw_outputs_of
@@ -38,10 +40,10 @@ def test_the_page_says_what_the_predictor_says(pages, predictor, new) -> None:
     for patient in ("old", "middling", "young"):
         row = found.loc[patient, "1"]
         said = section(pages[patient], "said")
-        share = row["probability"]
-        number = "fewer than 1" if share < 0.005 else f"{100 * share:.0f}"
-        assert f"about {number} (" in said
-        assert f"({100 * row['spread_low']:.0f} to {100 * row['spread_high']:.0f})" in said
+        shares = row[["probability", "spread_low", "spread_high"]].astype(float)
+        assert shares.between(0, 0.995).all()
+        told = ["fewer than 1" if one < 0.005 else f"{100 * one:.0f}" for one in shares]
+        assert "about {} ({} to {}) are expected".format(*told) in said
         beside = section(pages[patient], "beside")
         assert f"alone: about {100 * row['probability_volume_only']:.0f} of 100" in beside
         assert f"{(6 * 3.0) ** 3 / 1000:.3g} cc" in beside
@@ -268,3 +270,25 @@ def test_a_rate_and_no_network(training, new, tmp_path, key) -> None:
     tumour = section(page, "tumour")
     assert "the model reads no network" in tumour
     assert "−50 to 150 HU" in tumour
+
+
+def test_the_command_line_writes_pages_and_the_same_table(
+    training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TUMOR_RESPONSE_KEY_FILE", str(tmp_path / "apart" / "key"))
+    rows = [("old", "1", 79.0, 6)]
+    cohort_of(tmp_path, rows)
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(
+        "patient_id,image,mask,age\nold,case0_image.nii.gz,case0_mask.nii.gz,79\n", encoding="utf-8"
+    )
+    fitted(training).save(tmp_path / "model.trz")
+    asked = ["predict", str(tmp_path / "model.trz"), str(manifest), "--n-jobs", "1"]
+    for name, more in (("plain", []), ("paged", ["--pages", str(tmp_path / "pages")])):
+        out = ["--out", str(tmp_path / f"{name}.csv")]
+        done = CliRunner().invoke(app, [*asked, *out, *more])
+        assert done.exit_code == 0, done.output
+    assert (tmp_path / "plain.csv").read_bytes() == (tmp_path / "paged.csv").read_bytes()
+    (page,) = (tmp_path / "pages").iterdir()
+    assert verdict(page) == "response"
+    assert "old" not in page.name
