@@ -229,7 +229,7 @@ def save_figure(
 ) -> list[Path]:
     """Write a figure as SVG, PNG of 300 dpi and PDF, in millimetres; the same bytes every time.
 
-    The files hold no date, and no name of a machine, user or program. PDF holds its text as text,
+    The files hold no date, and no name of a machine or user. PDF holds its text as text,
     with the font embedded (TrueType, type 42); SVG holds it as outlines, which look the same
     where the font is not installed.
 
