@@ -92,7 +92,7 @@ _BASELINES = {
 Place: TypeAlias = tuple[float, float, float, float]
 
 _UNSET: Place = (0.1, 0.1, 0.8, 0.8)
-_LAYOUTS = 3
+_LAYOUTS = 2
 """Draws after which a layout has all but come to rest."""
 
 _LINES: tuple[Any, ...] = ("-", (0, (4.5, 1.5)), (0, (5, 1.2, 1.2, 1.2)))
@@ -229,7 +229,7 @@ def save_figure(
 ) -> list[Path]:
     """Write a figure as SVG, PNG of 300 dpi and PDF, in millimetres; the same bytes every time.
 
-    The files hold no date, and no name of a machine, user or program. PDF holds its text as text,
+    The files hold no date, and no name of a machine or user. PDF holds its text as text,
     with the font embedded (TrueType, type 42); SVG holds it as outlines, which look the same
     where the font is not installed.
 
@@ -329,7 +329,9 @@ def _cell(ax: Axes) -> Place:
     """Return where the grid of the axes puts them, before any layout."""
     part = ax.get_figure(root=False)
     cell = ax.get_subplotspec()
-    return _UNSET if part is None or cell is None else cell.get_position(part).bounds
+    return (
+        _UNSET if part is None or cell is None else cell.get_position(cast("Figure", part)).bounds
+    )
 
 
 def _set_free(ax: Axes, place: Place) -> None:

@@ -29,7 +29,6 @@ class _Recorder(RendererAgg):
 
 def texts_of(figure: Figure) -> list[tuple[Text, Bbox]]:
     """Return every text that is drawn, with where it is in pixels."""
-    figure.draw_without_rendering()
     width, height = figure.bbox.size
     renderer = _Recorder(width, height, figure.dpi)
     figure.draw(renderer)

@@ -20,6 +20,9 @@ __all__ = ["coloured_families", "draw_volcano"]
 
 FloatArray = npt.NDArray[np.float64]
 
+_WIDE_PT, _HIGH_PT = 120.0, 160.0
+"""From 0 to the largest effect, and to the largest height, on a figure of two columns."""
+
 _LEGEND_MM = 4.0
 """Height of one line below the axes."""
 
@@ -96,17 +99,21 @@ def _name(
 ) -> None:
     """Give the named columns numbers, and list their names below."""
     lines: list[str] = []
+    taken: list[tuple[float, float]] = []
     at = table.index.get_indexer(named)
     for number, column in enumerate(named, start=1):
         x, y = effect[at[number - 1]], height[at[number - 1]]
-        # numbers of points that lie close together stand side by side
-        near = np.abs(effect[at[: number - 1]] - x) < 0.2 * np.abs(effect).max()
-        near &= np.abs(height[at[: number - 1]] - y) < 0.08 * height.max()
         side = 1 if x > 0 else -1
+        # in points, roughly: numbers of points that lie close together stand side by side
+        here = (_WIDE_PT * x / np.abs(effect).max(), _HIGH_PT * y / height.max())
+        step = 4
+        while any(abs(here[0] + side * step - u) < 8 and abs(here[1] - v) < 9 for u, v in taken):
+            step += 4
+        taken.append((here[0] + side * step, here[1]))
         ax.annotate(
             str(number),
             (x, y),
-            xytext=(side * (4 + 7 * int(near.sum())), 2),
+            xytext=(side * step, 2),
             textcoords="offset points",
             ha="left" if side > 0 else "right",
         )
