@@ -50,7 +50,7 @@ def test_info_counts_what_lies_there(cache: Path) -> None:
     assert f"3 entries, {size_text(n_bytes)}" in said
     assert f"features radiomics {tr.__version__} 3 {size_text(n_bytes)}" in said
     assert "temporary" not in said
-    assert "none of ours" not in said
+    assert "not written by this library" not in said
 
 
 def test_info_tells_of_the_rest(cache: Path) -> None:
@@ -61,8 +61,8 @@ def test_info_tells_of_the_rest(cache: Path) -> None:
     os.utime(part, (hours_ago, hours_ago))
     code, said = run("cache", "info", cache)
     assert code == 0
-    assert "1 temporary files of killed runs (1.5 kB)" in said
-    assert "1 files that are none of ours, for example notes.txt" in said
+    assert "1 temporary file of killed runs (1.5 kB)" in said
+    assert "1 file not written by this library, for example notes.txt" in said
 
 
 def test_info_of_an_empty_one(tmp_path: Path) -> None:
@@ -81,19 +81,19 @@ def test_verify_ends_with_1_and_prune_takes_the_damage_away(cache: Path) -> None
     assert f"damaged: {damaged.relative_to(cache)}" in said
     assert f"cache prune {cache} --damaged" in said
     code, said = run("cache", "prune", cache, "--damaged", "--dry-run")
-    assert (code, said.split(" (")[0], said.split(") ")[1]) == (0, "1 files", "would go, 2 stay.")
+    assert (code, said.split(" (")[0], said.split(") ")[1]) == (0, "1 file", "would go, 2 stay.")
     assert damaged.exists()
     code, said = run("cache", "prune", cache, "--damaged")
-    assert (code, said.split(" (")[0], said.split(") ")[1]) == (0, "1 files", "are gone, 2 stay.")
+    assert (code, said.split(" (")[0], said.split(") ")[1]) == (0, "1 file", "gone, 2 stay.")
     assert run("cache", "verify", cache)[0] == 0
 
 
 def test_prune_by_age_and_by_size(cache: Path) -> None:
     long_ago = time.time() - 100 * 86_400
     os.utime(entries(cache)[0], (long_ago, long_ago))
-    assert "1 files" in run("cache", "prune", cache, "--older-than-days", 99)[1]
+    assert "1 file " in run("cache", "prune", cache, "--older-than-days", 99)[1]
     one = entries(cache)[0].stat().st_size
-    assert "1 files" in run("cache", "prune", cache, "--max-gb", f"{one * 1.5 / 1e9:.12f}")[1]
+    assert "1 file " in run("cache", "prune", cache, "--max-gb", f"{one * 1.5 / 1e9:.12f}")[1]
     assert "0 files" in run("cache", "prune", cache, "--other-versions")[1]
     assert len(entries(cache)) == 1
 
@@ -141,7 +141,7 @@ def test_a_url_is_looked_at_and_its_password_not_shown() -> None:
     code, said = run("cache", "verify", url)
     assert code == 1
     assert "secret" not in said
-    assert "1 files" in run("cache", "prune", url, "--damaged")[1]
+    assert "1 file " in run("cache", "prune", url, "--damaged")[1]
     assert "2 stay" in run("cache", "prune", url, "--damaged")[1]
     MemoryFileSystem.store.clear()
 

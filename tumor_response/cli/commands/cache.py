@@ -97,7 +97,7 @@ def prune(
         n_files, n_bytes, content = pruned(cache, rules, dry_run=dry_run)
         left = len(content.entries) + len(content.abandoned) - n_files
         found(n_files=n_files, n_bytes=n_bytes, n_left=left, dry_run=dry_run)
-        what = "would go" if dry_run else "are gone"
+        what = "would go" if dry_run else "gone"
         say(f"{count(n_files, 'file')} ({size_text(n_bytes)}) {what}, {left} stay.")
 
 
