@@ -50,7 +50,7 @@ __all__ = ["draw_calibration", "draw_decision_curve", "draw_precision_recall"]
 
 _TAILS = (2.5, 97.5)
 _BAND: dict[str, Any] = {"alpha": 0.12, "linewidth": 0}
-_TITLE_MM = 70.0
+_TITLE_MM = 74.0
 _NAME_WIDTH = 34
 _TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 _SQUARE: dict[str, Any] = {

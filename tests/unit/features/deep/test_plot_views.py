@@ -106,7 +106,7 @@ def test_titles_letters_and_scale_tell_what_is_seen() -> None:
     # after a turn or a flip left is no longer left
     turn = Augmentation(n_draws=2).draws()[1]
     turned = plot_views(case, size_px=32, augmentation_draw=turn)
-    assert not any(t.get_text() == "R" for ax in turned.axes for t in ax.texts)
+    assert not any(t.get_text() == "R" for ax in turned for t in ax.texts)
 
 
 def test_a_case_of_a_cohort_is_drawn(tmp_path: Path) -> None:
