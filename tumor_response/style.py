@@ -49,11 +49,10 @@ Drawn: TypeAlias = "Axes | Figure | Sequence[Axes]"
 """What a plot returns: its axes, or the axes of its panels; or a whole figure."""
 
 SINGLE_COLUMN_MM = 85.0
-"""Width of one journal column, as Frontiers has it; Elsevier (90), Nature (89) and IEEE (88.9)
-leave it as it is."""
+"""Width of one column: journals' lie near 85 to 90 mm."""
 
 DOUBLE_COLUMN_MM = 180.0
-"""Width of two columns with what is between them; Elsevier (190), Nature (183), IEEE (182)."""
+"""Width of two columns with what is between them: journals' lie near 170 to 190 mm."""
 
 COLOURS: tuple[str, ...] = (
     "#0072B2",
