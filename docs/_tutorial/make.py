@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=50)
     given = parser.parse_args()
     for way, name in ((steps(given.resamples), "way"), (MISTAKES, "mistakes")):
-        printed = []
+        printed: list[Printed] = []
         for one in go(given.folder.resolve(), way):
             print(f"{one.text}[{one.wall_s:.0f} s]\n", flush=True)
             printed.append(one)

@@ -98,10 +98,5 @@ MISTAKES = [
         "--clinical dose_gy_at_follow_up",
         2,
     ),
-    Command(
-        "model_without_clinical",
-        'tumor-response predict study/predictor.trz new --roi "GTV.*" --out without.csv',
-        2,
-    ),
 ]
 """What a newcomer mistypes on the way, and the exit code it ends with."""

@@ -28,6 +28,23 @@ def test_folder_shows_its_structures(archive: Path, tmp_path: Path) -> None:
     assert "2020" not in said
 
 
+def test_a_large_folder_is_shown_by_name(tmp_path: Path) -> None:
+    root, n_patients = tmp_path / "archive", 11
+    for i in range(n_patients):
+        rois = {"GTVp": cube(6.2), "Body": cube(12.2)} if i else {"GTVp": cube(5.2)}
+        scan(root / f"{i}", f"P{i:02d}", "20200101", rois)
+    folder = (root, "--index", tmp_path / "i.sqlite", "--n-jobs", 1)
+    code, said = run("check", *folder)
+    assert code == 0
+    assert f"{n_patients} CT of {n_patients} patients" in said
+    assert "P03" not in said
+    # 11 x 11 and 13 x 13 voxel centres on four slices of 3 mm
+    assert all(cc in said for cc in ("1.452", "2.028"))
+    assert "Say --verbose to see every series and every structure" in said
+    _, in_full = run("check", *folder, "--verbose")
+    assert "P03" in in_full
+
+
 def test_folder_with_roi_shows_findings_and_writes_them(archive: Path, tmp_path: Path) -> None:
     code, said = run(
         *("check", archive, "--roi", "GTVp", "--index", tmp_path / "i.sqlite", "--n-jobs", 1),

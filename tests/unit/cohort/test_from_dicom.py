@@ -80,6 +80,18 @@ def test_roi_matches_the_whole_name(archive: Path) -> None:
     assert "'GTVp', 'Body'" in row["message"]
 
 
+def test_a_refusal_that_meets_many_is_said_once(tmp_path: Path) -> None:
+    for name in ("P1", "P2", "P3", "P4", "P5", "P6"):
+        scan(tmp_path / "archive" / name, name, "20200101", {"GTVp": cube(5.2)})
+    scan(tmp_path / "archive" / "P7", "P7", "20200101", {"Tumour": cube(5.2)})
+    with pytest.raises(ManifestError) as caught:
+        read(tmp_path / "archive", "GTV")
+    said = str(caught.value)
+    assert said.count("no structure of a CT series matches 'GTV'") == 2
+    assert "'P1', 'P2', 'P3', 'P4', 'P5' and 1 more: no structure" in said
+    assert "'P7': no structure" in said
+
+
 def test_several_structures_are_a_union_only_when_told(archive: Path) -> None:
     union = read(archive, several="union")
     assert list(union.keys) == [("P1", "1"), ("P2", "GTVp")]
