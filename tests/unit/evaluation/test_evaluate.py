@@ -327,7 +327,7 @@ def test_results_show_themselves(table):
     X, rate = table()
     result = tr.evaluate(tr.make_model("dummy"), X, (rate > 0).astype(float), scheme(2))
     assert "40 patients, 40 lesions, 2 resamples" in repr(result)
-    assert "auc_oob" in result._repr_html_()
+    assert "AUC out of bag" in result._repr_html_()
 
 
 def test_bytes_do_not_depend_on_n_jobs(table):

@@ -55,5 +55,4 @@ def best_text(study: AblationStudy) -> str:
     n = len(study.configurations)
     if n * len(study.result.resamples) > _MOST_FITS:
         return f"The best of {n} is too high on average: .best_of_k() corrects it for the choice."
-    text = study.best_of_k().text
-    return f"{text[0].upper()}{text[1:]}."
+    return study.best_of_k().text
