@@ -36,7 +36,7 @@ REFUSED = {
     "clinical_not_numeric": "A clinical variable that the model reads is no number.",
     "tumour_exceeds_field_of_view": "The tumour is larger than what the network can be shown.",
     "non_finite_voxels": "The image has voxels without a finite value.",
-    "all_voxels_excluded": "So much of the contour had to be left out that nothing can be measured.",
+    "all_voxels_excluded": "All of the contour had to be left out; nothing can be measured.",
 }
 """Reasons of a refusal that a board can use; of another the code is shown."""
 
