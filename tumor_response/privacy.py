@@ -12,16 +12,18 @@ import base64
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
 from tumor_response.exceptions import SettingsError
 
-__all__ = ["KEY_FILE_VARIABLE", "Pseudonyms", "default_key_file"]
+__all__ = ["KEY_FILE_VARIABLE", "Pseudonyms", "default_key_file", "is_harmless_lesion_name"]
 
 KEY_FILE_VARIABLE = "TUMOR_RESPONSE_KEY_FILE"
 _KEY_BYTES = 32
+_LESION = re.compile(r"\d{1,2}|(?:GTV|ITV|CTV|PTV|HTV)[ _-]?[pnmtb]?[ _-]?\d{0,2}", re.IGNORECASE)
 _LETTERS = 10  # 50 bits: among 100,000 patients two share one with a chance of 4 in a million
 
 
@@ -36,6 +38,17 @@ def default_key_file() -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("tumor_response") / "pseudonyms.key"
+
+
+def is_harmless_lesion_name(name: str) -> bool:
+    """Return whether a lesion's name can tell nobody who its patient is: a number, or ``GTVp 2``.
+
+    Examples
+    --------
+    >>> is_harmless_lesion_name("GTVn 2"), is_harmless_lesion_name("Smith left neck")
+    (True, False)
+    """
+    return _LESION.fullmatch(name) is not None
 
 
 class Pseudonyms:

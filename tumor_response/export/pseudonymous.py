@@ -19,12 +19,11 @@ import pandas as pd
 from tumor_response.exceptions import SettingsError
 from tumor_response.export.free_text import OTHER, known_code
 from tumor_response.features.base import KEY_ROLE
-from tumor_response.privacy import Pseudonyms
+from tumor_response.privacy import Pseudonyms, is_harmless_lesion_name
 from tumor_response.table import FeatureTable
 
 __all__ = ["Keys", "chosen_pseudonyms", "cleaned_table", "new_keys"]
 
-_LESION = re.compile(r"\d{1,2}|(?:GTV|ITV|CTV|PTV|HTV)[ _-]?[pnmtb]?[ _-]?\d{0,2}", re.IGNORECASE)
 _META_NUMBERS = ("meta__day", "meta__slice_thickness_mm", "meta__excluded_share")
 _SITE = "meta__site"
 _LIBRARIES = ("tumor_response", "python", "numpy", "pandas", "SimpleITK")
@@ -109,7 +108,7 @@ def new_keys(given: pd.MultiIndex, pseudonyms: Pseudonyms | None) -> Keys:
     counts: dict[str, int] = {}
     for patient, lesion in pairs:
         name = lesion
-        if _LESION.fullmatch(lesion) is None:
+        if not is_harmless_lesion_name(lesion):
             counts[patient] = counts.get(patient, 0) + 1
             name = f"L{counts[patient]}"
         new[patient, lesion] = (of_patient[patient], name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +20,7 @@ from tumor_response.predictor.new_lesions import lesions_of
 from tumor_response.predictor.predicting import checked_lesions, predictions
 from tumor_response.predictor.refusal import RefusalRule
 from tumor_response.predictor.similar import check_is_training
-from tumor_response.privacy import Pseudonyms
+from tumor_response.privacy import Pseudonyms, is_harmless_lesion_name
 from tumor_response.reporting.patient.identity import identity_of
 from tumor_response.reporting.patient.lesion import Asked, Page, page_of
 from tumor_response.reporting.patient.looked import attention_of, views_of
@@ -36,7 +35,6 @@ Key = tuple[str, str]
 FAILURE_COLUMNS = ["patient_id", "lesion_id", "reason", "message"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_LESION = re.compile(r"\d{1,2}|(?:GTV|ITV|CTV|PTV|HTV)[ _-]?[pnmtb]?[ _-]?\d{0,2}", re.IGNORECASE)
 _DEFAULT_RULE = RefusalRule()
 
 
@@ -251,7 +249,7 @@ def _called(cohort: Cohort, names: Mapping[str, str], *, identified: bool) -> di
     counts: dict[str, int] = {}
     for patient, lesion in sorted(_keys(cohort)):
         shown = lesion
-        if not identified and _LESION.fullmatch(lesion) is None:
+        if not identified and not is_harmless_lesion_name(lesion):
             counts[patient] = counts.get(patient, 0) + 1
             shown = f"L{counts[patient]}"
         found[patient, lesion] = (names[patient], shown)
