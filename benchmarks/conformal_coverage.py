@@ -37,7 +37,8 @@ Run:  python -P benchmarks/conformal_coverage.py [--first 1 --seeds 200] [--size
       python -P benchmarks/conformal_coverage.py --alternatives --seeds 60 --sizes 60
       python -P benchmarks/conformal_coverage.py --summary
 Writes benchmarks/results/conformal_coverage_seeds.csv (rows per seed, appended; what is there is
-not run again) and benchmarks/results/conformal_coverage.csv (means with standard errors).
+not run again; with its 11,700 rows not kept with the project) and
+benchmarks/results/conformal_coverage.csv (means with standard errors).
 """
 
 from __future__ import annotations
