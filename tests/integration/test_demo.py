@@ -115,7 +115,7 @@ def test_the_readmes_script_runs_as_printed(
         script = script.replace(old, new)
     monkeypatch.chdir(tmp_path)
     exec(compile(script, "README.md", "exec"), {})
-    assert "auc_oob" in capsys.readouterr().out
+    assert "AUC out of bag" in capsys.readouterr().out
     assert "What the models used" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 

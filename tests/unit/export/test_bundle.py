@@ -296,7 +296,7 @@ def test_refusals(parts, pseudonyms, tmp_path: Path) -> None:
     few = replace(few, data=few.data.iloc[:5])
     assert code_of(TableError, few, outcomes) == "index"
     assert code_of(TableError, few, None, result) == "index"
-    assert code_of(TableError, table, outcomes.reset_index()) == "index"
+    assert code_of(TableError, table, outcomes.reset_index(drop=True)) == "index"
     assert code_of(TableError, table, formats="docx") == "format_unknown"
     assert code_of(TableError, table, keep=["meta__nothing"]) == "unknown_column"
     assert code_of(EvaluationError, *parts, headline="nobody") == "unknown_model"

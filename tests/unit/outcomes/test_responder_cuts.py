@@ -160,6 +160,6 @@ def test_the_adjusted_target_through_evaluate() -> None:
     assert plain.summary()["auc_oob"].iloc[0] > 0.85
     assert adjusted.summary()["auc_oob"].iloc[0] < 0.6
     assert "log_volume_residual, fitted in each resample" in adjusted.summary()["cut"].iloc[0]
-    assert adjusted.to_frame()["cut"].nunique() > 20
+    assert adjusted.by_resample()["cut"].nunique() > 20
     with pytest.raises(EvaluationError, match="BaselineAdjustedCut"):
         tr.evaluate(models, table, change, scheme, label="median")

@@ -146,7 +146,7 @@ def test_diameters_have_slopes_without_an_end_point() -> None:
 @pytest.mark.parametrize(
     ("change", "code", "told"),
     [
-        (lambda v: v.reset_index(), "visits_columns", "set_index"),
+        (lambda v: v.reset_index(drop=True), "visits_columns", "set_index"),
         (lambda v: v.drop(columns="days"), "visits_columns", "no column days"),
         (lambda v: v.assign(volume_cc="big"), "visits_columns", "no number"),
         (lambda v: v.assign(volume_cc=-1.0), "visits_columns", "negative"),

@@ -31,6 +31,7 @@ def texts_of(figure: Figure) -> list[tuple[Text, Bbox]]:
     """Return every text that is drawn, with where it is in pixels."""
     width, height = figure.bbox.size
     renderer = _Recorder(width, height, figure.dpi)
+    figure.draw_without_rendering()  # as before saving: the first layout is not the settled one
     figure.draw(renderer)
     # an annotation counts its arrow in; it is not text
     extent = Text.get_window_extent
