@@ -71,7 +71,11 @@ def test_newcombe_coverage_of_a_fixed_score():
 def test_the_published_size_of_an_external_validation():
     """Riley 2021: prevalence 0.018, C 0.8, an interval 0.1 wide: 4,252; O/E 1 wide: 905."""
     assert patients_for_auc_width(0.8, 0.018, 0.1) == 4252
-    found = required_patients_external(0.018, 0.8, observed_expected_width=1.0).to_frame().set_index("criterion")["n"]
+    found = (
+        required_patients_external(0.018, 0.8, observed_expected_width=1.0)
+        .to_frame()
+        .set_index("criterion")["n"]
+    )
     assert found["3. AUC"] == 4252
     assert found["1. observed / expected"] == pytest.approx(905, abs=1)  # se there in steps of 1e-4
 
