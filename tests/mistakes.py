@@ -23,10 +23,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
 import SimpleITK as sitk
+from huggingface_hub import constants as hub_constants
 
 from tests import dicom_factory
 from tests.unit import cases
@@ -372,7 +374,6 @@ def typed(mistake: Mistake, folder: Path) -> dict[str, object]:
         "COLUMNS": "100",
         "NO_COLOR": "1",
         "XDG_CACHE_HOME": str(folder.parent / "cache"),
-        "HF_HUB_OFFLINE": "1",
     }
     old = {name: os.environ.get(name) for name in environment}
     os.chdir(folder)
@@ -381,6 +382,8 @@ def typed(mistake: Mistake, folder: Path) -> dict[str, object]:
     try:
         with (
             mistake.around(folder),
+            # not by the environment: the hub's library reads that once for the whole process
+            mock.patch.object(hub_constants, "HF_HUB_OFFLINE", True),
             contextlib.redirect_stdout(stdout),
             contextlib.redirect_stderr(stderr),
         ):

@@ -240,7 +240,8 @@ def test_ctrl_c_leaves_what_was_finished(tmp_path: Path) -> None:
     frame = cases.cohort_folder(tmp_path, 40)[["patient_id", "image", "mask"]]
     frame.to_csv(tmp_path / "manifest.csv", index=False)
     out = tmp_path / "study"
-    arguments = ("extract", str(tmp_path / "manifest.csv"), "--out", str(out), *LIGHT)
+    slow_enough = ("--radiomics", "minimal", *LIGHT[2:])
+    arguments = ("extract", str(tmp_path / "manifest.csv"), "--out", str(out), *slow_enough)
     with subprocess.Popen(
         [sys.executable, "-m", "tumor_response.cli", *arguments],
         stdout=subprocess.DEVNULL,
