@@ -13,8 +13,8 @@ from scipy import ndimage
 from scipy.stats import rankdata
 
 import tumor_response as tr
+from tumor_response.explanation.attention.case_attention import CaseAttention
 from tumor_response.explanation.attention.computing import attention
-from tumor_response.explanation.attention.maps import CaseAttention
 from tumor_response.explanation.attention.methods import METHODS
 from tumor_response.explanation.attention.weights import embedding_weights
 from tumor_response.imaging.random_field import blurred_noise

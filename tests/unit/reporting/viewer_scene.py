@@ -8,7 +8,8 @@ import SimpleITK as sitk
 import tumor_response as tr
 from tests.unit import cases
 from tests.unit.explanation.attention.synthetic import looked
-from tumor_response.explanation.attention.maps import AttentionMaps, CaseAttention
+from tumor_response.explanation.attention.case_attention import CaseAttention
+from tumor_response.explanation.attention.maps import AttentionMaps
 from tumor_response.features.deep.views import cut_views
 
 Key = tuple[str, str]

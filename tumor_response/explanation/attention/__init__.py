@@ -1,7 +1,8 @@
 """Where a model looked: attention maps of its prediction, in the patient's space."""
 
+from tumor_response.explanation.attention.case_attention import CaseAttention
 from tumor_response.explanation.attention.computing import attention
-from tumor_response.explanation.attention.maps import AttentionMaps, CaseAttention
+from tumor_response.explanation.attention.maps import AttentionMaps
 from tumor_response.explanation.attention.methods import method_names
 from tumor_response.explanation.attention.settings import (
     AttentionRolloutSettings,

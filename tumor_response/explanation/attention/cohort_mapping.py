@@ -12,8 +12,8 @@ import pandas as pd
 
 from tumor_response.cohort import BaselineCase, Case
 from tumor_response.exceptions import ExplanationError, TumorResponseError
+from tumor_response.explanation.attention.case_attention import CaseAttention
 from tumor_response.explanation.attention.lesion import Lesion
-from tumor_response.explanation.attention.maps import CaseAttention
 from tumor_response.explanation.attention.methods import Method
 from tumor_response.explanation.attention.pathway import LinearReadout, Pathway, Readout
 from tumor_response.explanation.attention.view_maps import ViewMaps

@@ -14,9 +14,10 @@ from tumor_response._version import __version__, library_version
 from tumor_response.cohort import Case, Cohort
 from tumor_response.evaluation import EvaluationResult
 from tumor_response.exceptions import ExplanationError
+from tumor_response.explanation.attention.case_attention import CaseAttention
 from tumor_response.explanation.attention.cohort_mapping import CohortMapping, Failure, task_of
 from tumor_response.explanation.attention.learned import LearnedMapping, checked_mapping
-from tumor_response.explanation.attention.maps import FAILURE_COLUMNS, AttentionMaps, CaseAttention
+from tumor_response.explanation.attention.maps import FAILURE_COLUMNS, AttentionMaps
 from tumor_response.explanation.attention.methods import method_of
 from tumor_response.explanation.attention.predictors import Predicting, network_of
 from tumor_response.explanation.attention.weights import EmbeddingWeights, Mode, embedding_weights

@@ -10,8 +10,9 @@ import SimpleITK as sitk
 
 from tumor_response.cohort import Case, Cohort
 from tumor_response.exceptions import ExplanationError
+from tumor_response.explanation.attention.case_attention import CaseAttention, Key
 from tumor_response.explanation.attention.folders import whole_folder
-from tumor_response.explanation.attention.maps import AttentionMaps, CaseAttention, Key
+from tumor_response.explanation.attention.maps import AttentionMaps
 from tumor_response.imaging.dicom.parametric_map import write_parametric_map
 from tumor_response.imaging.dicom.segments.seg_writer import write_seg
 from tumor_response.imaging.dicom.series.series import DicomSeries

@@ -20,12 +20,9 @@ import SimpleITK as sitk
 
 from tumor_response.exceptions import BundleError, ExplanationError, GeometryError
 from tumor_response.explanation.attention.boxed import BoxedMap
+from tumor_response.explanation.attention.case_attention import CaseAttention
 from tumor_response.explanation.attention.folders import whole_folder
-from tumor_response.explanation.attention.maps import (
-    FAILURE_COLUMNS,
-    AttentionMaps,
-    CaseAttention,
-)
+from tumor_response.explanation.attention.maps import FAILURE_COLUMNS, AttentionMaps
 from tumor_response.explanation.attention.view_maps import ViewMaps
 from tumor_response.features.deep.views import ViewSettings
 from tumor_response.features.deep.views.sampling import PlaneGrid

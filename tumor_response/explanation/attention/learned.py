@@ -15,8 +15,8 @@ from torch import nn
 
 from tumor_response.cohort import BaselineCase, Case
 from tumor_response.exceptions import ExplanationError
+from tumor_response.explanation.attention.case_attention import CaseAttention
 from tumor_response.explanation.attention.cohort_mapping import Failure, guarded, map_views
-from tumor_response.explanation.attention.maps import CaseAttention
 from tumor_response.explanation.attention.methods import Method
 from tumor_response.explanation.attention.pathway import Pathway
 from tumor_response.features.deep import Views

@@ -10,7 +10,8 @@ import SimpleITK as sitk
 
 from tumor_response.cohort import Cohort
 from tumor_response.exceptions import ExplanationError
-from tumor_response.explanation.attention.maps import AttentionMaps, Key
+from tumor_response.explanation.attention.case_attention import Key
+from tumor_response.explanation.attention.maps import AttentionMaps
 from tumor_response.explanation.attention.overlay import PLANES, Overlay
 from tumor_response.features.deep.views import WINDOWS_HU, ViewSettings
 from tumor_response.features.deep.views.settings import Range

@@ -89,7 +89,8 @@ def attention_concordance(
     Examples
     --------
     >>> import tempfile, numpy as np, SimpleITK as sitk, tumor_response as tr
-    >>> from tumor_response.explanation.attention.maps import AttentionMaps, CaseAttention
+    >>> from tumor_response.explanation.attention.case_attention import CaseAttention
+    >>> from tumor_response.explanation.attention.maps import AttentionMaps
     >>> from tumor_response.explanation.attention.view_maps import ViewMaps
     >>> from tumor_response.features.deep.views import cut_views
     >>> folder = tempfile.mkdtemp()

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 
 from tumor_response.cohort import Case
 from tumor_response.exceptions import TumorResponseError
-from tumor_response.explanation.attention.maps import CaseAttention
+from tumor_response.explanation.attention.case_attention import CaseAttention
 from tumor_response.explanation.concordance.agreement import Agreement, agreement
 from tumor_response.explanation.concordance.inside import (
     InsideFound,

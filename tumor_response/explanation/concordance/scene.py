@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from tumor_response.exceptions import ExplanationError
 from tumor_response.explanation.attention.boxed import SHOWN
-from tumor_response.explanation.attention.maps import CaseAttention
+from tumor_response.explanation.attention.case_attention import CaseAttention
 from tumor_response.features.deep.views.planes import PatientGrid
 from tumor_response.features.deep.views.sampling import PlaneGrid
 from tumor_response.imaging import Geometry

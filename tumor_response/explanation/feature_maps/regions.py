@@ -8,8 +8,8 @@ import numpy as np
 
 from tumor_response.cohort import BaselineCase, Case
 from tumor_response.exceptions import ExplanationError
+from tumor_response.explanation.attention.case_attention import CaseAttention
 from tumor_response.explanation.attention.cohort_mapping import attend
-from tumor_response.explanation.attention.maps import CaseAttention
 from tumor_response.explanation.attention.methods import method_of
 from tumor_response.explanation.attention.pathway import Pathway
 from tumor_response.explanation.attention.settings import CamSettings, MethodSettings

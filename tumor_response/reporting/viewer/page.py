@@ -71,7 +71,7 @@ def attention_viewer(
     Examples
     --------
     >>> import tempfile, numpy as np, SimpleITK as sitk, tumor_response as tr
-    >>> from tumor_response.explanation.attention.maps import CaseAttention
+    >>> from tumor_response.explanation.attention.case_attention import CaseAttention
     >>> from tumor_response.explanation.attention.view_maps import ViewMaps
     >>> from tumor_response.features.deep.views import cut_views
     >>> image = sitk.Image(24, 24, 6, sitk.sitkInt16)

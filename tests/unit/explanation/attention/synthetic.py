@@ -7,7 +7,8 @@ import SimpleITK as sitk
 
 from tests.unit import cases
 from tumor_response.explanation.attention.boxed import on_image
-from tumor_response.explanation.attention.maps import AttentionMaps, CaseAttention
+from tumor_response.explanation.attention.case_attention import CaseAttention
+from tumor_response.explanation.attention.maps import AttentionMaps
 from tumor_response.explanation.attention.space import placed_in_patient
 from tumor_response.explanation.attention.view_maps import ViewMaps
 from tumor_response.features.deep.views import (

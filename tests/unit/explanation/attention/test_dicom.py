@@ -17,8 +17,9 @@ from tests.unit import cases
 from tests.unit.cohort.test_from_dicom import cube, scan
 from tests.unit.explanation.attention.synthetic import attention_maps, looked
 from tumor_response.exceptions import CaseError, ExplanationError, GeometryError, SettingsError
+from tumor_response.explanation.attention.case_attention import CaseAttention
 from tumor_response.explanation.attention.dicom import top_part
-from tumor_response.explanation.attention.maps import AttentionMaps, CaseAttention
+from tumor_response.explanation.attention.maps import AttentionMaps
 from tumor_response.features.deep.views import cut_views
 from tumor_response.imaging.dicom.files import DicomFile
 from tumor_response.imaging.dicom.parametric_map import write_parametric_map

@@ -14,11 +14,8 @@ from tests.unit import cases
 from tests.unit.explanation.attention.synthetic import attention_maps, looked
 from tumor_response.exceptions import BundleError, ExplanationError
 from tumor_response.explanation.attention.boxed import BoxedMap
-from tumor_response.explanation.attention.maps import (
-    FAILURE_COLUMNS,
-    AttentionMaps,
-    CaseAttention,
-)
+from tumor_response.explanation.attention.case_attention import CaseAttention
+from tumor_response.explanation.attention.maps import FAILURE_COLUMNS, AttentionMaps
 from tumor_response.explanation.attention.space import to_patient_space
 from tumor_response.features.deep.views import cut_views
 from tumor_response.imaging import Geometry

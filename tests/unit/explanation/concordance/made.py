@@ -11,7 +11,8 @@ import SimpleITK as sitk
 from scipy import ndimage
 
 import tumor_response as tr
-from tumor_response.explanation.attention.maps import AttentionMaps, CaseAttention
+from tumor_response.explanation.attention.case_attention import CaseAttention
+from tumor_response.explanation.attention.maps import AttentionMaps
 from tumor_response.explanation.attention.view_maps import ViewMaps
 from tumor_response.explanation.concordance import ConcordanceSettings
 from tumor_response.features.deep.views import AugmentationDraw, CutViews, cut_views

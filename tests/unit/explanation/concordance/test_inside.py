@@ -9,7 +9,7 @@ import SimpleITK as sitk
 import tumor_response as tr
 from tests.unit.explanation.concordance import made
 from tumor_response.exceptions import ExplanationError
-from tumor_response.explanation.attention.maps import CaseAttention
+from tumor_response.explanation.attention.case_attention import CaseAttention
 from tumor_response.explanation.concordance import attention_concordance
 from tumor_response.explanation.concordance.matched import Outline, nearest_in_volume
 from tumor_response.explanation.concordance.scene import Scene
