@@ -162,7 +162,7 @@ def at_other(
     for n in LOCAL:
         if n <= len(local.X):
             some = local.part(0, n)
-            child = predictor.recalibrate_table(some.X, some.y)
+            child = predictor.recalibrate(some.X, some.y)
             yield {"n_local": n} | judged(child, new)[0]
 
 

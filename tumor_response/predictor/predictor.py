@@ -442,10 +442,6 @@ class ShrinkagePredictor(FittedPredictor):
         predictor.label = self.label
         return predictor
 
-    def recalibrate_table(self, table: FeatureTable | pd.DataFrame, y: pd.Series) -> Self:
-        """Return a recalibrated predictor, as :meth:`recalibrate`, from a table."""
-        return self.recalibrate(table, y)
-
     def drift(
         self,
         new: Lesions,

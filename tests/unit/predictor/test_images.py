@@ -177,7 +177,7 @@ def test_local_outcomes_recalibrate_by_the_cut_that_travels(
     y.iloc[2] = np.nan
     classes.iloc[2] = np.nan
     child = fitted.recalibrate(cohort, y)
-    from_classes = fitted.recalibrate_table(table, classes)
+    from_classes = fitted.recalibrate(table, classes)
     assert child.state_.calibration == from_classes.state_.calibration
     assert child.state_.parents[-1]["left_out"] == {"outcome_missing": 1}
     assert child.state_.parents[-1]["n_lesions"] == len(cohort) - 1
