@@ -53,6 +53,10 @@ class Driver:
         return f"+{number(self.effect)}" if self.effect > 0 else number(self.effect)
 
 
+LEAST_LONG_LOG_ODDS = 0.2
+"""Effect that a bar of full length stands for at the least: 5 points from a probability of 50 %."""
+
+
 @dataclass(frozen=True)
 class Drivers:
     """What the page says of them; no blocks: it is not known, and the sentences say why."""
@@ -64,8 +68,11 @@ class Drivers:
 
     @property
     def largest(self) -> float:
-        """Return the largest absolute effect, to draw the bars by."""
-        return max((abs(one.effect) for one in (*self.blocks, *self.columns)), default=0.0) or 1.0
+        """Return what the longest bar stands for; log-odds next to nothing get short bars."""
+        effects = [abs(one.effect) for one in (*self.blocks, *self.columns)]
+        if "log-odds" in self.unit:
+            effects.append(LEAST_LONG_LOG_ODDS)
+        return max(effects, default=0.0) or 1.0
 
 
 def drivers_of(state: PredictorState, row: pd.DataFrame, training: pd.DataFrame | None) -> Drivers:

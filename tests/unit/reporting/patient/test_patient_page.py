@@ -19,7 +19,7 @@ from tumor_response.cli import app
 from tumor_response.exceptions import SettingsError, TableError
 from tumor_response.predictor import RefusalRule
 from tumor_response.predictor.predicting import raw_outputs_of
-from tumor_response.reporting.patient.drivers import drivers_of
+from tumor_response.reporting.patient.drivers import Driver, Drivers, drivers_of
 from tumor_response.reporting.patient.identity import doubt_of
 
 
@@ -292,3 +292,12 @@ def test_the_command_line_writes_pages_and_the_same_table(
     (page,) = (tmp_path / "pages").iterdir()
     assert verdict(page) == "response"
     assert "old" not in page.name
+
+
+def test_next_to_nothing_has_short_bars() -> None:
+    little = Drivers((), (Driver("clinical", "", 0.01),), (), "calibrated log-odds")
+    assert little.blocks[0].effect / little.largest <= 0.1
+    much = Drivers((), (Driver("clinical", "", 0.9), Driver("deep", "", -1.5)), (), little.unit)
+    assert much.largest == 1.5
+    rate = Drivers((), (Driver("clinical", "", 0.01),), (), "% of the baseline volume per day")
+    assert rate.largest == 0.01
